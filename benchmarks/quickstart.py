@@ -7,6 +7,7 @@ quickstart`, by the same commands. What is done is not done again.
 """
 
 import argparse
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,11 +29,16 @@ def run(seed: int, folder: Path) -> Comparison:
     if not tuned.exists():
         seg("data", "sample", folder / "data", "--seed", str(seed))
         text = SPEC.read_text(encoding="utf-8").replace("../quickstart/", "")
-        spec.write_text(text.replace("recipe:\n", f"recipe:\n  seed: {seed}\n"), encoding="utf-8")
+        spec.write_text(with_other_seeds(text, seed), encoding="utf-8")
         for command in ("train", "export", "tune"):
             seg(command, spec)
         tuned.touch()
     return compare_members(load_ensemble(spec), "predict")
+
+
+def with_other_seeds(text: str, draw: int) -> str:
+    """The spec with seeds that no other draw has, and that differ as they did."""
+    return re.sub(r"\bseed: (\d+)", lambda found: f"seed: {int(found[1]) + 100 * draw}", text)
 
 
 def cells(seed: int, found: Comparison) -> tuple[str, ...]:

@@ -57,11 +57,12 @@ class BandResults(Generic[Key, Finished]):
     """What becomes of the label map of a large image, band by band.
 
     Attributes:
-        first_row: the first row of an image that is needed; those above were predicted before.
+        rows: the rows that are needed of an image, by its key and height. They begin and end as bands do, of
+            which each reaches from the top of a row of tiles to that of the next.
         finish: called with an image's key and each band, from a worker's thread; what it returns is yielded.
     """
 
-    first_row: Callable[[Key], int]
+    rows: Callable[[Key, int], range]
     finish: Callable[[Key, LabelBand], Finished]
 
 
@@ -216,14 +217,13 @@ class Ensemble:
 
     def rank(self, images: Sequence[ImageHWB]) -> RankedPasses:
         """Rank the passes by what each adds for its time, measured on sample images."""
-        runtimes = {member.name: member.runtime for member in self.members}
-        return rank_passes(runtimes, default_pass_order(self.members), images, self.batch_size, self.factors)
+        usual = default_pass_order(self.members)
+        return rank_passes(self.members, usual, images, self.batch_size, self.factors)
 
     def rank_in_rounds(self, images: Iterable[tuple[str, ImageHWB]]) -> tuple[int, ...]:
         """Order the passes in rounds that soon predict nearly the same as all, on named sample images."""
         usual = default_pass_order(self.members)
-        runtimes = {member.name: member.runtime for member in self.members}
-        samples = sample_passes(runtimes, usual, images, self.factors)
+        samples = sample_passes(self.members, usual, images, self.factors)
         shares_pc = pass_shares(usual, len(self.classes))
         return tuple(order_in_rounds(samples, shares_pc, [planned.member for planned in usual]))
 
@@ -280,15 +280,17 @@ class Ensemble:
         finish: Callable[[Key, ProbabilitiesCHW], Finished],
         clock: Clock | None = None,
         *,
+        stopping: Stopping | None = None,
         name_of: Callable[[Key], str] = name_of_key,
     ) -> Iterator[Finished]:
-        """Predict many images with all passes, batched across them.
+        """Predict many images, batched across them.
 
         Args:
             images: any key with an image as `predict` takes it, of any size above 0.
             finish: called with the key and the merged probabilities, float32 `[C, H, W]`, from a
                 worker's thread; what it returns is yielded.
             clock: where the seconds of each stage are added up.
+            stopping: when images exit early, and the order of their passes; by default all passes run.
             name_of: the name of an image in messages, by its key.
 
         Yields:
@@ -298,10 +300,10 @@ class Ensemble:
             ModelError: a member cannot run an image, or its probabilities are not finite.
         """
 
-        def collector(key: Key, _: Size) -> Collector[Finished]:
-            return ProbabilityCollector(lambda merged: finish(key, merged))
+        def collector(key: Key, size_hw: Size) -> Collector[Finished]:
+            return ProbabilityCollector(size_hw, lambda merged: finish(key, merged))
 
-        return self._run(images, collector, name_of, clock)
+        return self._run(images, collector, name_of, clock, stopping)
 
     def label_all(
         self,
@@ -340,13 +342,13 @@ class Ensemble:
 
         def collector(key: Key, size_hw: Size) -> Collector[Finished]:
             if decision.needs_regions:
-                return ProbabilityCollector(lambda merged_chw: finish(key, decision.labels(merged_chw)))
-            if bands is not None and grid_hw is None and math.prod(size_hw) > LARGE:
-                first_row = bands.first_row(key)
-                finish_band = partial(bands.finish, key)
-                return BandCollector(
-                    size_hw[0], first_row, decision, finish_band, watch and partial(watch, key)
+                return ProbabilityCollector(
+                    size_hw, lambda merged_chw: finish(key, decision.labels(merged_chw))
                 )
+            if bands is not None and grid_hw is None and math.prod(size_hw) > LARGE:
+                height, rows = size_hw[0], bands.rows(key, size_hw[0])
+                finish_band = partial(bands.finish, key)
+                return BandCollector(height, rows, decision, finish_band, watch and partial(watch, key))
             return LabelCollector(
                 size_hw,
                 len(self.classes),

@@ -12,7 +12,7 @@ from seg.files.atomic import sha256_of
 from seg.labels.classes import ClassInfo
 from seg.labels.task import Task
 from seg.models.card import ModelCard
-from seg.models.class_order import Channels, channels_for_task, is_reordered
+from seg.models.class_order import Channels, channels_for_task, is_reordered, shared_card
 from seg.models.model_file import read_model_card
 from seg.pixel_range import PixelRange
 from seg.spec import EnsembleSpec
@@ -56,7 +56,7 @@ def read_member_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:
 
     Raises:
         ModelError: a model is missing, not ours, damaged, or was trained for another task than the dataset's;
-            or its classes are not those of the dataset, or of the first member if the dataset lists none.
+            or its classes are not those of the dataset, or those that members share if it lists none.
         DataError: the file that names the dataset's classes is damaged.
     """
     return _read([spec.model(member) for member in spec.running], spec.data)
@@ -76,7 +76,7 @@ def _read(paths: Sequence[Path], dataset: DatasetSpec) -> tuple[MemberFile, ...]
     for path, card in zip(paths, cards, strict=True):
         _refuse_other_pixels(path, card, pixel_range)
     known = known_classes(dataset)
-    wanted, whose = (known, "the dataset") if known else (cards[0].classes, "the first member")
+    wanted, whose = (known, "the dataset") if known else (shared_card(cards).classes, "another member")
     return tuple(
         _member_file(path, card, wanted, dataset.task, whose) for path, card in zip(paths, cards, strict=True)
     )

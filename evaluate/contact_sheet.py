@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -10,10 +11,12 @@ import numpy as np
 
 from seg.data import Sample, Split, open_split
 from seg.data.images.images import write_image
-from seg.data.images.read_sample import draw_sample, read_sample
+from seg.data.images.read_sample import read_sample
+from seg.data.regions.resized_labels import resized_labels
 from seg.engine import Ensemble
 from seg.engine.submissions import SubmissionSpec
 from seg.errors import DataError
+from seg.evaluate.shrunk_images import shrunk_labels, shrunk_picture, shrunk_prediction, step_of
 from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
@@ -24,21 +27,28 @@ from seg.spec import EnsembleSpec
 _LEAST_WIDTH: Final = 240
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SheetImage:
-    """An image on the sheet, and its position in the split, or None if it is not in the split."""
+    """An image on the sheet, and its position in the split, or None if it is not in the split.
+
+    One pixel of `step` x `step` is drawn.
+    """
 
     sample: Sample
     index: int | None
 
+    @cached_property
+    def step(self) -> int:
+        return step_of(self.sample)
+
 
 @dataclass(frozen=True, slots=True)
 class PredictionSource:
-    """The predictions to draw: a title, the classes, and the label map of a sample."""
+    """The predictions to draw: a title, the classes, and the label map of an image, as it is drawn."""
 
     title: str
     classes: Sequence[ClassInfo]
-    labels_of: Callable[[Sample, ImageHWC], LabelMap]
+    labels_of: Callable[[SheetImage], LabelMap]
 
 
 def draw_ensemble(spec: EnsembleSpec, path: Path, wanted: Sequence[str], count: int) -> None:
@@ -53,11 +63,15 @@ def draw_ensemble(spec: EnsembleSpec, path: Path, wanted: Sequence[str], count: 
         ModelError, MissingRuntimeError: a member cannot be loaded.
     """
     split = open_split(spec.data, "predict")
-    shown = _choose(split, wanted, count)
+    shown = choose(split, wanted, count)
     ensemble = Ensemble.load(spec)
-    predictions = PredictionSource(
-        "ensemble", ensemble.classes, lambda sample, _: ensemble.predict(_predicted(sample)).labels
-    )
+
+    def labels_of(image: SheetImage) -> LabelMap:
+        if image.step > 1:
+            return shrunk_prediction(ensemble, image.sample, image.step)
+        return ensemble.predict(_predicted(image.sample)).labels
+
+    predictions = PredictionSource("ensemble", ensemble.classes, labels_of)
     _draw(spec, split, shown, predictions, path)
 
 
@@ -71,21 +85,24 @@ def draw_submission(
             an image.
     """
     known = SubmissionSpec(spec)
-    shown = _choose(known.split, wanted, count)
-    ids = {one.sample.id for one in shown}
+    shown = choose(known.split, wanted, count)
+    step_of_id = {one.sample.id: one.step for one in shown}
     found = {
-        name: labels_hw for name, labels_hw in known.form().read(submission, known.size_of) if name in ids
+        name: shrunk_labels(labels_hw, step_of_id[name])
+        for name, labels_hw in known.form().read(submission, known.size_of)
+        if name in step_of_id
     }
 
-    def labels_of(sample: Sample, _: ImageHWC) -> LabelMap:
-        if sample.id not in found:
-            raise DataError(f"{submission}: has no label map of the image {sample.id!r}")
-        return found[sample.id]
+    def labels_of(image: SheetImage) -> LabelMap:
+        if image.sample.id not in found:
+            raise DataError(f"{submission}: has no label map of the image {image.sample.id!r}")
+        return found[image.sample.id]
 
     _draw(spec, known.split, shown, PredictionSource(submission.name, known.classes, labels_of), path)
 
 
-def _choose(split: Split, wanted: Sequence[str], count: int) -> list[SheetImage]:
+def choose(split: Split, wanted: Sequence[str], count: int) -> list[SheetImage]:
+    """The images that are named, by id or path; if none is, so many spread over the split."""
     if not wanted:
         step = max(1, len(split.samples) // count)
         return [
@@ -101,13 +118,15 @@ def _find(split: Split, name: str) -> SheetImage:
             return SheetImage(sample, index)
     if not Path(name).is_file():
         raise DataError(f"{name}: is neither an image file nor the id of an image of the predict split")
-    reading = next((sample.pixel_range for sample in split.samples), None)
-    return SheetImage(Sample(Path(name).stem, Path(name), pixel_range=reading), None)
+    other = Sample(Path(name).stem, Path(name))
+    if split.samples:
+        other = replace(other, pixel_range=split.samples[0].pixel_range, scale=split.samples[0].scale)
+    return SheetImage(other, None)
 
 
 def _predicted(sample: Sample) -> Path | ImageHWB:
-    """What the ensemble predicts: a file, or the slices of a stack."""
-    return read_sample(sample) if sample.stack else sample.image
+    """What the ensemble predicts: a file, or what is made of several or at another scale."""
+    return read_sample(sample) if sample.stack or sample.scale else sample.image
 
 
 def _draw(
@@ -117,9 +136,10 @@ def _draw(
     clear = spec.data.background(predictions.classes)
 
     def row(one: SheetImage) -> list[ImageHWC]:
-        image_hwc = draw_sample(one.sample)
-        maps = [split.labels(one.index)] if truth and one.index is not None else []
-        maps.append(_resized_to_image(image_hwc, predictions.labels_of(one.sample, image_hwc)))
+        image_hwc = shrunk_picture(one.sample, one.step)
+        labels = split.open_labels(one.index) if truth and one.index is not None else None
+        maps = [shrunk_labels(labels, one.step)] if labels is not None else []
+        maps.append(resized_labels(predictions.labels_of(one), image_hwc.shape[:2])[:, :])
         drawn = [
             overlay(image_hwc, labels_hw, predictions.classes, clear=clear, task=spec.data.task)
             for labels_hw in maps
@@ -131,12 +151,3 @@ def _draw(
         [row(one) for one in shown], ["image", *(["labels"] if truth else []), predictions.title]
     )
     write_image(path, np.vstack([sheet, legend(predictions.classes, sheet.shape[1])]))
-
-
-def _resized_to_image(image_hwc: ImageHWC, labels_hw: LabelMap) -> LabelMap:
-    """A label map, which may be on a smaller grid, resized to its image by nearest neighbour."""
-    rows, columns = (
-        np.arange(length) * own // length
-        for length, own in zip(image_hwc.shape[:2], labels_hw.shape, strict=True)
-    )
-    return labels_hw[np.ix_(rows, columns)]

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from seg.data.groups import group_images
+from seg.data.regions.label_raster import size_of
+from seg.data.regions.resized_labels import resized_labels
 from seg.engine.submissions import SubmissionSpec
 from seg.errors import DataError
 from seg.evaluate.metrics.groups import number_groups
@@ -82,7 +84,13 @@ def read_with_truth(spec: EnsembleSpec, known: SubmissionSpec, path: Path) -> It
         for image_id, labels_hw in known.form().read(path, known.size_of):
             if image_id not in index_of:
                 raise DataError(f"{path}: {image_id!r} is not an image with labels")
-            yield image_id, split.labels(index_of[image_id]), labels_hw
+            truth_hw = split.labels(index_of[image_id])
+            is_scaled = split.samples[index_of[image_id]].scale is not None
+            yield (
+                image_id,
+                truth_hw,
+                resized_labels(labels_hw, size_of(truth_hw))[:, :] if is_scaled else labels_hw,
+            )
             missing.discard(image_id)
             advance()
     if missing:

@@ -6,8 +6,8 @@ from pathlib import Path
 from seg.data.groups import group_images
 from seg.engine.submissions import SubmissionSpec
 from seg.engine.submissions.tables.csv_file import write_table
+from seg.evaluate.metrics.overlapping import OverlappingMetrics, OverlappingScores
 from seg.evaluate.metrics.segmentation import (
-    ClassScores,
     SegmentationMetrics,
     SegmentationScores,
     paired_interval,
@@ -42,9 +42,16 @@ def score_submission(spec: EnsembleSpec, path: Path) -> SegmentationMetrics:
         6
     """
     known = SubmissionSpec(spec)
-    groups = group_images(known.split.samples, spec.data.group)
-    units = zip((sample.id for sample in known.split.samples), groups.units, strict=True)
-    metrics = SegmentationMetrics(known.split.classes, dict(units))
+    metrics = SegmentationMetrics(known.split.classes, _units(spec, known))
+    for image_id, truth_hw, predicted_hw in read_with_truth(spec, known, path):
+        metrics.add(image_id, truth_hw, predicted_hw)
+    return metrics
+
+
+def score_overlapping(spec: EnsembleSpec, path: Path) -> OverlappingMetrics:
+    """The same of classes that overlap."""
+    known = SubmissionSpec(spec)
+    metrics = OverlappingMetrics(known.split.classes, _units(spec, known))
     for image_id, truth_hw, predicted_hw in read_with_truth(spec, known, path):
         metrics.add(image_id, truth_hw, predicted_hw)
     return metrics
@@ -58,13 +65,22 @@ def compare_submissions(first: SegmentationMetrics, second: SegmentationMetrics)
     return SubmissionComparison(second.scores(), gain, low, high)
 
 
-def write_json(path: Path, figures: SegmentationScores) -> None:
-    """Write all scores, with the confusion matrix (rows are the truth) and each image's mIoU."""
+def write_json(path: Path, figures: SegmentationScores | OverlappingScores) -> None:
+    """Write all scores, with those of each image; where a pixel has one class, with the confusion matrix,
+    whose rows are the truth.
+    """
     write_text(path, figures.model_dump_json(indent=2) + "\n")
 
 
-def write_csv(path: Path, figures: SegmentationScores) -> None:
+def write_csv(path: Path, figures: SegmentationScores | OverlappingScores) -> None:
     """Write the scores of each class, a row each."""
-    names = [name for name in ClassScores.model_fields if name != "iou_interval"]
+    names = [name for name in type(figures.classes[0]).model_fields if name != "iou_interval"]
     rows = [[str(getattr(c, name)) for name in names] for c in figures.classes]
     write_table(path, names, rows)
+
+
+def _units(spec: EnsembleSpec, known: SubmissionSpec) -> dict[str, str]:
+    """What intervals resample, by the ids of images."""
+    samples = known.split.samples
+    units = group_images(samples, spec.data.group).units
+    return dict(zip((sample.id for sample in samples), units, strict=True))

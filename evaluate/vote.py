@@ -24,6 +24,9 @@ from seg.ranges import WEIGHT
 
 Ties = Literal["best", "lowest"]
 
+STRIP_PIXELS: Final = 2**22
+"""Pixels that are voted on together."""
+
 EQUAL: Final = 1e-9
 """Sums of weights are equal that differ by less than this share of all weights: sums of floats have their
 last bits from the order."""
@@ -43,7 +46,6 @@ class _AgreementCounts:
     def __init__(self, submissions: int) -> None:
         self._equal = np.zeros((submissions, submissions), dtype=np.int64)
         self._pixels = 0
-        self.images = 0
 
     def add(self, maps_shw: NDArray[np.unsignedinteger[Any]]) -> None:
         flat = maps_shw.reshape(len(maps_shw), -1)
@@ -52,10 +54,10 @@ class _AgreementCounts:
             self._equal[one, another] += equal
             self._equal[another, one] = self._equal[one, another]
         self._pixels += flat.shape[1]
-        self.images += 1
 
-    def result(self) -> VoteResult:
-        return VoteResult(self.images, self._equal / max(1, self._pixels))
+    def shares(self) -> NDArray[np.float64]:
+        """The share of pixels on which each two agree, float64 `[S, S]`."""
+        return self._equal / max(1, self._pixels)
 
 
 def vote_submissions(
@@ -75,17 +77,23 @@ def vote_submissions(
         DataError: a submission cannot be read, or has not the same images and sizes as the first.
     """
     agreement = _AgreementCounts(len(paths))
+    decide = vote_on_masks if classes_overlap(task) else vote
+    images = 0
 
     def decided() -> Iterator[LabelledImage]:
-        for image_id, maps_shw in _zip_submissions(form, paths, size_of):
-            agreement.add(maps_shw)
-            if classes_overlap(task):
-                yield image_id, vote_on_masks(maps_shw, weights, classes, ties)
-            else:
-                yield image_id, vote(maps_shw, weights, classes, ties)
+        nonlocal images
+        for image_id, maps in _zip_submissions(form, paths, size_of):
+            winner_hw = np.empty_like(maps[0])
+            rows = max(1, STRIP_PIXELS // winner_hw.shape[1])
+            for top in range(0, len(winner_hw), rows):
+                strips_shw = np.stack([labels_hw[top : top + rows] for labels_hw in maps])
+                agreement.add(strips_shw)
+                winner_hw[top : top + rows] = decide(strips_shw, weights, classes, ties)
+            images += 1
+            yield image_id, winner_hw
 
     form.write(output, decided())
-    return agreement.result()
+    return VoteResult(images, agreement.shares())
 
 
 def vote(
@@ -146,8 +154,8 @@ def _keep_heaviest(
 
 def _zip_submissions(
     form: SubmissionFormat, paths: Sequence[Path], size_of: SizeOf
-) -> Iterator[tuple[str, NDArray[np.unsignedinteger[Any]]]]:
-    """Each image of the first submission with its label maps in all submissions, `[S, H, W]`."""
+) -> Iterator[tuple[str, Sequence[LabelMap]]]:
+    """Each image of the first submission with its label maps in all submissions."""
     first, *others = (_Finder(path, form.read(path, size_of)) for path in paths)
     for image_id, labels_hw in first.rest():
         maps = [labels_hw, *(other.find(image_id) for other in others)]
@@ -155,7 +163,7 @@ def _zip_submissions(
         if len(set(sizes)) > 1:
             where = next(path for path, size in zip(paths, sizes, strict=True) if size != sizes[0])
             raise DataError(f"{where}: image {image_id!r} has another size than in {paths[0]}")
-        yield image_id, np.stack(maps)
+        yield image_id, maps
     for other in others:
         other.check_exhausted(paths[0])
 

@@ -7,6 +7,7 @@ from seg.errors import VerificationError
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.save import atomic_model, replace_card
 from seg.export.onnx_file.to_onnx import write_onnx
+from seg.export.onnx_file.verification_batches import VERIFIED_IMAGES
 from seg.export.onnx_file.verify import verify
 from seg.export.precision.choose import Trial, choose_precision
 from seg.export.precision.half import in_half
@@ -16,6 +17,7 @@ from seg.image_type import ImageHWB
 from seg.models.card import ModelCard
 from seg.models.model_file import verified_card
 from seg.spec import ExportSpec
+from seg.terminal.progress import progress
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.networks.segmenter import Segmenter
 
@@ -58,11 +60,13 @@ def export_checkpoint(
     exported = ExportedModel(Segmenter(network, card.input), card.task).eval()
     card = card.model_copy(update={"checkpoint_sha256": sha256_of(checkpoint)})
     with atomic_model(model) as temporary:
-        card = write_onnx(exported, card, temporary, opset)
-        try:
-            verification = verify(temporary, exported, images)
-        except VerificationError as error:
-            raise VerificationError(str(error).replace(str(temporary), str(model))) from error
+        with progress(f"export {card.name}", 1 + VERIFIED_IMAGES, unit="steps") as advance:
+            card = write_onnx(exported, card, temporary, opset)
+            advance(note="verify")
+            try:
+                verification = verify(temporary, exported, images, advance)
+            except VerificationError as error:
+                raise VerificationError(str(error).replace(str(temporary), str(model))) from error
         card = card.model_copy(update={"verification": verification})
         replace_card(temporary, card)
         if trial is not None:

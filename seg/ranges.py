@@ -51,6 +51,11 @@ NETWORK_SIDE: Final = WholeRange(1, 8192)
 """The side of a network's input: a crop, a tile, or a fixed input size."""
 IMAGE_SIDE: Final = WholeRange(1, 32768)
 
+PIXEL_SIZE: Final = Range(1e-6, 1e6)
+"""The side of a pixel, in micrometres or metres."""
+LEVEL: Final = WholeRange(0, 30)
+"""The level of a pyramid."""
+
 # Networks that were trained elsewhere
 PIXEL_SCALE: Final = Range(1e-6, 1000.0)
 PIXEL_MEAN: Final = Range(-1e6, 1e6)
@@ -76,6 +81,7 @@ PASS_POSITION: Final = WholeRange(0, 65535)
 MEMORY_GIB: Final = Range(0.01, 4096.0)
 LOST_POINTS: Final = Range(0.0, 100.0)
 IMAGES: Final = WholeRange(1, 1_000_000)
+TILES: Final = WholeRange(1, 1_000_000_000)
 
 # The command line
 SCENES: Final = WholeRange(3, 99)

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from seg.errors import DataError
 from seg.files.atomic import regular, write_text
+from seg.spec.ensemble.metric import MIOU, title_of
 
 RECORD: Final = "run.json"
 NOTE: Final = "note.json"
@@ -47,27 +48,41 @@ class Result(BaseModel):
     """What the list and the report show of a finished run."""
 
     best_miou: Finite
+    best_score: Finite | None = None
     best_iou: dict[str, Finite | None] = {}
     seconds: Finite
     parameters: int = Field(ge=0, le=10**15)
     gflops: Finite | None = None
 
 
+class JudgedBy(BaseModel):
+    """The metric of a run, if it is not mIoU."""
+
+    name: str
+
+
 class Record(BaseModel):
     """A `run.json`, as far as it is shown."""
 
     recipe: Recipe
+    metric: JudgedBy | None = None
     result: Result | None = None
 
 
 class Run(BaseModel):
-    """A row of the list of runs. `miou` is the best so far, and None before the first epoch ends."""
+    """A row of the list of runs.
+
+    `score` is that of the best epoch so far by the run's metric, and `miou` its mIoU; None before the first
+    epoch ends.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     architecture: str
     encoder: str
+    metric: str = MIOU.title
+    score: float | None = None
     miou: float | None = None
     leaderboard: float | None = None
     loss: str
@@ -88,7 +103,7 @@ def list_runs(folder: Path) -> list[Run]:
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder of runs: train first, or name another")
     runs = list(_runs(folder))
-    return sorted(runs, key=lambda run: (-(run.miou or -1.0), run.name))
+    return sorted(runs, key=lambda run: (-(run.score or -1.0), run.name))
 
 
 def read_note(run: Path) -> Note:
@@ -180,22 +195,36 @@ def _runs(folder: Path) -> Iterator[Run]:
 
 
 def _run(folder: Path, run: Path, record: Record) -> Run:
-    mious = [miou for miou in read_curves(run).get("val_miou", ()) if math.isfinite(miou)]
+    epochs = _epochs(read_curves(run))
+    score, miou = max(epochs, default=(None, None))
     note, recipe, result = read_note(run), record.recipe, record.result
+    if result:
+        miou = result.best_miou
+        score = miou if result.best_score is None else result.best_score
     return Run(
         name=run.relative_to(folder).as_posix() if run != folder else run.name,
         architecture=recipe.architecture,
         encoder=recipe.encoder,
-        miou=result.best_miou if result else max(mious, default=None),
+        metric=title_of(record.metric.name if record.metric else MIOU.name),
+        score=score,
+        miou=miou,
         leaderboard=note.leaderboard,
         loss=_spelled_loss(recipe.loss),
-        epochs=f"{len(mious)}/{recipe.epochs}",
+        epochs=f"{len(epochs)}/{recipe.epochs}",
         minutes=round(result.seconds / 60, 1) if result else None,
         parameters=round(result.parameters / 1e6, 2) if result else None,
         gflops=result.gflops if result else None,
         state="finished" if result else "cut off",
         note=note.text,
     )
+
+
+def _epochs(curves: Mapping[str, Sequence[float]]) -> list[tuple[float, float]]:
+    """The score and the mIoU of each epoch that has one; the score is the mIoU where no other is kept."""
+    mious = curves.get("val_miou", ())
+    scores = curves.get("val_metric", mious)
+    both = zip(scores, mious, strict=True)
+    return [(score, miou) for score, miou in both if math.isfinite(miou) and math.isfinite(score)]
 
 
 def _spelled_loss(loss: Mapping[str, float | LossPart]) -> str:

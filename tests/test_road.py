@@ -28,7 +28,8 @@ def spec(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Ensembl
     camvid = shared_data / "camvid"
     for name in ("train", "val"):
         coco = json.loads((camvid / f"{name}.json").read_text())
-        images = coco["images"][:: len(coco["images"]) // (4 * IMAGES)][: 4 * IMAGES]
+        count = 4 * IMAGES if name == "train" else IMAGES
+        images = coco["images"][:: len(coco["images"]) // count][:count]
         kept = {image["id"] for image in images}
         annotations = [a for a in coco["annotations"] if a["image_id"] in kept]
         few = coco | {"images": images, "annotations": annotations}

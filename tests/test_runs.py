@@ -46,6 +46,19 @@ def test_runs_are_listed_best_first_with_those_that_were_cut_off(folder: Path) -
     assert runs[0].loss == "0.9 cross_entropy + 0.1 focal"
 
 
+def test_a_run_is_ranked_by_its_metric(folder: Path) -> None:
+    record = json.loads((folder / "a/run.json").read_text())
+    record["result"] |= {"metric": "dice", "best_score": 0.9}
+    (folder / "a/run.json").write_text(json.dumps(record | {"metric": {"name": "dice", "without": []}}))
+    (folder / "c/metrics.csv").write_text("epoch,val_miou,val_metric\n1,0.4,0.5\n2,0.3,0.7\n")
+    runs = list_runs(folder)
+    assert [(run.name, run.metric, run.score, run.miou) for run in runs] == [
+        ("a", "dice", 0.9, 0.4),
+        ("c", "mIoU", 0.7, 0.3),
+        ("deep/b", "mIoU", 0.6, 0.6),
+    ]
+
+
 def test_a_note_stays_where_another_is_added(folder: Path) -> None:
     write_note(folder / "a", leaderboard=0.6243, text=None)
     write_note(folder / "a", leaderboard=None, text="with pseudo labels")

@@ -70,6 +70,7 @@ def test_losses_cost_what_they_take_from_the_time() -> None:
     assert math.isclose(images_per_second(plan), 0.9 * calm)
 
 
+@pytest.mark.slow
 def test_the_script_says_where_the_bottleneck_is() -> None:
     command = [
         sys.executable,

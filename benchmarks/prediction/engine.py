@@ -27,7 +27,8 @@ from benchmarks.prediction.bare_networks import run_networks
 from benchmarks.prediction.plain_loops import FusedLoop, OpenVinoLoop, OrtLoop, TorchLoop
 from seg.data import Split, open_split, read_image
 from seg.engine import Ensemble
-from seg.engine.jobs.calibrate import MAX_RANKED, estimate_risk, trace_images
+from seg.engine.early_exit.traces import estimate_risk
+from seg.engine.jobs.calibrate import MAX_RANKED, trace_images
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.stopping import build_stopping
 from seg.engine.jobs.summary import STREAM_STAGES

@@ -18,14 +18,13 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from benchmarks.tuning.members import Images, load
+from benchmarks.tuning.members import Images, load, miou_of
 from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.evidence.choose_departure import choose_departure
 from seg.evaluate.tune.fits.class_factors import fit_factors
 from seg.evaluate.tune.fits.departures import Departure, Departures, Fitted
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.fits.weights import best_member, fit_weights
-from seg.evaluate.tune.scorer import miou
 from seg.labels.probability_codec import from_levels
 
 PIXELS = 250
@@ -57,7 +56,7 @@ def half_weights(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.
 def free_factors(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
     """What was chosen before there were groups: free weights and factors, judged on halves of the same."""
     weights_m = fit_weights(pixels)
-    return Fitted(weights_m, fit_factors(pixels.merged(weights_m), pixels.labels_in))
+    return Fitted(weights_m, fit_factors(pixels.merged(weights_m), pixels.labels_in, pixels.metric))
 
 
 def new_rule(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
@@ -124,7 +123,7 @@ def _print_rules(tuned_on: str, draws: Sequence[tuple[Images, Draw]]) -> None:
             here, there = pixels.of_images(tuned), pixels.of_images(judged)
             for name, rule in {"equal weights": equal, **RULES}.items():
                 fitted = rule(here, groups, images.prior)
-                scores[name].append(100 * miou(there.counts(fitted.weights_m, fitted.factors_c)))
+                scores[name].append(100 * there.judge(fitted.weights_m, fitted.factors_c).score)
     over = {name: np.array(scores[name]) - np.array(scores["equal weights"]) for name in RULES}
     better = np.maximum(over["best member"], 0)
     for name, points in over.items():
@@ -140,7 +139,10 @@ def pixels_of(images: Images, names: Sequence[str]) -> MemberPixels:
     levels = [images.levels[name][..., :PIXELS].transpose(1, 0, 2) for name in names]
     known_mc = np.ones((len(names), len(images.prior)), np.float32)
     return MemberPixels(
-        np.stack([from_levels(one) for one in levels]), images.labels_in[:, :PIXELS], known_mc
+        np.stack([from_levels(one) for one in levels]),
+        images.labels_in[:, :PIXELS],
+        known_mc,
+        miou_of(len(images.prior)),
     )
 
 

@@ -8,8 +8,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX
 from seg.labels.probability_codec import to_levels
+from seg.metrics.from_counts import CountedMetric, open_counted
+from seg.spec.ensemble.metric import MIOU
 
 PIXELS = 500
 """Random labelled pixels of an image."""
@@ -51,6 +54,12 @@ class Images:
             flat_icn = probabilities_ichw.reshape(images, classes, -1)
             levels[name] = to_levels(np.take_along_axis(flat_icn, pixels_in[:, None], 2))
         return cls(levels, np.take_along_axis(flat_in, pixels_in, 1), groups, prior)
+
+
+def miou_of(classes: int) -> CountedMetric:
+    """mIoU of so many classes."""
+    infos = [ClassInfo(id=number, name=str(number), colour=(0, 0, 0)) for number in range(classes)]
+    return open_counted(MIOU, infos, "multiclass")
 
 
 def save(path: Path, images: Images) -> None:

@@ -4,9 +4,12 @@
     python -m benchmarks.tuning.overlapping contest/team.yaml
 
 Everything is fitted on one half of the labelled images and judged on the other, ten times, by the spec's
-metric. The members of the spec are trained and exported before.
+metric. The members of the spec are trained and exported before. "Nothing predicted" is empty masks; the
+logistic regression of members' logits, class by class, is there to be compared with weights.
 """
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +17,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from benchmarks.tuning.logit_stack import LogitStack, fit_stack
 from seg.data import open_split
 from seg.engine.decision.postprocess import above_thresholds, postprocess
 from seg.evaluate.cache.mixture import Mixture
@@ -21,17 +25,23 @@ from seg.evaluate.cache.passes import Passes, open_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
 from seg.evaluate.tune.overlapping.fit_rules import steps_of
+from seg.evaluate.tune.overlapping.judge_decisions import NOTHING
 from seg.evaluate.tune.overlapping.mixtures import WEIGHTS, fits_of_weights
-from seg.evaluate.tune.overlapping.overlap_tallies import tallies_of
-from seg.evaluate.tune.overlapping.region_table import count_regions
-from seg.evaluate.tune.overlapping.sampled_members import sample_members
+from seg.evaluate.tune.overlapping.region_table import RegionTable, count_regions
+from seg.evaluate.tune.overlapping.sampled_members import sample_passes, views_of
+from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import ignored_in, masks_of
+from seg.metrics.from_counts import open_counted
 from seg.metrics.metric import Metric
-from seg.metrics.open_metric import open_metric
 from seg.spec import load_ensemble
 from seg.spec.ensemble.decision import ClassRule
 
 HALVES = 10
+
+Rules = tuple[ClassRule, ...]
+
+Merge = Callable[[Passes, int], ProbabilitiesCHW]
+"""The probabilities of an image."""
 
 
 def main(
@@ -42,8 +52,9 @@ def main(
     spec = load_ensemble(path)
     split = open_split(spec.data, "val")
     passes = open_passes(spec, split, ProbabilityCache())
-    metric, tallies = open_metric(spec.metric, split.classes, spec.data.task), tallies_of(spec.metric)
-    members = sample_members(passes, metric.weights_c)
+    counted = open_counted(spec.metric, split.classes, spec.data.task)
+    metric, tallies = counted.metric, counted.tallies
+    members = sample_passes(passes, metric.weights_c).members(views_of(passes.views))
     scores: dict[str, list[float]] = {}
     for half in range(halves):
         fitted_i = np.zeros(passes.images, np.bool_)
@@ -54,24 +65,21 @@ def main(
         }
         none = (ClassRule(),) * passes.classes
         threshold, area, emptiness = steps_of(tallies).values()
-        equal, weighed = (
-            count_regions(
-                [_image(passes, mixtures[name], image) for image in np.flatnonzero(fitted_i).tolist()],
-                passes.classes,
-                passes.labels(0).size,
-            )
-            for name in (EQUAL, WEIGHTS)
-        )
-        steps = {
-            SINGLE: (mixtures[SINGLE], none),
-            EQUAL: (mixtures[EQUAL], none),
-            f"{EQUAL} + thresholds": (mixtures[EQUAL], tuple(map(threshold, equal))),
-            f"{WEIGHTS} + thresholds": (mixtures[WEIGHTS], tuple(map(threshold, weighed))),
-            "+ areas": (mixtures[WEIGHTS], tuple(map(area, weighed))),
-            "+ emptiness": (mixtures[WEIGHTS], tuple(map(emptiness, weighed))),
+        stack = partial(_stacked, fit_stack(members.of_images(fitted_i)))
+        single, equal, weighed = (partial(_merged, mixtures[name]) for name in (SINGLE, EQUAL, WEIGHTS))
+        of_equal, of_weighed, of_stack = (_tables(passes, one, fitted_i) for one in (equal, weighed, stack))
+        steps: dict[str, tuple[Merge, Rules]] = {
+            NOTHING: (_nothing, none),
+            SINGLE: (single, none),
+            EQUAL: (equal, none),
+            f"{EQUAL} + thresholds": (equal, tuple(map(threshold, of_equal))),
+            "logistic regression + thresholds": (stack, tuple(map(threshold, of_stack))),
+            f"{WEIGHTS} + thresholds": (weighed, tuple(map(threshold, of_weighed))),
+            "+ areas": (weighed, tuple(map(area, of_weighed))),
+            "+ emptiness": (weighed, tuple(map(emptiness, of_weighed))),
         }
-        for name, (mixture, rules) in steps.items():
-            scores.setdefault(name, []).append(_judge(passes, metric, mixture, rules, ~fitted_i))
+        for name, (merge, rules) in steps.items():
+            scores.setdefault(name, []).append(_judge(passes, metric, merge, rules, ~fitted_i))
         typer.echo(f"half {half + 1} of {halves}", err=True)
     _print(metric.name, scores)
 
@@ -79,22 +87,40 @@ def main(
 def _judge(
     passes: Passes,
     metric: Metric,
-    mixture: Mixture,
-    rules: tuple[ClassRule, ...],
+    merge: Merge,
+    rules: Rules,
     judged_i: NDArray[np.bool_],
 ) -> float:
     tallies = []
     for image in np.flatnonzero(judged_i).tolist():
-        probabilities_chw, truth_chw = _image(passes, mixture, image)
+        truth_chw = masks_of(passes.labels(image), "multilabel", passes.classes)
+        probabilities_chw = merge(passes, image)
         masks_chw = postprocess(above_thresholds(probabilities_chw, rules), probabilities_chw, rules)
         labelled_hw = ~ignored_in(passes.labels(image), "multilabel", passes.classes)
         tallies.append(metric.tally_masks(truth_chw, masks_chw, labelled_hw))
     return metric.score(np.stack(tallies))
 
 
-def _image(passes: Passes, mixture: Mixture, image: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    truth_chw = masks_of(passes.labels(image), "multilabel", passes.classes)
-    return passes.cached_image(image).merged(mixture), truth_chw
+def _tables(passes: Passes, merge: Merge, fitted_i: NDArray[np.bool_]) -> tuple[RegionTable, ...]:
+    """Of each class, what every rule leaves of the images that are fitted on."""
+    images = (
+        (merge(passes, image), masks_of(passes.labels(image), "multilabel", passes.classes))
+        for image in np.flatnonzero(fitted_i).tolist()
+    )
+    return count_regions(images, passes.classes, passes.labels(0).size)
+
+
+def _merged(mixture: Mixture, passes: Passes, image: int) -> ProbabilitiesCHW:
+    return passes.cached_image(image).merged(mixture)
+
+
+def _stacked(stack: LogitStack, passes: Passes, image: int) -> ProbabilitiesCHW:
+    alone = [Mixture.single(member, passes.views) for member in range(len(passes.names))]
+    return stack.merged(np.stack([passes.cached_image(image).merged(one) for one in alone]))
+
+
+def _nothing(passes: Passes, image: int) -> ProbabilitiesCHW:
+    return np.zeros((passes.classes, *passes.labels(image).shape), np.float32)
 
 
 def _print(metric: str, scores: dict[str, list[float]]) -> None:

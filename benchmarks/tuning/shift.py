@@ -28,7 +28,7 @@ from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.evidence.predicted_shares import spread_of
 from seg.evaluate.tune.fits.departures import Fitted
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
-from seg.evaluate.tune.scorer import CountsICC, miou
+from seg.evaluate.tune.scorer import CountsICC
 from seg.spec.ensemble.tuned_on import distance_of_shares
 
 JUDGED = ("free factors (before)", "new rule")
@@ -66,7 +66,9 @@ def _compare(images: Images, names: tuple[str, ...], draw: Draw, rule: Rule) -> 
     predicted = [_counts(part, fitted).sum(1) for part in (here, there)]
     shares = [(pixels_ic.sum(0) / pixels_ic.sum()).tolist() for pixels_ic in predicted]
     differs = distance_of_shares(*shares) > spread_of(predicted[0], number_groups(groups))
-    gain = miou(_counts(there, fitted)) - miou(_counts(there, equal(here, groups, images.prior)))
+    start = equal(here, groups, images.prior)
+    scores = [there.judge(one.weights_m, one.factors_c).score for one in (start, fitted)]
+    gain = scores[1] - scores[0]
     return differs, 100 * gain
 
 

@@ -14,8 +14,9 @@ from seg.data.splits.list_samples import LIST_SUFFIXES, first_column
 from seg.data.splits.split import samples_with_ids
 from seg.engine.image_source import ImageSource
 from seg.errors import DataError
-from seg.files.image_suffixes import IMAGE_SUFFIXES
+from seg.files.image_suffixes import PICTURE_SUFFIXES
 from seg.pixel_range import PixelRange
+from seg.read_scale import ReadScale
 from seg.spec import EnsembleSpec
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ UNKNOWN_VERSION: Final = "not asked"
 class ImageRef:
     """A reference to an image: id, path or URI, the store's version, and number and path in the dataset.
 
-    Files have no version.
+    Files have no version. With `rows`, from the first to the one behind the last, it is a part of an image.
     """
 
     id: str
@@ -39,6 +40,8 @@ class ImageRef:
     file_name: str = ""
     pixel_range: PixelRange | None = None
     stack: tuple[str, ...] = ()
+    scale: ReadScale | None = None
+    rows: tuple[int, int] | None = None
 
     @property
     def sample(self) -> Sample:
@@ -50,6 +53,7 @@ class ImageRef:
             self.file_name,
             pixel_range=self.pixel_range,
             stack=tuple(map(Path, self.stack)),
+            scale=self.scale,
         )
 
     def source(self) -> ImageSource:
@@ -75,6 +79,8 @@ def images_to_predict(spec: EnsembleSpec, images: str | None = None) -> list[Ima
     """
     if spec.data.pixel_range and (images is not None or _uris_in(spec.data.to_predict.images[0])):
         raise DataError("images in a store are read with 8 bits: copy them here to read them in a range")
+    if spec.data.read_scale and (images is not None or _uris_in(spec.data.to_predict.images[0])):
+        raise DataError("images in a store are read as they are: copy them here to read them at a scale")
     if images is not None:
         return _numbered(spec, _below(images))
     listed = _uris_in(spec.data.to_predict.images[0])
@@ -98,6 +104,7 @@ def local_images(spec: EnsembleSpec) -> list[ImageRef]:
             file_name=one.file_name,
             pixel_range=one.pixel_range,
             stack=tuple(map(str, one.stack)),
+            scale=one.scale,
         )
         for one in samples
     ]
@@ -140,10 +147,10 @@ def _below(uri: str) -> list[ImageRef]:
     found = {
         Path(entry.path): f"{entry.size} bytes of {entry.mtime_ns}"
         for entry in sorted(entries, key=lambda entry: Path(entry.path))
-        if Path(entry.path).suffix.lower() in IMAGE_SUFFIXES and not entry.base_name.startswith(".")
+        if Path(entry.path).suffix.lower() in PICTURE_SUFFIXES and not entry.base_name.startswith(".")
     }
     if not found:
-        raise DataError(f"{uri}: has no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        raise DataError(f"{uri}: has no images ({', '.join(sorted(PICTURE_SUFFIXES))})")
     scheme, query = uri.partition("://")[0], uri[len(_without_query(uri)) :]
     return [
         ImageRef(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from seg.engine.cluster.dispatch import Block, Dispatch, FinishedBlock
+from seg.engine.cluster.image_parts import missing_parts
 from seg.engine.cluster.pool import WorkerPool
 from seg.engine.cluster.process_pool import open_process_pool
 from seg.engine.cluster.ray_pool import open_ray_pool
@@ -117,21 +118,31 @@ def _run(
         if not missing:
             return ClusterSummary(output.file, len(refs))
         with opening as pool:
-            return _predict(pool, len(refs), missing, journal)
+            parts = missing_parts(missing, resolved.spec, journal, pool.layout.workers)
+            summary = _predict(pool, len(refs), missing, parts, journal)
+        _refuse_torn(parts, journal)
+        return summary
 
     return run.complete(predict, restart=restart, size_of=lambda _: output.size)
 
 
 def _predict(
-    pool: WorkerPool[Any], images: int, missing: Sequence[ImageRef], journal: Journal
+    pool: WorkerPool[Any],
+    images: int,
+    missing: Sequence[ImageRef],
+    parts: Sequence[ImageRef],
+    journal: Journal,
 ) -> ClusterSummary:
+    """Predict the missing images, of which these parts are missing."""
     output, counts = pool.job.spec.output.file, _RunCounts()
     dispatch: Dispatch[BlockResult] = Dispatch(pool)
     start = time.perf_counter()
-    with progress("ensemble", images, unit="images", done=images - len(missing)) as advance:
+    done = images - len(missing)
+    unit = "part" if any(part.rows for part in parts) else "image"
+    with progress("ensemble", done + len(parts), unit=f"{unit}s", done=done) as advance:
         for note in _notes(pool):
             advance(0, line=note)
-        for event in dispatch.run(_blocks(missing, pool.layout.workers)):
+        for event in dispatch.run(_blocks(parts, pool.layout.workers)):
             if isinstance(event, FinishedBlock):
                 for payload in event.result.payloads:
                     journal.append(payload)
@@ -146,6 +157,7 @@ def _predict(
         images=images,
         images_now=len(missing),
         passes=counts.passes,
+        unit=unit,
         seconds=time.perf_counter() - start,
         workers=tuple(
             WorkerStats(name, runs_on, counts.done[name], counts.busy[name])
@@ -154,6 +166,13 @@ def _predict(
         lost=tuple(dispatch.lost),
         redone=dispatch.redone,
     )
+
+
+def _refuse_torn(parts: Sequence[ImageRef], journal: Journal) -> None:
+    """Raise DataError if an image was changed while its parts were predicted."""
+    for part in {part.id: part for part in parts if part.rows}.values():
+        if not journal.has(part.id, part.source()):
+            raise DataError(f"{part.place}: was changed while it was predicted: run the same command again")
 
 
 def _notes(pool: WorkerPool[Any]) -> list[str]:

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Final
 
 from seg.engine.jobs.summary import images_line
+from seg.terminal.words import counted
 
 SLOW: Final = 0.5
 """A worker below this share of the median rate is reported as slow."""
@@ -35,6 +36,7 @@ class ClusterSummary:
         seconds: wall time, including the start of the workers.
         workers: all that loaded, including dead ones.
         lost: dead workers with the reason, a line each; `redone` images were sent again.
+        unit: what workers were given: an image, or a part, which may be a whole small image.
     """
 
     output: Path
@@ -45,6 +47,7 @@ class ClusterSummary:
     workers: Sequence[WorkerStats] = ()
     lost: Sequence[str] = ()
     redone: int = 0
+    unit: str = "image"
 
     @property
     def stragglers(self) -> tuple[str, ...]:
@@ -70,4 +73,5 @@ class ClusterSummary:
 
     def _line(self, worker: WorkerStats) -> str:
         slow = ", much slower than the others" if worker.name in self.stragglers else ""
-        return f"{worker.name}: {worker.images} images, {worker.rate:.1f} a second{slow}; {worker.runs_on}"
+        done = f"{counted(worker.images, self.unit)}, {worker.rate:.1f} a second{slow}"
+        return f"{worker.name}: {done}; {worker.runs_on}"

@@ -40,7 +40,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class BlockResult:
-    """Packed journal entries of so many images, a line for each that could not be read, passes, seconds."""
+    """Packed journal entries of so many images and parts, a line for each unreadable one, passes, seconds."""
 
     payloads: Sequence[bytes]
     images: int
@@ -82,6 +82,9 @@ class Worker:
         def packed_band(image: ImageRef, band: LabelBand) -> tuple[bytes, bool]:
             return band_entries.packed(image.id, band), band.is_last
 
+        def rows_of(image: ImageRef, height: int) -> range:
+            return range(*(image.rows or (0, height)))
+
         threads = MAX_AHEAD if far else readers_for(self._job.cores)
         reader = Reader(read_image_ref, clock, self._job.strict, threads)
         finished = self._ensemble.label_all(
@@ -91,7 +94,7 @@ class Worker:
             stopping=self._stopping,
             clock=clock,
             on_damaged=reader.note_failure,
-            bands=BandResults(lambda _: 0, packed_band),
+            bands=BandResults(rows_of, packed_band),
         )
         payloads, are_last = [], 0
         for payload, is_last in finished:

@@ -1,15 +1,18 @@
 """Probabilities of each pass at sampled pixels, from which good orders of passes are found."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.engine.member import Member
+from seg.engine.merging.decoder_grid import run_at_cells, upsampled
 from seg.engine.passes.finite import is_finite, not_finite
 from seg.engine.passes.passes import PassOrder
-from seg.engine.runtimes.base import Runtime
+from seg.engine.passes.views import View
 from seg.image_type import ImageHWB
+from seg.labels.label_map import ProbabilitiesCHW
 
 MAX_PIXELS: Final = 20_000
 """The most pixels that are sampled from an image."""
@@ -22,7 +25,7 @@ Shares = NDArray[np.float64]
 
 
 def sample_passes(
-    runtimes: Mapping[str, Runtime],
+    members: Sequence[Member],
     pass_order: PassOrder,
     images: Iterable[tuple[str, ImageHWB]],
     factors: tuple[float, ...] = (),
@@ -30,7 +33,7 @@ def sample_passes(
     """Run every pass on each image and sample pixels evenly; class factors are applied.
 
     Args:
-        runtimes: a loaded model for each member of the pass order, by its name and in their order.
+        members: those of the pass order.
         pass_order: all passes of an image.
         images: each with its name, which may be empty.
         factors: the factor of each class in the decision.
@@ -38,7 +41,7 @@ def sample_passes(
     Raises:
         ModelError: the probabilities of a member for an image are not finite.
     """
-    samples = [_sample_image(runtimes, pass_order, name, image_hwc) for name, image_hwc in images]
+    samples = [_sample_image(members, pass_order, name, image_hwc) for name, image_hwc in images]
     if factors:
         samples = [of_image * np.array(factors, dtype=np.float32)[:, None] for of_image in samples]
     return samples
@@ -50,18 +53,26 @@ def pass_shares(pass_order: PassOrder, classes: int) -> Shares:
 
 
 def _sample_image(
-    runtimes: Mapping[str, Runtime], pass_order: PassOrder, name: str, image_hwc: ImageHWB
+    members: Sequence[Member], pass_order: PassOrder, name: str, image_hwc: ImageHWB
 ) -> PassSamples:
-    members = list(runtimes)
     pixels = image_hwc.shape[0] * image_hwc.shape[1]
-    chosen = slice(None, None, max(1, pixels // MAX_PIXELS))
+    chosen = slice(None, None, -(-pixels // MAX_PIXELS))
     rows = []
     for planned in pass_order:
         member = members[planned.member]
-        view_hwc = np.ascontiguousarray(planned.view.apply(image_hwc))
-        probabilities_chw = runtimes[member].run(view_hwc[None])[0]
-        if not is_finite(probabilities_chw):
-            raise not_finite(member, name)
-        upright_chw = planned.view.restore_all(probabilities_chw, image_hwc.shape[:2])
+        upright_chw = _run_pass(member, planned.view, image_hwc)
+        if not is_finite(upright_chw):
+            raise not_finite(member.name, name)
         rows.append(upright_chw.reshape(len(upright_chw), -1)[:, chosen])
     return np.stack(rows)
+
+
+def _run_pass(member: Member, view: View, image_hwc: ImageHWB) -> ProbabilitiesCHW:
+    """A pass's probabilities in the image's orientation and size."""
+    size_hw = image_hwc.shape[:2]
+    if member.decoder:
+        return upsampled(
+            run_at_cells(member.runtime, member.decoder, view, image_hwc), member.decoder, size_hw
+        )
+    view_hwc = np.ascontiguousarray(view.apply(image_hwc))
+    return view.restore_all(member.runtime.run(view_hwc[None])[0], size_hw)

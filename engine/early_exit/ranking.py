@@ -4,14 +4,14 @@ Greedy: the next pass is the one that brings the labels nearest to the full ense
 measured on sample images.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from seg.engine.early_exit.pass_samples import PassSamples, Shares, pass_shares, sample_passes
+from seg.engine.member import Member
 from seg.engine.passes.passes import PassOrder
-from seg.engine.runtimes.base import Runtime
 from seg.engine.runtimes.profiling import milliseconds_per_pass
 from seg.image_type import ImageHWB
 
@@ -25,7 +25,7 @@ class RankedPasses:
 
 
 def rank_passes(
-    runtimes: Mapping[str, Runtime],
+    members: Sequence[Member],
     pass_order: PassOrder,
     images: Sequence[ImageHWB],
     batch_size: int,
@@ -34,15 +34,15 @@ def rank_passes(
     """Measure the time of every pass, with all streams busy, and the labels that it corrects.
 
     Args:
-        runtimes: a loaded model for each member of the pass order, by its name and in their order.
+        members: those of the pass order.
         pass_order: all passes of an image.
         images: samples of the images to predict. Labels come from all of them, times from the first.
         batch_size: passes in a batch.
         factors: the factor of each class in the decision.
     """
     batch_nhwc = np.stack([images[0]] * batch_size)
-    seconds = [milliseconds_per_pass(runtime, batch_nhwc) / 1e3 for runtime in runtimes.values()]
-    samples = sample_passes(runtimes, pass_order, (("", image_hwc) for image_hwc in images), factors)
+    seconds = [milliseconds_per_pass(member.runtime, batch_nhwc) / 1e3 for member in members]
+    samples = sample_passes(members, pass_order, (("", image_hwc) for image_hwc in images), factors)
     costs = [seconds[planned.member] for planned in pass_order]
     positions = order_by_gain(samples, pass_shares(pass_order, samples[0].shape[1]), costs)
     return RankedPasses(tuple(positions), tuple(costs[position] for position in positions))

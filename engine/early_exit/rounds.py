@@ -28,6 +28,12 @@ def round_ends(pass_order: PassOrder) -> tuple[int, ...]:
     return tuple(ends)
 
 
+def tile_checkpoints(pass_order: PassOrder) -> tuple[int, ...]:
+    """The numbers of passes after which a tile may end: each of the first round, then the end of each."""
+    ends = round_ends(pass_order)
+    return (*range(1, ends[0] if ends else len(pass_order)), *ends)
+
+
 def order_in_rounds(samples: Sequence[PassSamples], shares_pc: Shares, members: Sequence[int]) -> list[int]:
     """Order passes in rounds; within a round greedily, by how near each brings labels to those of all.
 

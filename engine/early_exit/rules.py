@@ -13,13 +13,18 @@ still change, is stopped when
 
 If it is exchangeable with the n images, the expected share of its labels that differ is then at most
 the tolerance. (The paper has the largest possible loss in the place of u; u bounds this image's loss.)
+
+Of an image in tiles, each tile is stopped when the doubt about it has fallen to level l. The loss is that
+of the blended image, with all its tiles stopped so. No tile alone bounds it, so u is 1, as in the paper, and
+n must be at least 1 / tolerance - 1.
 """
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +44,12 @@ ROUNDING: Final = 1e-5
 """An upper bound of the rounding error of a float32 sum over all passes."""
 
 MIN_MISSING: Final = 1e-9
+
+SPREAD: Final = 0.1
+"""A pixel of a tile is uncertain if its margin is at most this, times the root of missing over added weight.
+
+So the error of a mean of some passes shrinks. The guarantee does not depend on it, either.
+"""
 
 SAMPLE_STEP: Final = 4
 """The uncertain share is computed from every fourth pixel of every fourth row."""
@@ -138,6 +149,21 @@ class Margins:
         return second_smallest(_needed_by_class(scores_chw, self._missing_c, self._factors))
 
 
+@dataclass(frozen=True, slots=True)
+class TileMargins:
+    """The doubt about a tile. Any of its labels may change, since its neighbours are blended with it."""
+
+    uncertain_share: float
+    changeable_share: float = 1.0
+    changeable_share_at_least: float = 1.0
+
+    @classmethod
+    def of(cls, sum_chw: ProbabilitiesCHW, missing_c: MissingC, decision: Decision) -> Self:
+        missing = float(missing_c.mean())
+        margins_hw = decision.margins(sum_chw[:, ::SAMPLE_STEP, ::SAMPLE_STEP]) / (1 - missing)
+        return cls(float((margins_hw <= SPREAD * math.sqrt(missing / (1 - missing))).mean()))
+
+
 def _needed_by_class(
     scores_chw: ProbabilitiesCHW, missing_c: MissingC, factors: tuple[float, ...]
 ) -> Iterator[NDArray[np.float32]]:
@@ -164,7 +190,7 @@ class CalibratedRule:
     """Settled by the inequality above; `risk` holds a loss for each of the doubt levels."""
 
     tolerance: float
-    groups: int
+    units: int
     risk: Sequence[float]
     _lowest: int = len(DOUBT_LEVELS)
 
@@ -173,7 +199,7 @@ class CalibratedRule:
         # Only the first time at a level counts, since that is where the risk was measured.
         has_fallen = level < self._lowest
         self._lowest = min(level, self._lowest)
-        room = (self.groups + 1) * self.tolerance - self.groups * self.risk[level] if has_fallen else 0.0
+        room = (self.units + 1) * self.tolerance - self.units * self.risk[level] if has_fallen else 0.0
         room = max(room, 0.0)
         return now.changeable_share_at_least <= room and now.changeable_share <= room
 
@@ -186,20 +212,22 @@ def new_rule(spec: StoppingSpec) -> Rule:
     known = spec.calibration
     if known is None:
         return WorstCaseRule(spec.tolerance)
-    return CalibratedRule(spec.tolerance, known.groups or known.images, known.risk)
+    return CalibratedRule(spec.tolerance, known.tiles or known.groups or known.images, known.risk)
 
 
 @dataclass(frozen=True, slots=True)
 class RuleMonitor:
-    """Applies a rule to the margins of one image."""
+    """Applies a rule to the margins of one image, or of one tile."""
 
     rule: Rule
     decision: Decision
+    margins_of: Callable[[ProbabilitiesCHW, MissingC, Decision], MarginSummary] = Margins
 
     def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
-        return self.rule.settles(Margins(sum_chw, missing_c, self.decision))
+        return self.rule.settles(self.margins_of(sum_chw, missing_c, self.decision))
 
 
-def new_monitors(spec: StoppingSpec, decision: Decision) -> NewMonitor:
-    """A factory of monitors that apply the spec's rule."""
-    return lambda: RuleMonitor(new_rule(spec), decision)
+def new_monitors(spec: StoppingSpec, decision: Decision, *, of_tiles: bool = False) -> NewMonitor:
+    """A factory of monitors that apply the spec's rule to images, or to tiles."""
+    margins_of = TileMargins.of if of_tiles else Margins
+    return lambda: RuleMonitor(new_rule(spec), decision, margins_of)

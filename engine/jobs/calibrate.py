@@ -4,24 +4,29 @@ It needs no labels, only images like those to predict that the members were not 
 passes.
 """
 
+import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seg.data import Sample, open_split
 from seg.data.groups import group_images
 from seg.data.images.raster import Raster
-from seg.data.images.read_sample import open_sample, read_sample
+from seg.data.images.read_sample import open_sample
+from seg.data.regions.large_images import cut_large_images
+from seg.data.splits.split import Split
 from seg.engine.early_exit.rounds import round_ends
-from seg.engine.early_exit.rules import Margins, MissingC, RecordedMargins, Rule, Stopping, uncertainty_level
+from seg.engine.early_exit.rules import Margins, MissingC, RecordedMargins, Stopping
+from seg.engine.early_exit.traces import AnyTrace, Trace, Units, estimate_risk, risks_by_group
 from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
+from seg.engine.jobs.trace_tiles import trace_tiles
 from seg.engine.merging.decision import Decision
 from seg.engine.passes.passes import PassOrder, Size
+from seg.engine.passes.tiles import lay_out
 from seg.engine.pipeline.prefetch import Reader
 from seg.engine.pipeline.timing import Clock
 from seg.engine.resolved import resolve_ensemble
@@ -30,68 +35,49 @@ from seg.image_type import ImageHWB
 from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.compatibility import refuse_exclusions
-from seg.spec.ensemble.prediction import DOUBT_LEVELS, CalibrationSpec, StoppingSpec
+from seg.spec.ensemble.prediction import CalibrationSpec, StoppingSpec
 from seg.terminal.progress import progress
-
-DIGITS: Final = 6
+from seg.terminal.words import counted
 
 MAX_RANKED: Final = 8
 """The most images on which passes are ranked."""
 
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """The record of one image that ran all passes.
-
-    Images of one `group` resemble one another, and count as one; without it, an image is alone.
-    `checkpoints` are numbers of passes; `margins[k]` and `losses[k]` belong to checkpoint k. A loss is the
-    share of labels that differs from the final ones.
-    """
-
-    passes: int
-    checkpoints: tuple[int, ...]
-    margins: tuple[RecordedMargins, ...]
-    losses: tuple[float, ...]
-    group: str | None = None
-
-    def replay(self, rule: Rule) -> tuple[int, float]:
-        """The number of passes after which the rule would have stopped, and the loss there."""
-        for taken, now, loss in zip(self.checkpoints, self.margins, self.losses, strict=True):
-            if rule.settles(now):
-                return taken, loss
-        return self.passes, 0.0
-
-    def risks(self) -> list[float]:
-        """For each level the largest loss from the first checkpoint on with at most its uncertain share."""
-        risks = [0.0] * len(DOUBT_LEVELS)
-        worst_later = 0.0
-        for now, loss in reversed(list(zip(self.margins, self.losses, strict=True))):
-            worst_later = max(worst_later, loss)
-            level = uncertainty_level(now.uncertain_share)
-            risks[level:] = [worst_later] * (len(DOUBT_LEVELS) - level)
-        return risks
+RANKED_TILES: Final = 2
+"""The most tiles of each of them."""
 
 
 def calibrate_ensemble(
-    spec: EnsembleSpec, split: Literal["val", "predict"] = "val", count: int | None = None
-) -> tuple[CalibrationSpec, list[Trace]]:
+    spec: EnsembleSpec,
+    split: Literal["val", "predict"] = "val",
+    count: int | None = None,
+    units: Units = "images",
+    tolerance: float | None = None,
+) -> tuple[CalibrationSpec, Sequence[AnyTrace]]:
     """Calibrate the early exit of an ensemble on some images.
 
     Args:
         split: of the images. Groups of `val` count as one image each. Images to predict count alone, since
-            it is over them that labels changed are averaged.
-        count: the number of images, drawn at random; by default all.
+            it is over them that labels changed are averaged. Regions of an image count as that image.
+        count: the number of images, or of regions of large ones, drawn at random; by default all.
+        units: whether images count as one, or the tiles that they are cut into.
+        tolerance: with tiles, refuse a number of units that cannot bound it, before any pass is run if it is
+            known by then.
 
     Raises:
-        SpecError: stopping is not compatible with the spec's merge or tiles, or there are fewer images.
+        SpecError: stopping is not compatible with the spec's merge, there are fewer images, or too few units.
         DataError, ModelError, MissingRuntimeError: one line that names the fix.
     """
     refuse_exclusions(spec.model_copy(update={"stopping": StoppingSpec()}))
-    samples = _random_samples(open_split(spec.data, split).samples, count)
+    if spec.tile is None and units == "tiles":
+        raise SpecError("--units tiles: the spec has no 'tile': its images count as one each")
+    samples = _random_samples(_open_regions(spec, split).samples, count)
+    groups = _groups_of(samples, spec, split)
+    if spec.tile and units == "images":
+        _check_bound(len(set(groups)), "image", tolerance)
     resolved = resolve_ensemble(spec)
     ensemble = Ensemble.of(resolved)
-    order = _rank_passes(ensemble, samples[:: max(1, len(samples) // MAX_RANKED)][:MAX_RANKED])
-    traces: list[Trace] = []
+    order = rank_passes(ensemble, samples)
+    traces: list[AnyTrace] = []
     with progress("calibrate", len(samples), unit="images") as advance:
         images = (image_hwc for _, image_hwc in Reader(open_sample, Clock(), strict=True).read(samples))
         passes = ensemble.passes_in_order(order)
@@ -99,20 +85,58 @@ def calibrate_ensemble(
         def name_of(number: int) -> str:
             return samples[number].id
 
-        for trace in trace_images(ensemble, images, spec.output.size, passes, name_of):
-            traces.append(trace)
+        found: Iterable[AnyTrace] = (
+            trace_tiles(ensemble, images, passes, name_of)
+            if spec.tile
+            else trace_images(ensemble, images, spec.output.size, passes, name_of)
+        )
+        for trace, group in zip(found, groups, strict=True):
+            traces.append(replace(trace, group=group))
             advance()
-    if split == "val":
-        groups = group_images(samples, spec.data.group).labels
-        traces = [replace(trace, group=group) for trace, group in zip(traces, groups, strict=True)]
+    risks = risks_by_group(traces, units)
+    tiles = sum(map(len, risks.values())) if units == "tiles" else None
+    if tiles:
+        _check_bound(tiles, "tile", tolerance)
     calibration = CalibrationSpec(
         images=len(traces),
-        groups=len(risks_by_group(traces)),
+        groups=len(risks),
+        tiles=tiles,
         order=order,
-        risk=estimate_risk(traces),
+        risk=estimate_risk(traces, units),
         fingerprint=ensemble_fingerprint(resolved),
     )
     return calibration, traces
+
+
+def _open_regions(spec: EnsembleSpec, split: Literal["val", "predict"]) -> Split:
+    """The images of a split, large ones in regions if they are predicted in tiles."""
+    opened = open_split(spec.data, split)
+    return cut_large_images(opened) if spec.tile else opened
+
+
+def _groups_of(
+    samples: Sequence[Sample], spec: EnsembleSpec, split: Literal["val", "predict"]
+) -> Sequence[str]:
+    if split == "val":
+        return group_images(samples, spec.data.group).labels
+    return [str(sample.image) for sample in samples]
+
+
+def _check_bound(units: int, unit: str, tolerance: float | None) -> None:
+    """Raise SpecError if so many units cannot bound the share of labels that differ by the tolerance."""
+    if tolerance is None or (units + 1) * tolerance >= 1:
+        return
+    if tolerance == 0:
+        raise SpecError("--tolerance 0: beside 'tile' a calibration is for a tolerance above 0")
+    advice = (
+        ", or `--units tiles`, if tiles to predict are like tiles drawn at random from these images"
+        if unit == "image"
+        else ""
+    )
+    raise SpecError(
+        f"{counted(units, unit)} cannot show that on average at most {tolerance:.3%} of the labels differ:"
+        f" needs {math.ceil(1 / tolerance) - 1} or more{advice}"
+    )
 
 
 def _random_samples(samples: Sequence[Sample], count: int | None) -> Sequence[Sample]:
@@ -123,17 +147,22 @@ def _random_samples(samples: Sequence[Sample], count: int | None) -> Sequence[Sa
     return random.Random(0).sample(samples, count)
 
 
-def _rank_passes(ensemble: Ensemble, samples: Sequence[Sample]) -> tuple[int, ...]:
-    with progress("order of passes", len(samples), unit="images") as advance:
+def rank_passes(ensemble: Ensemble, samples: Sequence[Sample]) -> tuple[int, ...]:
+    """The order of the passes, found on a few of the images, or on a few tiles of some."""
+    ranked = samples[:: max(1, len(samples) // MAX_RANKED)][:MAX_RANKED]
+    with progress("order of passes", len(ranked), unit="images") as advance:
         for note in ensemble.notes:
             advance(0, line=note)
 
-        def images() -> Iterator[tuple[str, ImageHWB]]:
-            for sample in samples:
-                yield sample.id, read_sample(sample)
+        def frames() -> Iterator[tuple[str, ImageHWB]]:
+            for sample in ranked:
+                image_hwc = open_sample(sample)
+                layout = lay_out(image_hwc.shape[:2], ensemble.tile)
+                for tile in random.Random(0).sample(range(layout.count), min(RANKED_TILES, layout.count)):
+                    yield sample.id, np.ascontiguousarray(layout.tile(image_hwc, tile))
                 advance()
 
-        return ensemble.rank_in_rounds(images())
+        return ensemble.rank_in_rounds(frames())
 
 
 def trace_images(
@@ -165,24 +194,6 @@ def trace_images(
         stopping=Stopping(pass_order, checkpoints, new_recorder),
         name_of=name_of,
     )
-
-
-def estimate_risk(traces: Sequence[Trace]) -> tuple[float, ...]:
-    """The mean risk over groups of images at each level, rounded up."""
-    return rounded_up(np.mean(list(risks_by_group(traces).values()), axis=0))
-
-
-def risks_by_group(traces: Sequence[Trace]) -> dict[str | int, NDArray[np.float64]]:
-    """The mean risk over the images of each group at each level; an image without group is one."""
-    risks: dict[str | int, list[list[float]]] = {}
-    for number, trace in enumerate(traces):
-        risks.setdefault(number if trace.group is None else trace.group, []).append(trace.risks())
-    return {group: np.asarray(np.mean(listed, axis=0)) for group, listed in risks.items()}
-
-
-def rounded_up(risk: NDArray[np.float64]) -> tuple[float, ...]:
-    """Round up to the number of digits in a spec."""
-    return tuple(float(value) for value in np.ceil(risk * 10**DIGITS) / 10**DIGITS)
 
 
 @dataclass(slots=True)

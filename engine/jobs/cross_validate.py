@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from seg.engine.early_exit.rules import CalibratedRule, WorstCaseRule
-from seg.engine.jobs.calibrate import Trace, risks_by_group, rounded_up
+from seg.engine.early_exit.traces import AnyTrace, Units, risks_by_group, rounded_up
 
 TOLERANCES: Final = (0.0, 0.001, 0.005, 0.01, 0.02)
 
@@ -31,33 +31,36 @@ class EarlyExitEffect:
 
 
 def cross_validate(
-    traces: Sequence[Trace], tolerances: Sequence[float] = TOLERANCES
+    traces: Sequence[AnyTrace], tolerances: Sequence[float] = TOLERANCES, units: Units = "images"
 ) -> list[EarlyExitEffect]:
-    """Replay the images of each group with a calibration on all others.
+    """Replay the images of each group with a calibration on all others, in which `units` count as one.
 
     Raises:
         ValueError: there are fewer than two groups.
     """
-    by_group = risks_by_group(traces)
-    others = len(by_group) - 1
-    if others < 1:
+    by_group = risks_by_group(traces, units)
+    if len(by_group) < 2:
         raise ValueError(f"needs two groups, got {len(by_group)}")
-    risks_gl = np.array(list(by_group.values()))
-    of_others_gl = (risks_gl.sum(axis=0) - risks_gl) / others
-    risk_of = {
-        group: rounded_up(np.maximum(risk, 0.0)) for group, risk in zip(by_group, of_others_gl, strict=True)
-    }
-    risks = [risk_of[number if trace.group is None else trace.group] for number, trace in enumerate(traces)]
-    return [_outcome(traces, risks, others, tolerance) for tolerance in sorted(tolerances)]
+    sums = {group: risks_ul.sum(axis=0) for group, risks_ul in by_group.items()}
+    sum_of_all = np.sum(list(sums.values()), axis=0)
+    all_units = sum(map(len, by_group.values()))
+    calibrations = {}
+    for group, own in by_group.items():
+        others = all_units - len(own)
+        calibrations[group] = others, rounded_up(np.maximum((sum_of_all - sums[group]) / others, 0.0))
+    of_traces = [
+        calibrations[number if trace.group is None else trace.group] for number, trace in enumerate(traces)
+    ]
+    return [_outcome(traces, of_traces, tolerance) for tolerance in sorted(tolerances)]
 
 
 def _outcome(
-    traces: Sequence[Trace], risks: Sequence[tuple[float, ...]], others: int, tolerance: float
+    traces: Sequence[AnyTrace], calibrations: Sequence[tuple[int, Sequence[float]]], tolerance: float
 ) -> EarlyExitEffect:
     saved_in_worst_case = [_saved(trace, trace.replay(WorstCaseRule(tolerance))[0]) for trace in traces]
     ends = [
-        trace.replay(CalibratedRule(tolerance, others, risk))
-        for trace, risk in zip(traces, risks, strict=True)
+        trace.replay(CalibratedRule(tolerance, units, risk))
+        for trace, (units, risk) in zip(traces, calibrations, strict=True)
     ]
     saved = [_saved(trace, passes) for trace, (passes, _) in zip(traces, ends, strict=True)]
     changed = [loss for _, loss in ends]
@@ -70,5 +73,6 @@ def _outcome(
     )
 
 
-def _saved(trace: Trace, passes: int) -> float:
-    return 1 - passes / trace.passes
+def _saved(trace: AnyTrace, passes: int) -> float:
+    """The share of passes saved; nothing where all tiles are plain."""
+    return 1 - passes / trace.passes if trace.passes else 0.0

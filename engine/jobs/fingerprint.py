@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from seg.data import Sample
 from seg.engine.resolved import ResolvedEnsemble
@@ -32,9 +33,11 @@ def ensemble_fingerprint(resolved: ResolvedEnsemble) -> str:
             "class_factors": spec.class_factors,
             "tile": spec.tile and spec.tile.model_dump(exclude_none=True),
             "size": spec.output.size,
-            **({"merge_at": "decoder"} if spec.merge_at == "decoder" else {}),
+            # Earlier versions interpolated logarithms, so their runs and calibrations are of other labels.
+            **({"merge_at": "decoder", "interpolated": "linear"} if spec.merge_at == "decoder" else {}),
             **({"decision": spec.decision.model_dump()} if spec.decision != DecisionSpec() else {}),
             **({"task": spec.data.task} if classes_overlap(spec.data.task) else {}),
+            **({"read at": asdict(spec.data.read_scale)} if spec.data.read_scale else {}),
         }
     )
 

@@ -97,6 +97,12 @@ class Journal:
         last = self._last_of_first_rows(image_id)
         return last.bottom if last and source.matches(last.content, last.stat_hash) else 0
 
+    def first_rows(self, image_id: str, source: ImageSource) -> frozenset[int]:
+        """The first row of each band that it has of this image with its file as it is now."""
+        records = self._records.get(image_id, {})
+        known = next(iter(records.values()), None)
+        return frozenset(records) if known and source.matches(known.content, known.stat_hash) else frozenset()
+
     def append(self, payload: bytes) -> None:
         """Add a packed entry; on disk within a second, or when the journal is closed."""
         with errors_named(self.path):

@@ -7,7 +7,7 @@ from typing import Final
 
 from seg.data import Sample
 from seg.data.images.image_header import image_size
-from seg.data.images.read_sample import open_sample
+from seg.data.images.read_sample import open_sample, size_of_sample
 from seg.engine.early_exit.deadline import DeadlineSchedule
 from seg.engine.early_exit.rules import Stopping
 from seg.engine.ensemble import BandResults, Ensemble
@@ -107,8 +107,8 @@ def _predict(
         with clock.stage("encode"):
             return band_entries.packed(sample.id, band), band.is_last
 
-    def rows_done(sample: Sample) -> int:
-        return journal.rows_done(sample.id, sources[sample.id])
+    def missing_rows(sample: Sample, height: int) -> range:
+        return range(journal.rows_done(sample.id, sources[sample.id]), height)
 
     start = time.perf_counter()
     with progress("ensemble", images, unit="images", done=images - len(missing)) as advance:
@@ -128,7 +128,7 @@ def _predict(
             clock=clock,
             watch=watch,
             on_damaged=reader.note_failure,
-            bands=BandResults(rows_done, finish_band),
+            bands=BandResults(missing_rows, finish_band),
         )
         for payload, is_last in payloads:
             with clock.stage("write"):
@@ -160,15 +160,18 @@ def _sizes_of(
     samples: Sequence[Sample], grid_hw: tuple[int, int] | None
 ) -> Callable[[str], tuple[int, int] | None]:
     """The size of an image's label map by the image's id; None if its header does not tell."""
-    images = {sample.id: sample.image for sample in samples}
+    sample_of = {sample.id: sample for sample in samples}
 
     def size_of(image_id: str) -> tuple[int, int] | None:
-        if grid_hw is not None or image_id not in images:
+        if grid_hw is not None or image_id not in sample_of:
             return grid_hw
+        sample = sample_of[image_id]
         try:
-            with images[image_id].open("rb") as file:
+            if sample.scale is not None:
+                return size_of_sample(sample)
+            with sample.image.open("rb") as file:
                 return image_size(file.read(_HEADER_BYTES))
-        except (OSError, ValueError):
+        except (DataError, OSError, ValueError):
             return None
 
     return size_of

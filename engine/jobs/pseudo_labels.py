@@ -12,22 +12,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data import Sample
-from seg.data.images.images import write_mask
-from seg.data.splits.pseudo_labels import PseudoRecord, pseudo_mask
+from seg.data.splits.pseudo_labels import PseudoRecord, pseudo_mask, write_pseudo_mask
 from seg.engine.merging.decision import Decision, confidence_of
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
-from seg.labels.probability_codec import from_levels
+from seg.labels.label_map import ProbabilitiesCHW
+from seg.labels.probability_codec import from_levels, from_sigmoid_levels
 from seg.labels.soft_labels import SoftLabels
+from seg.labels.task import (
+    LabelMap,
+    Task,
+    classes_overlap,
+    count_pixels,
+    ignore_value,
+    ignored_in,
+    truth_dtype,
+)
 from seg.terminal.progress import progress
 
 
 @dataclass(frozen=True, slots=True)
 class PseudoLabelCounts:
-    """Pixels of each class, int64 `[C]`: all that are decided for it, and those that are confident."""
+    """Pixels of each class, int64 `[C]`: all that are decided for it, and those that are confident.
+
+    `pixels` counts all pixels, and `confident` those that are not ignored.
+    """
 
     decided_c: NDArray[np.int64]
     confident_c: NDArray[np.int64]
+    pixels: int
+    confident: int
 
 
 def write_pseudo_labels(
@@ -46,22 +59,33 @@ def write_pseudo_labels(
     Raises:
         DataError: an image has no soft labels.
     """
-    decided_c = np.zeros(len(classes), dtype=np.int64)
-    confident_c = np.zeros(len(classes), dtype=np.int64)
+    task, count = decision.task, len(classes)
+    decode = from_sigmoid_levels if classes_overlap(task) else from_levels
+    decided_c, confident_c = (np.zeros(count, dtype=np.int64) for _ in range(2))
+    pixels = confident = 0
     with progress("pseudo-labels", len(samples), unit="images") as advance:
         for sample in samples:
-            probabilities_chw = from_levels(soft_labels.read(sample.image).transpose(2, 0, 1))
+            probabilities_chw = decode(soft_labels.read(sample.image).transpose(2, 0, 1))
             decided_hw = decision.labels(probabilities_chw)
-            labels_hw = keep_confident(decided_hw, probabilities_chw, record.confidence)
-            decided_c += np.bincount(decided_hw.ravel(), minlength=len(classes))
-            confident_c += np.bincount(labels_hw[labels_hw != IGNORE_INDEX], minlength=len(classes))
-            write_mask(pseudo_mask(masks, sample), labels_hw)
+            labels_hw = keep_confident(decided_hw, probabilities_chw, record.confidence, task)
+            decided_c += count_pixels(decided_hw, task, count)
+            confident_c += count_pixels(labels_hw, task, count)
+            pixels += labels_hw.size
+            confident += int(np.count_nonzero(~ignored_in(labels_hw, task, count)))
+            write_pseudo_mask(pseudo_mask(masks, sample), labels_hw)
             advance()
     record.write(masks)
-    return PseudoLabelCounts(decided_c, confident_c)
+    return PseudoLabelCounts(decided_c, confident_c, pixels, confident)
 
 
-def keep_confident(labels_hw: LabelsHW, probabilities_chw: ProbabilitiesCHW, confidence: float) -> LabelsHW:
-    """The labels whose probability is at least `confidence`; the ignore index elsewhere."""
-    confidence_hw = confidence_of(labels_hw, probabilities_chw)
-    return np.where(confidence_hw >= confidence, labels_hw, np.uint8(IGNORE_INDEX))
+def keep_confident(
+    labels_hw: LabelMap, probabilities_chw: ProbabilitiesCHW, confidence: float, task: Task = "multiclass"
+) -> LabelMap:
+    """Ground truth from the labels whose probability is at least `confidence`; other pixels are ignored.
+
+    Where classes overlap, all classes of a pixel must be so sure, there or not.
+    """
+    classes = len(probabilities_chw)
+    dtype = truth_dtype(task, classes)
+    is_sure_hw = confidence_of(labels_hw, probabilities_chw, task) >= confidence
+    return np.where(is_sure_hw, labels_hw.astype(dtype), dtype.type(ignore_value(task, classes)))

@@ -1,6 +1,6 @@
 """From a spec's `stopping` to the early exit of a run."""
 
-from seg.engine.early_exit.rounds import round_ends
+from seg.engine.early_exit.rounds import round_ends, tile_checkpoints
 from seg.engine.early_exit.rules import Stopping, new_monitors
 from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
@@ -17,6 +17,8 @@ def build_stopping(
 ) -> Stopping | None:
     """The early exit of a run: after whole rounds with a calibration, else after any pass.
 
+    Of an image in tiles each tile exits by itself.
+
     Args:
         spec: of stopping, or None for no early exit.
         ensemble: of the same spec.
@@ -27,7 +29,8 @@ def build_stopping(
     """
     if spec is None:
         return None
-    new_monitor = new_monitors(spec, ensemble.decision(grid_hw))
+    has_tiles = ensemble.tile is not None
+    new_monitor = new_monitors(spec, ensemble.decision(grid_hw), of_tiles=has_tiles)
     if spec.calibration is None:
         by_view = default_pass_order(ensemble.members, by_view=True)
         return Stopping(by_view, tuple(range(1, len(by_view))), new_monitor)
@@ -35,13 +38,18 @@ def build_stopping(
     checkpoints = round_ends(in_rounds)
     if len(checkpoints) + 1 < max(len(member.views) for member in ensemble.members):
         raise SpecError(f"{spec.calibration.place}: its passes are not in rounds: run `seg calibrate` again")
-    return Stopping(in_rounds, checkpoints, new_monitor)
+    return Stopping(in_rounds, tile_checkpoints(in_rounds) if has_tiles else checkpoints, new_monitor)
 
 
 def check_calibration(resolved: ResolvedEnsemble) -> None:
-    """Raise SpecError if the spec's calibration was made for another ensemble."""
+    """Raise SpecError if the spec's calibration was made for another ensemble, or tiles need one."""
     spec = resolved.spec
     calibration = spec.stopping.calibration if spec.stopping else None
+    if spec.stopping and spec.tile and calibration is None:
+        raise SpecError(
+            "stopping: needs a calibration beside 'tile', since no tile alone is certain of labels that are"
+            " blended of several: run `seg calibrate`"
+        )
     if calibration and (
         calibration.fingerprint != ensemble_fingerprint(resolved)
         or sorted(calibration.order) != list(range(_passes(spec)))

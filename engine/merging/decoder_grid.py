@@ -1,32 +1,31 @@
-"""Low-resolution probabilities, merged on the decoders' grids of cells and upsampled once.
+"""Low-resolution probabilities, merged on the decoders' grids of cells and upsampled once, linearly.
 
-A network ends by interpolating logits linearly. Logarithms of probabilities are logits up to a constant,
-which softmax removes. So merged probabilities are interpolated as logarithms: for a single pass this equals
-the network's own output, and for many passes it costs one upsampling.
+Both steps are linear, so they give the same as upsampling every pass and merging at the image. What holds of
+a mean of passes holds here, too: what may change while passes are missing, and classes that overlap.
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple, Self
+from dataclasses import replace
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.merging.merges import MeanMerge
+from seg.engine.merging.merges import MeanMerge, normalised
 from seg.engine.passes.passes import PassOrder, Size
-from seg.engine.passes.views import View
-from seg.engine.runtimes.decoder_cut import CELLS, Decoder
+from seg.engine.passes.views import VIEWS, View
+from seg.engine.runtimes.base import Runtime
+from seg.engine.runtimes.decoder_cut import GRID, Decoder
 from seg.image_type import ImageHWB
 from seg.labels.label_map import ProbabilitiesCHW
+from seg.labels.task import Task
 
-GRID: Final = max(CELLS)
-"""Images are padded to multiples of it, so that every view has the same grid of cells."""
-
-_LEAST: Final = np.finfo(np.float32).tiny
 _Plane = NDArray[np.float32]
+_Places = NDArray[np.float64]
 
 
 def padded_to_grid(image_hwc: ImageHWB) -> ImageHWB:
-    """The image with its last row and column repeated until whole cells cover it."""
+    """The image with its last row and column repeated up to multiples of the grid."""
     below, right = (-extent % GRID for extent in image_hwc.shape[:2])
     if not below and not right:
         return image_hwc
@@ -39,19 +38,32 @@ def grid_of(size_hw: Size) -> Size:
     return height, width
 
 
-def restore_low_resolution(
+def run_at_cells(runtime: Runtime, decoder: Decoder, view: View, image_hwc: ImageHWB) -> ProbabilitiesCHW:
+    """Run one view of an image through a cut graph: float32 `[C, h, w]`, upright, at the image's cells."""
+    view_hwc = np.ascontiguousarray(view.apply(padded_to_grid(image_hwc)))
+    return restore_cells(runtime.run(view_hwc[None])[0], view, decoder, image_hwc.shape[:2])
+
+
+def restore_cells(
     probabilities_chw: ProbabilitiesCHW, view: View, decoder: Decoder, size_hw: Size
 ) -> ProbabilitiesCHW:
-    """A cut graph's probabilities for a view, in the image's orientation, cropped to its cells.
+    """A cut graph's probabilities for a view, in the image's orientation, at the image's cells.
 
     Args:
-        probabilities_chw: float32 `[C, h, w]`, with cells of the network's own padding.
-        view: of the image, padded to the grid, without a scale.
+        probabilities_chw: float32 `[C, h, w]`.
+        view: of the image, padded to the grid. Those with a scale are interpolated at the image's cells.
         decoder: the resolution of the graph's output.
         size_hw: of the image.
     """
-    rows, columns = _cells(view.size(grid_of(size_hw)), decoder)
-    return view.invert(probabilities_chw[:, :rows, :columns])
+    if view.scale == 1:
+        return view.invert(probabilities_chw)
+    grid_hw = grid_of(size_hw)
+    seen_hw = grid_hw[::-1] if view.transposes else grid_hw
+    sides = [
+        _Interpolation.of(_scaled(_cell_places(extent, decoder), extent, scaled), scaled, decoder)
+        for extent, scaled in zip(seen_hw, view.size(grid_hw), strict=True)
+    ]
+    return view.invert(_interpolated(probabilities_chw, *sides))
 
 
 class DecoderMerge:
@@ -61,89 +73,105 @@ class DecoderMerge:
     """
 
     def __init__(
-        self, pass_order: PassOrder, decoders: Sequence[Decoder], classes: int, size_hw: Size
+        self,
+        pass_order: PassOrder,
+        decoders: Sequence[Decoder],
+        classes: int,
+        size_hw: Size,
+        task: Task = "multiclass",
     ) -> None:
         """`decoders` holds one decoder for each member of the pass order."""
         self._pass_order = pass_order
         self._decoders = decoders
         self._size_hw = size_hw
-        self._grid_hw = grid_of(size_hw)
+        self._task = task
+        upright = [replace(planned, view=VIEWS["identity"]) for planned in pass_order]
         self._merges = {
-            decoder: MeanMerge(pass_order, classes, _cells(self._grid_hw, decoder))
+            decoder: MeanMerge(upright, classes, _cells(grid_of(size_hw), decoder))
             for decoder in dict.fromkeys(decoders[planned.member] for planned in pass_order)
         }
 
     def add(self, position: int, probabilities_chw: ProbabilitiesCHW) -> None:
         planned = self._pass_order[position]
         decoder = self._decoders[planned.member]
-        rows, columns = _cells(planned.view.size(self._grid_hw), decoder)
-        self._merges[decoder].add(position, probabilities_chw[:, :rows, :columns])
+        upright_chw = restore_cells(probabilities_chw, planned.view, decoder, self._size_hw)
+        self._merges[decoder].add(position, np.ascontiguousarray(upright_chw))
 
-    def merged(self) -> ProbabilitiesCHW:
-        parts = [self._at_full_size(decoder, merge.sum_chw) for decoder, merge in self._merges.items()]
-        total_chw = parts[0]
-        for part_chw in parts[1:]:
+    @property
+    def sum_chw(self) -> ProbabilitiesCHW:
+        """The weighted sum of probabilities so far, at the size of the image; computed anew each time."""
+        parts = (upsampled(merge.sum_chw, decoder, self._size_hw) for decoder, merge in self._merges.items())
+        total_chw = next(parts)
+        for part_chw in parts:
             total_chw += part_chw
-        total_chw /= total_chw.sum(axis=0)
         return total_chw
 
-    def _at_full_size(self, decoder: Decoder, sum_chw: ProbabilitiesCHW) -> ProbabilitiesCHW:
-        if decoder.cell == 1:
-            return sum_chw[:, : self._size_hw[0], : self._size_hw[1]]
-        return upsampled(sum_chw, decoder, self._grid_hw, self._size_hw)
+    @property
+    def missing_c(self) -> NDArray[np.float64]:
+        """See `MeanMerge`."""
+        return np.asarray(1 - np.sum([1 - merge.missing_c for merge in self._merges.values()], axis=0))
+
+    def merged(self) -> ProbabilitiesCHW:
+        return normalised(self.sum_chw, self._pass_order, self.missing_c, self._task)
 
 
-def upsampled(sum_chw: ProbabilitiesCHW, decoder: Decoder, grid_hw: Size, size_hw: Size) -> ProbabilitiesCHW:
-    """A weighted sum of probabilities of cells, interpolated to pixels in logarithms.
-
-    Args:
-        sum_chw: float32 `[C, h, w]`.
-        grid_hw: the size that the cells cover.
-        size_hw: the size of the result, cropped from the top left.
-
-    Returns:
-        float32 `[C, H, W]`; at each pixel the sum over C is that of the cells, interpolated.
-    """
-    rows, columns = (
-        _Interpolation.of(cells, extent, wanted, decoder)
-        for cells, extent, wanted in zip(sum_chw.shape[1:], grid_hw, size_hw, strict=True)
-    )
-    mass_hw = _interpolated(sum_chw.sum(axis=0), rows, columns)
-    pixels_chw = np.empty((len(sum_chw), *size_hw), dtype=np.float32)
-    for cells_hw, pixels_hw in zip(sum_chw, pixels_chw, strict=True):
-        np.exp(_interpolated(np.log(np.maximum(cells_hw, _LEAST)), rows, columns), out=pixels_hw)
-    pixels_chw *= mass_hw / pixels_chw.sum(axis=0)
-    return pixels_chw
+def upsampled(cells_chw: ProbabilitiesCHW, decoder: Decoder, size_hw: Size) -> ProbabilitiesCHW:
+    """The values of an image's cells at its pixels, float32 `[C, H, W]`: a new array."""
+    if decoder.cell == 1:
+        return cells_chw[:, : size_hw[0], : size_hw[1]].copy()
+    sides = [
+        _Interpolation.of(np.arange(wanted, dtype=np.float64), extent, decoder)
+        for wanted, extent in zip(size_hw, grid_of(size_hw), strict=True)
+    ]
+    return _interpolated(cells_chw, *sides)
 
 
 class _Interpolation(NamedTuple):
-    """For each pixel along a side the two neighbouring cells, and the weight of the second, float32."""
+    """For each place along a side the cell at or before it, and the weight of the next one, float32."""
 
     first: NDArray[np.intp]
-    second: NDArray[np.intp]
     share: NDArray[np.float32]
 
     @classmethod
-    def of(cls, cells: int, extent: int, wanted: int, decoder: Decoder) -> Self:
-        """For `wanted` pixels along a side that the network pads to its stride."""
-        padded = _up_to_multiple(extent, decoder.stride)
-        place = np.arange(wanted) * ((padded / decoder.cell - 1) / (padded - 1))
-        # Beyond the image's last cell there is one of padding, but not in flipped views.
-        first = np.minimum(place.astype(np.intp), cells - 1)
-        second = np.minimum(first + 1, cells - 1)
-        return cls(first, second, (place - first).astype(np.float32))
+    def of(cls, places: _Places, extent: int, decoder: Decoder) -> Self:
+        """For places in pixels along a side of an image of that extent, which the network pads."""
+        cells = np.maximum(places / _spacing(extent, decoder), 0)
+        first = cells.astype(np.intp)
+        return cls(first, (cells - first).astype(np.float32))
 
 
-def _interpolated(cells_hw: _Plane, rows: _Interpolation, columns: _Interpolation) -> _Plane:
-    """A plane of cells at all pixels; transposed in between, since gathering whole rows is fast."""
-    on_columns_wh = _along_rows(np.ascontiguousarray(cells_hw.T), columns)
-    return _along_rows(np.ascontiguousarray(on_columns_wh.T), rows)
+def _spacing(extent: int, decoder: Decoder) -> float:
+    """Pixels from one cell to the next; the outermost cells lie on outermost pixels, after padding."""
+    padded = _up_to_multiple(extent, decoder.stride)
+    return (padded - 1) / (padded / decoder.cell - 1)
+
+
+def _cell_places(extent: int, decoder: Decoder) -> _Places:
+    """The places of all cells along a side that the network does not pad, in pixels."""
+    return np.linspace(0, extent - 1, extent // decoder.cell)
+
+
+def _scaled(places: _Places, extent: int, scaled: int) -> _Places:
+    """Places along a side after it was resized, as OpenCV does, where pixels are areas."""
+    return np.minimum((places + 0.5) * (scaled / extent) - 0.5, scaled - 1)
+
+
+def _interpolated(
+    cells_chw: ProbabilitiesCHW, rows: _Interpolation, columns: _Interpolation
+) -> ProbabilitiesCHW:
+    """Planes of cells at all pairs of places."""
+    found_chw = np.empty((len(cells_chw), len(rows.first), len(columns.first)), dtype=np.float32)
+    for cells_hw, found_hw in zip(cells_chw, found_chw, strict=True):
+        # Transposed in between, since gathering whole rows is fast.
+        on_columns_wh = _along_rows(np.ascontiguousarray(cells_hw.T), columns)
+        found_hw[:] = _along_rows(np.ascontiguousarray(on_columns_wh.T), rows)
+    return found_chw
 
 
 def _along_rows(plane_hw: _Plane, rows: _Interpolation) -> _Plane:
-    share_h1 = rows.share[:, None]
-    near_hw: _Plane = plane_hw[rows.first]
-    near_hw += (plane_hw[rows.second] - near_hw) * share_h1
+    last = len(plane_hw) - 1
+    near_hw: _Plane = plane_hw[np.minimum(rows.first, last)]
+    near_hw += (plane_hw[np.minimum(rows.first + 1, last)] - near_hw) * rows.share[:, None]
     return near_hw
 
 

@@ -52,14 +52,17 @@ class Layout:
         """The number of tiles; a single tile is the whole image."""
         return len(self.rows.starts) * len(self.columns.starts)
 
-    def cut(self, image_hwc: Raster, first: int = 0) -> Iterator[ImageHWB]:
-        """The tiles from a number on, as numpy views of an image in memory."""
-        return (self.tile(image_hwc, number) for number in range(first, self.count))
+    def cut(self, image_hwc: Raster, numbers: range | None = None) -> Iterator[ImageHWB]:
+        """The tiles of these numbers, by default all, as numpy views of an image in memory."""
+        return (
+            self.tile(image_hwc, number) for number in (range(self.count) if numbers is None else numbers)
+        )
 
-    def first_over(self, row: int) -> int:
-        """The number of the first tile that is over a row of the image, or below it."""
-        ends = (start + self.rows.length for start in self.rows.starts)
-        return sum(end <= row for end in ends) * len(self.columns.starts)
+    def tiles_over(self, rows: range) -> range:
+        """The numbers of the tiles that are over some rows of the image."""
+        above = sum(start + self.rows.length <= rows.start for start in self.rows.starts)
+        until = sum(start < rows.stop for start in self.rows.starts)
+        return range(above * len(self.columns.starts), until * len(self.columns.starts))
 
     def tile(self, image_hwc: Raster, number: int) -> ImageHWB:
         """The tile of that number, from 0."""
@@ -108,7 +111,7 @@ class Blender:
     Holds as many rows as a tile has. `emit` is given bands, float32 `[C, rows, W]`, from the top, and does
     not keep them. A tile that is the whole image is passed on without a copy.
 
-    With a `first_row`, rows above it are not emitted, and tiles begin with `Layout.first_over` that row: the
+    With a `first_row`, rows above it are not emitted, and tiles begin with the first that is over it: the
     others are the same to the last bit, as the same tiles are added in the same order.
     """
 

@@ -20,11 +20,11 @@ Finished_co = TypeVar("Finished_co", covariant=True)
 class Collector(Protocol[Finished_co]):
     """Collects one image's bands, float32 `[C, rows, W]`, from the top.
 
-    A band that is the whole image may lie on a device. The first begins at `first_row`.
+    A band that is the whole image may lie on a device. Together they are `rows`.
     """
 
     @property
-    def first_row(self) -> int: ...
+    def rows(self) -> range: ...
 
     def add(self, band_chw: Merged) -> None: ...
 
@@ -44,8 +44,6 @@ class LabelCollector(Generic[Finished]):
     so far and all rows.
     """
 
-    first_row = 0
-
     def __init__(
         self,
         size_hw: Size,
@@ -54,19 +52,20 @@ class LabelCollector(Generic[Finished]):
         finish: Callable[[LabelMap], Finished],
         watch: Callable[[int, int], None] | None = None,
     ) -> None:
+        self.rows = range(size_hw[0])
         dtype = label_dtype(decision.task, classes)
         self._labels_hw: LabelMap = np.empty(decision.grid_hw or size_hw, dtype)
         self._decision = decision
         self._finish = finish
         self._watch = watch
-        self._rows = 0
+        self._decided = 0
 
     def add(self, band_chw: Merged) -> None:
         labels_hw = self._decision.labels(band_chw)
-        self._labels_hw[self._rows : self._rows + len(labels_hw)] = labels_hw
-        self._rows += len(labels_hw)
+        self._labels_hw[self._decided : self._decided + len(labels_hw)] = labels_hw
+        self._decided += len(labels_hw)
         if self._watch:
-            self._watch(self._rows, len(self._labels_hw))
+            self._watch(self._decided, len(self._labels_hw))
 
     def take_bands(self) -> list[Finished]:
         return []
@@ -76,45 +75,47 @@ class LabelCollector(Generic[Finished]):
 
 
 class LabelBand(NamedTuple):
-    """The label map of some rows of an image, from `top`, of `height` rows in all."""
+    """The label map of some rows of an image, from `top`, of `height` rows in all.
+
+    `is_last` says that no further band of the image is collected.
+    """
 
     top: int
     height: int
     labels_hw: LabelMap
-
-    @property
-    def is_last(self) -> bool:
-        return self.top + len(self.labels_hw) == self.height
+    is_last: bool
 
 
 class BandCollector(Generic[Finished]):
     """Decides the labels of each band and makes a result of it; the label map never exists as a whole.
 
-    `finish_band` is called with the bands in order. `watch` is that of `LabelCollector`.
+    `finish_band` is called with the bands of `rows`, of `height` rows in all, in order. `watch` is that of
+    `LabelCollector`.
     """
 
     def __init__(
         self,
         height: int,
-        first_row: int,
+        rows: range,
         decision: Decision,
         finish_band: Callable[[LabelBand], Finished],
         watch: Callable[[int, int], None] | None = None,
     ) -> None:
-        self.first_row = first_row
+        self.rows = rows
         self._height = height
         self._decision = decision
         self._finish_band = finish_band
         self._watch = watch
-        self._rows = first_row
+        self._decided = rows.start
         self._finished: deque[Finished] = deque()
 
     def add(self, band_chw: Merged) -> None:
         labels_hw = self._decision.labels(band_chw)
-        self._finished.append(self._finish_band(LabelBand(self._rows, self._height, labels_hw)))
-        self._rows += len(labels_hw)
+        top, self._decided = self._decided, self._decided + len(labels_hw)
+        band = LabelBand(top, self._height, labels_hw, is_last=self._decided == self.rows.stop)
+        self._finished.append(self._finish_band(band))
         if self._watch:
-            self._watch(self._rows, self._height)
+            self._watch(self._decided, self._height)
 
     def take_bands(self) -> list[Finished]:
         taken: list[Finished] = []
@@ -131,9 +132,8 @@ class BandCollector(Generic[Finished]):
 class ProbabilityCollector(Generic[Finished]):
     """Keeps all probabilities of the image."""
 
-    first_row = 0
-
-    def __init__(self, finish: Callable[[ProbabilitiesCHW], Finished]) -> None:
+    def __init__(self, size_hw: Size, finish: Callable[[ProbabilitiesCHW], Finished]) -> None:
+        self.rows = range(size_hw[0])
         self._bands: list[ProbabilitiesCHW] = []
         self._finish = finish
 

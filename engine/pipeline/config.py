@@ -70,7 +70,7 @@ class PipelineConfig:
         if self.device_ops:
             return DeviceMerge(self.device_ops, self.pass_order, size_hw, self.task)
         if self.decoders:
-            return DecoderMerge(self.pass_order, self.decoders, self.classes, size_hw)
+            return DecoderMerge(self.pass_order, self.decoders, self.classes, size_hw, self.task)
         return new_merge(self.merge, self.pass_order, self.classes, size_hw, self.task)
 
     def accumulate(self, merges: Sequence[Merge | DeviceMerge]) -> None:

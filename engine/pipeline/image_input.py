@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from seg.data.deep.windowed import WindowedBands
-from seg.data.images.raster import Raster, WindowedImage, open_raster
+from seg.data.images import raster
+from seg.data.images.raster import Raster, open_raster
 from seg.data.images.read_sample import in_range, open_bands
 from seg.errors import ImageTypeError, SpecError
 from seg.image_type import PIXEL_TYPES, RGB8, ImageHWB, ImageType
@@ -36,10 +36,10 @@ def as_raster(
     """
     if isinstance(image, Path | str):
         path = Path(image)
-        raster = open_raster(path) if pixel_range is None else open_bands(path, pixel_range)
+        opened = open_raster(path) if pixel_range is None else open_bands(path, pixel_range)
         with naming(str(path)):
-            check_array(raster, image_types)
-        return raster
+            check_array(opened, image_types)
+        return opened
     if _is_pil(image):
         if image.mode != "RGB" and pixel_range is None:
             raise ValueError(f"a PIL image is RGB, got mode {image.mode}: image.convert('RGB')")
@@ -79,8 +79,8 @@ def naming(name: str) -> Iterator[None]:
 
 def refuse_whole(image: Raster, name: str) -> None:
     """Raises SpecError if an image is too large to be predicted in one piece: one that is read by region."""
-    if isinstance(image, WindowedImage | WindowedBands):
-        height, width, _ = image.shape
+    height, width, _ = image.shape
+    if not isinstance(image, np.ndarray) and height * width > raster.LARGE:
         raise SpecError(
             f"{name}: has {width}x{height} pixels, too many for one piece: predict it in tiles, such as"
             " 'tile: { size: 512 }' in the ensemble's YAML"

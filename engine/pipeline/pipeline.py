@@ -15,6 +15,7 @@ import numpy as np
 
 from seg.data.images.raster import Raster
 from seg.engine.early_exit.rules import StoppingMonitor
+from seg.engine.merging.decoder_grid import DecoderMerge
 from seg.engine.merging.device_merge import DeviceMerge
 from seg.engine.merging.merges import MeanMerge, Merge
 from seg.engine.passes.device_values import Merged, ProbabilitiesOnDevice
@@ -43,23 +44,20 @@ QUEUED_BATCHES: Final = 1
 
 
 class _OpenImage(Generic[Finished]):
-    """An image of which not all tiles are finished."""
+    """An image of which not all tiles are finished, or some of its rows."""
 
     def __init__(self, name: str, layout: Layout, collector: Collector[Finished]) -> None:
         self.name = name
-        self.first_tile = layout.first_over(collector.first_row)
-        self._tiles = layout.count - self.first_tile
+        self.tiles = layout.tiles_over(collector.rows)
         self._collector = collector
-        blender = Blender(layout, collector.add, collector.first_row)
-        self._merged = ReorderBuffer[Merged](
-            lambda number, merged: blender.add(self.first_tile + number, merged)
-        )
+        blender = Blender(layout, collector.add, collector.rows.start)
+        self._merged = ReorderBuffer[Merged](lambda number, merged: blender.add(self.tiles[number], merged))
 
     def put(self, tile: int, merged: Merged) -> tuple[list[Finished], bool]:
         """Add a tile; returns the results that are due then, and whether that was the last tile."""
-        added = self._merged.put(tile - self.first_tile, merged)
+        added = self._merged.put(tile - self.tiles.start, merged)
         bands = self._collector.take_bands() if added is not None else []
-        is_last = added == self._tiles
+        is_last = added == len(self.tiles)
         return [*bands, *(self._collector.finish() if is_last else [])], is_last
 
 
@@ -176,7 +174,7 @@ class _Pipeline(Generic[Key, Finished]):
         image = _OpenImage(self._name_of(key), layout, collector)
         passes = config.budget.open_image() if config.budget else len(config.pass_order)
         try:
-            for tile, tile_hwc in enumerate(layout.cut(image_hwc, image.first_tile), image.first_tile):
+            for tile, tile_hwc in zip(image.tiles, layout.cut(image_hwc, image.tiles), strict=True):
                 merge = config.merge_for(layout.tile_hw)
                 monitor = config.stopping.new_monitor() if config.stopping else None
                 frame_hwc = config.frame(tile_hwc)
@@ -341,7 +339,7 @@ class _Pipeline(Generic[Key, Finished]):
             and added is not None
             and added in stopping.checkpoints
             and one.position < added
-            and isinstance(merge, MeanMerge)
+            and isinstance(merge, MeanMerge | DecoderMerge)
             and frame.monitor.is_settled(merge.sum_chw, merge.missing_c)
         )
 

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 CELLS: Final = (2, 4, 8)
 """The possible sides, in pixels, of a cell: the upsampling factors that can be cut."""
 
-_AFTER_DECODER: Final = frozenset({"Softmax", "Div", "Cast", "Slice"})
+GRID: Final = 32
+"""Images are padded to multiples of it, so that no network pads them, and every view has the same cells."""
+
+_AFTER_DECODER: Final = frozenset({"Softmax", "Sigmoid", "Div", "Cast", "Slice"})
 _CORNER_TO_CORNER: Final = {"mode": b"linear", "coordinate_transformation_mode": b"align_corners"}
 _ADVICE: Final = "set merge_at: image"
 
@@ -69,7 +72,12 @@ def find_decoder(model: Path, card: ModelCard) -> Decoder:
     upsampling = _ending_of(graph).upsampling
     if upsampling is None:
         return Decoder(cell=1, stride=1)
-    return Decoder(_cell_of(upsampling, graph, model), card.input.stride)
+    stride = card.input.stride
+    if GRID % stride:
+        raise ModelError(
+            f"{model}: pads images to multiples of {stride}, which do not divide {GRID}: {_ADVICE}"
+        )
+    return Decoder(_cell_of(upsampling, graph, model), stride)
 
 
 def cut_at_decoder(model: Path) -> bytes | None:

@@ -8,9 +8,11 @@ from enum import StrEnum
 from http import HTTPStatus
 from importlib.resources import files
 from math import prod
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import FastAPI, Query, Request, Response
+from fastapi.staticfiles import StaticFiles
 
 from seg.engine.runtimes.base import ImagesNHWC
 from seg.engine.serve import kserve_v2
@@ -28,8 +30,11 @@ from seg.engine.serve.labelling.memory import MemoryPlan
 from seg.engine.serve.labelling.messages import Result
 from seg.image_type import ImageHWB, ImageType
 
-PAGE: Final = {"/": ("index.html", "text/html"), "/page.css": ("page.css", "text/css")} | {
-    "/page.js": ("page.js", "text/javascript")
+PAGE: Final = {
+    "/": ("index.html", "text/html"),
+    "/page.css": ("page.css", "text/css"),
+    "/page.js": ("page.js", "text/javascript"),
+    "/zoom.js": ("zoom.js", "text/javascript"),
 }
 PAGE_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'",
@@ -54,7 +59,10 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """An ensemble under a name, and what its clients may ask for."""
+    """An ensemble under a name, and what its clients may ask for.
+
+    `maps` is a folder of zoomable maps that `seg show` wrote.
+    """
 
     name: str
     engine: Engine
@@ -65,6 +73,7 @@ class Endpoints:
     bodies: BodyReader
     metrics: Metrics
     page_lock: asyncio.Lock
+    maps: Path | None = None
 
     async def label(
         self,
@@ -110,6 +119,7 @@ class Endpoints:
             "passes": facts.passes,
             "limits": {"pixels": self.memory.most_pixels, "upload": self.limits.upload},
             "tile": self.memory.tile and self.memory.tile.size,
+            "maps": self.maps is not None,
         }
 
     async def live(self) -> Response:
@@ -232,6 +242,8 @@ def build_app(endpoints: Endpoints) -> FastAPI:
     app.add_api_route("/v2/models/{model}", endpoints.model)
     app.add_api_route("/v2/models/{model}/ready", endpoints.model_ready)
     app.add_api_route("/v2/models/{model}/infer", endpoints.infer, methods=["POST"])
+    if endpoints.maps is not None:
+        app.mount("/maps", StaticFiles(directory=endpoints.maps, html=True))
     add_error_handlers(app)
     app.add_middleware(ResponseMiddleware)
     app.add_middleware(MetricsMiddleware, metrics=endpoints.metrics)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -31,13 +32,20 @@ OTHER_FILES: Final = 256
 
 
 def run_server(
-    spec: EnsembleSpec, name: str, host: str, port: int, limits: Limits, say: Callable[[str], None]
+    spec: EnsembleSpec,
+    name: str,
+    host: str,
+    port: int,
+    limits: Limits,
+    say: Callable[[str], None],
+    maps: Path | None = None,
 ) -> None:
     """Answer requests until the process is told to stop; those that are worked on then are still answered.
 
     Args:
         name: what clients call the ensemble.
         port: 0 for any that is free.
+        maps: a folder of zoomable maps to show, too.
         say: called with lines for the user, the last of which has the address, once it answers there.
 
     Raises:
@@ -54,7 +62,7 @@ def run_server(
         say(process.facts.memory.line())
         again = replace(options, plan=process.facts.memory)
         engine = Engine(process, partial(EngineProcess.start, again))
-        with opened(engine, spec, name, limits) as endpoints:
+        with opened(engine, spec, name, limits, maps) as endpoints:
             address = f"[{host}]" if ":" in host else host
             say(f"{name}: http://{address}:{listener.getsockname()[1]}")
             server_of(endpoints).run(sockets=[listener])
@@ -102,7 +110,9 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def opened(engine: Engine, spec: EnsembleSpec, name: str, limits: Limits) -> Iterator[Endpoints]:
+def opened(
+    engine: Engine, spec: EnsembleSpec, name: str, limits: Limits, maps: Path | None = None
+) -> Iterator[Endpoints]:
     """Endpoints of an engine, which runs with the body processes until the context is left."""
     memory = engine.facts.memory
     image_type = engine.facts.image_type
@@ -111,7 +121,7 @@ def opened(engine: Engine, spec: EnsembleSpec, name: str, limits: Limits) -> Ite
     clear = spec.data.background(engine.facts.classes)
     metrics = Metrics(lambda: engine.figures, admission)
     try:
-        yield Endpoints(name, engine, clear, limits, memory, admission, bodies, metrics, asyncio.Lock())
+        yield Endpoints(name, engine, clear, limits, memory, admission, bodies, metrics, asyncio.Lock(), maps)
     finally:
         engine.close()
         bodies.close()

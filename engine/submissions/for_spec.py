@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from seg.data import Sample, Split, open_split
-from seg.data.images.read_sample import open_sample
+from seg.data.images.read_sample import full_size_of_sample, open_sample
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, SubmissionFormat
 from seg.engine.submissions.formats import open_format
@@ -17,7 +17,7 @@ from seg.errors import DataError
 from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap
 from seg.spec import EnsembleSpec
-from seg.spec.ensemble.output import Format, OutputSpec
+from seg.spec.ensemble.output import FULL_SIZE_FORMATS, Format, OutputSpec
 from seg.spec.yaml.source import validate
 from seg.terminal.words import counted
 
@@ -74,8 +74,12 @@ class SubmissionSpec:
         """The format of the spec's CSV; raises DataError as `open_table`."""
         return open_table(self.spec.output, self.classes, self.spec.data.unlabelled, self.split.samples)
 
-    def size_of(self, image_id: str) -> Size:
+    def size_of(self, image_id: str, name: Format | None = None) -> Size:
         """The size of an image's label map: the spec's output size, or the image's own.
+
+        Args:
+            name: the format of the submission; default: that of the spec. Some are about images at their full
+                resolution, whatever it is predicted at.
 
         Raises:
             DataError: there is no such image, or it cannot be read.
@@ -83,6 +87,8 @@ class SubmissionSpec:
         sample = self._sample_of(image_id)
         if self.spec.output.size:
             return self.spec.output.size
+        if sample.scale and (name or self.spec.output.format) in FULL_SIZE_FORMATS:
+            return full_size_of_sample(sample)
         if image_id not in self._sizes:
             height, width = open_sample(sample).shape[:2]
             self._sizes[image_id] = height, width

@@ -7,8 +7,10 @@ from seg.data import Sample
 from seg.engine.submissions.base import SubmissionFormat
 from seg.engine.submissions.coco.coco_results import CocoResults
 from seg.engine.submissions.coco.panoptic import CocoPanoptic
+from seg.engine.submissions.full_size import AtFullSize, full_sizes_of
 from seg.engine.submissions.masks import geotiff, npz, png_folder
 from seg.engine.submissions.masks.bit_values import BitValues
+from seg.engine.submissions.masks.class_png_folder import ClassPngFolder
 from seg.engine.submissions.masks.geojson import GeoJsonFolder
 from seg.engine.submissions.masks.geotiff import GeoTiffFolder, ImageOf, check_georeferences
 from seg.engine.submissions.masks.npz import NpzFile
@@ -23,11 +25,12 @@ from seg.files.file_names import check_file_names
 from seg.labels.classes import ClassInfo
 from seg.labels.task import Task, classes_overlap
 from seg.spec.base import did_you_mean
-from seg.spec.ensemble.output import ONE_CLASS_FORMATS, Format, OutputSpec
+from seg.spec.ensemble.output import FULL_SIZE_FORMATS, ONE_CLASS_FORMATS, Format, OutputSpec
 
 FILE_FORMATS: Final[Mapping[Format, str]] = {
     "coco-panoptic": ".png",
     "png": ".png",
+    "class-png": ".png",
     "npz": ".npy",
     "geotiff": ".tif",
     "geojson": ".geojson",
@@ -71,6 +74,8 @@ def open_format(
     overlap = classes_overlap(task)
     if overlap and output.format in ONE_CLASS_FORMATS:
         raise SpecError(f"format {output.format} has one class a pixel, and 'task: {task}' may have several")
+    is_scaled = output.size is None and any(sample.scale for sample in samples)
+    full_size_of = full_sizes_of(samples) if is_scaled else None
     formats: dict[Format, Callable[[], SubmissionFormat]] = {
         "kaggle": run_lengths,
         "kaggle-per-image": run_lengths,
@@ -78,11 +83,15 @@ def open_format(
         "coco": lambda: CocoResults(classes, unlabelled, samples, task),
         "coco-panoptic": lambda: CocoPanoptic(classes, samples),
         "png": lambda: PngFolder(pixel_values(png_folder.TYPES, png_folder.MOST_BITS)),
+        "class-png": lambda: ClassPngFolder(classes, unlabelled, task),
         "npz": lambda: NpzFile(pixel_values(npz.TYPES, npz.MOST_BITS)),
         "geotiff": lambda: GeoTiffFolder(image_of, pixel_values(geotiff.TYPES, geotiff.MOST_BITS)),
-        "geojson": lambda: GeoJsonFolder(classes, unlabelled, image_of, output.simplify, task),
+        "geojson": lambda: GeoJsonFolder(classes, unlabelled, image_of, output.simplify, task, full_size_of),
     }
-    return formats[output.format]()
+    form = formats[output.format]()
+    if full_size_of is None or output.format not in FULL_SIZE_FORMATS or output.format == "geojson":
+        return form
+    return AtFullSize(form, full_size_of)
 
 
 def check_images(name: Format, place_of: Mapping[str, str]) -> None:

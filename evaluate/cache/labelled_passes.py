@@ -45,11 +45,6 @@ class LabelledPasses(Protocol):
     @property
     def images(self) -> int: ...
 
-    @property
-    def at_decoder(self) -> bool:
-        """Whether low-resolution probabilities are stored and merged."""
-        ...
-
     def cached_image(self, image: int) -> CachedImage:
         """All passes of one image."""
         ...

@@ -17,9 +17,7 @@ from seg.evaluate.cache.mixture import Mixture
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.probability_codec import (
     LevelsCHW,
-    LogsCHW,
     from_levels,
-    from_logs,
     from_sigmoid_levels,
     to_levels,
 )
@@ -55,7 +53,7 @@ class Frames:
         coverage: Coverage = (),
         task: Task = "multiclass",
     ) -> None:
-        decode = from_sigmoid_levels if classes_overlap(task) else from_levels
+        decode = _decoder_of_levels(task)
 
         def probabilities(member: int, view: ViewName, temperature: float) -> ProbabilitiesCHW:
             return decode(read(member, view), temperature)
@@ -77,26 +75,35 @@ class Frames:
 class LowResolutionFrames:
     """An image whose low-resolution passes are stored and merged tile by tile.
 
-    `read` returns logarithms in the image's orientation by member and view, float16 `[T C, h, w]`: the
-    classes of one tile after another.
+    `read` returns levels in the image's orientation by member and view, uint8 `[T C, h, w]`: the classes of
+    one tile after another. The other arguments are those of `Frames`.
     """
 
     def __init__(
-        self, read: Callable[[int, ViewName], LogsCHW], layout: Layout, decoders: Sequence[Decoder]
+        self,
+        read: Callable[[int, ViewName], LevelsCHW],
+        layout: Layout,
+        decoders: Sequence[Decoder],
+        coverage: Coverage = (),
+        task: Task = "multiclass",
     ) -> None:
         read = functools.cache(read)
+        decode = _decoder_of_levels(task)
 
         def probabilities(tile: int, member: int, view: ViewName, temperature: float) -> ProbabilitiesCHW:
-            logs = read(member, view)
-            classes = len(logs) // layout.count
-            return from_logs(logs[tile * classes : (tile + 1) * classes], temperature)
+            levels = read(member, view)
+            classes = len(levels) // layout.count
+            return decode(levels[tile * classes : (tile + 1) * classes], temperature)
 
         self._probabilities = functools.cache(probabilities)
         self._layout = layout
         self._decoders = decoders
+        self._coverage = coverage
+        self._task = task
 
     def merged(self, mixture: Mixture) -> ProbabilitiesCHW:
-        whole: ProbabilityCollector[ProbabilitiesCHW] = ProbabilityCollector(lambda merged_chw: merged_chw)
+        size_hw = self._layout.rows.extent, self._layout.columns.extent
+        whole = ProbabilityCollector[ProbabilitiesCHW](size_hw, lambda merged_chw: merged_chw)
         blender = Blender(self._layout, whole.add)
         for tile in range(self._layout.count):
             probabilities = functools.partial(self._probabilities, tile)
@@ -108,7 +115,12 @@ class LowResolutionFrames:
         return to_levels(self.merged(Mixture.single(member, [(view,)] * len(self._decoders))))
 
     def _new_merge(self, mixture: Mixture, first_chw: ProbabilitiesCHW) -> Merge:
-        return DecoderMerge(_pass_order_of(mixture), self._decoders, len(first_chw), self._layout.tile_hw)
+        pass_order = _pass_order_of(mixture, self._coverage)
+        return DecoderMerge(pass_order, self._decoders, len(first_chw), self._layout.tile_hw, self._task)
+
+
+def _decoder_of_levels(task: Task) -> Callable[[LevelsCHW, float], ProbabilitiesCHW]:
+    return from_sigmoid_levels if classes_overlap(task) else from_levels
 
 
 def passes_of_mixture(mixture: Mixture) -> list[tuple[int, ViewName]]:

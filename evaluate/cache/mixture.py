@@ -1,4 +1,4 @@
-"""Mixtures, the result of tuning: weights, temperatures and views of members, merge, and class factors."""
+"""Mixtures, the result of tuning: weights, temperatures and views of members, merge, and how they decide."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,8 @@ class Mixture:
     """Weights, which sum to 1, and views by member; members of weight 0 do not run.
 
     `temperatures` has one for each member; empty if all are 1. `class_weights` multiply a member's weight for
-    each class, by member; may be empty. `factors` has one for each class; may be empty.
+    each class, by member; may be empty. `factors` has one for each class; may be empty. `least_area` is in
+    pixels, of all classes.
     """
 
     weights: tuple[float, ...]
@@ -24,6 +25,7 @@ class Mixture:
     temperatures: tuple[float, ...] = ()
     class_weights: tuple[tuple[float, ...], ...] = ()
     factors: tuple[float, ...] = ()
+    least_area: int = 0
 
     @classmethod
     def of(cls, weights: Sequence[float], views: Sequence[Views], merge: MergeName = "mean") -> Self:

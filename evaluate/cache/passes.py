@@ -1,8 +1,7 @@
 """All passes of a labelled split, from the cache or computed by the engine."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 from seg.data import Split
 from seg.data.images.read_sample import open_sample
@@ -10,19 +9,18 @@ from seg.data.splits.content_hash import content_keys
 from seg.engine import Ensemble
 from seg.engine.passes.tiles import lay_out
 from seg.engine.resolved import resolve_ensemble
-from seg.engine.runtimes.decoder_cut import Decoder
 from seg.evaluate.cache.compute import CachedModel, compute_passes, measured_speed
 from seg.evaluate.cache.merge import CachedImage, Coverage, Frames, LowResolutionFrames
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.cache.store import DamagedPassError, PassKey, ProbabilityCache
 from seg.labels.label_map import LabelsHW
+from seg.labels.probability_codec import LevelsCHW
+from seg.labels.task import classes_overlap
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.prediction import TileSpec
 from seg.terminal.notices import notice
 from seg.terminal.progress import progress
 from seg.views import ViewName
-
-Kept = TypeVar("Kept")
 
 TIMED: Final = 8
 """Images on which a member is timed if its speed is not cached."""
@@ -61,24 +59,21 @@ class Passes:
         return len(self._images)
 
     @property
-    def at_decoder(self) -> bool:
-        """Whether low-resolution probabilities are stored and merged."""
-        return bool(self._decoders)
+    def overlap(self) -> bool:
+        """Whether classes overlap."""
+        return classes_overlap(self.ensemble.task)
 
     def cached_image(self, image: int) -> CachedImage:
         """All passes of one image."""
-        if not self.at_decoder:
-            return Frames(
-                lambda member, view: self._whole(self._cache.get, member, view, image),
-                self.coverage,
-                self.ensemble.task,
-            )
-        size_hw = open_sample(self.split.samples[image]).shape[:2]
-        return LowResolutionFrames(
-            lambda member, view: self._whole(self._cache.get_low_resolution, member, view, image),
-            lay_out(size_hw, self.ensemble.tile),
-            self._decoders,
-        )
+
+        def read(member: int, view: ViewName) -> LevelsCHW:
+            return self._levels(member, view, image)
+
+        decoders = tuple(member.decoder for member in self.ensemble.members if member.decoder)
+        if not decoders:
+            return Frames(read, self.coverage, self.ensemble.task)
+        layout = lay_out(open_sample(self.split.samples[image]).shape[:2], self.ensemble.tile)
+        return LowResolutionFrames(read, layout, decoders, self.coverage, self.ensemble.task)
 
     def labels(self, image: int) -> LabelsHW:
         return self.split.labels(image)
@@ -87,23 +82,19 @@ class Passes:
         """The mixture itself: these are passes of the spec's members."""
         return mixture
 
-    def _whole(self, get: Callable[[PassKey], Kept], member: int, view: ViewName, image: int) -> Kept:
+    def _levels(self, member: int, view: ViewName, image: int) -> LevelsCHW:
         """A pass from the cache, computed again if it is damaged."""
         key = self._key(member, view, image)
         try:
-            return get(key)
+            return self._cache.get(key)
         except (DamagedPassError, FileNotFoundError) as error:
             notice(f"{error}: it is computed again")
         wanted = [(self.split.samples[image], self._images[image])]
         compute_passes(self._cache, self.ensemble, self._models[member], view, wanted, lambda *_, **__: None)
-        return get(key)
+        return self._cache.get(key)
 
     def _key(self, member: int, view: ViewName, image: int) -> PassKey:
         return self._models[member].key(view, self._images[image])
-
-    @property
-    def _decoders(self) -> tuple[Decoder, ...]:
-        return tuple(member.decoder for member in self.ensemble.members if member.decoder)
 
 
 def open_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> Passes:

@@ -1,9 +1,8 @@
 """The store of cached probabilities, addressed by content: model, runtime, variant, view and image.
 
-Each pass has a file `<model>-<runtime>[-<variant>]/<view>/<image>.<code>.b2nd` under the user's cache folder.
+Each pass has a file `<model>-<runtime>[-<variant>]/<view>/<image>.root.b2nd` under the user's cache folder.
 It has a line that names the format, a CRC-32, and probabilities in the image's orientation, compressed
-losslessly by Blosc2. Those at the size of the image are levels, uint8 `[C, H, W]`; low-resolution ones are
-logarithms, float16. `seg.labels.probability_codec` describes both and their errors.
+losslessly by Blosc2: levels, uint8 `[C, H, W]`, which `seg.labels.probability_codec` describes.
 
 Files may be months old and damaged, so the CRC is checked before Blosc2 reads them.
 """
@@ -13,16 +12,16 @@ import os
 import shutil
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from seg.errors import OutputError
 from seg.files.atomic import atomic_path, regular, write_text
 from seg.labels.label_map import ProbabilitiesCHW
-from seg.labels.probability_codec import LevelsCHW, LogsCHW, to_levels, to_logs
+from seg.labels.probability_codec import LevelsCHW, to_levels
 from seg.spec.ensemble.prediction import MergePlace
 from seg.terminal.notices import notice
 from seg.views import ViewName
@@ -30,7 +29,7 @@ from seg.views import ViewName
 _SUFFIX: Final = ".b2nd"
 _FORMAT: Final = b"seg pass 1\n"
 _HEAD: Final = struct.Struct(f"<{len(_FORMAT)}sI")
-_CODES: Final[dict[MergePlace, str]] = {"image": ".root", "decoder": ".log"}
+_CODE: Final = ".root"
 _DIGITS: Final = 16
 """Digits of a SHA-256 in a file's name: 64 bits are enough for more files than a disk holds."""
 
@@ -83,9 +82,7 @@ class ProbabilityCache:
         """Store probabilities, float32 `[C, H, W]`, in the image's orientation; raises OutputError."""
         import blosc2
 
-        encode: Callable[[ProbabilitiesCHW], LevelsCHW | LogsCHW]
-        encode = to_levels if key.place == "image" else to_logs
-        stored_chw = encode(probabilities_chw)
+        stored_chw = to_levels(probabilities_chw)
         frame = blosc2.asarray(
             stored_chw,
             chunks=(1, *stored_chw.shape[1:]),
@@ -95,16 +92,7 @@ class ProbabilityCache:
             temporary.write_bytes(_HEAD.pack(_FORMAT, zlib.crc32(frame)) + frame)
 
     def get(self, key: PassKey) -> LevelsCHW:
-        """The levels of a pass at the size of the image; raises FileNotFoundError, DamagedPassError."""
-        levels_chw: LevelsCHW = self._read(key)
-        return levels_chw
-
-    def get_low_resolution(self, key: PassKey) -> LogsCHW:
-        """The logarithms of a low-resolution pass; raises the same."""
-        logs_chw: LogsCHW = self._read(key)
-        return logs_chw
-
-    def _read(self, key: PassKey) -> Any:
+        """The levels of a pass; raises FileNotFoundError, DamagedPassError."""
         import blosc2
 
         path = self._path(key)
@@ -118,9 +106,9 @@ class ProbabilityCache:
         frame = data[_HEAD.size :]
         if name != _FORMAT or zlib.crc32(frame) != checksum:
             raise DamagedPassError(f"{path}: is a damaged pass")
-        stored_chw = blosc2.ndarray_from_cframe(frame)[:]
+        levels_chw: LevelsCHW = blosc2.ndarray_from_cframe(frame)[:]
         os.utime(path)
-        return stored_chw
+        return levels_chw
 
     def stored_speed(self, model_sha256: str, runtime: str, variant: str = "") -> float | None:
         """The stored milliseconds a pass of the model, or None."""
@@ -172,7 +160,7 @@ class ProbabilityCache:
 
     def _path(self, key: PassKey) -> Path:
         folder = self._model_folder(key.model_sha256, key.runtime, key.variant)
-        return folder / key.view / f"{key.image_sha256[:_DIGITS]}{_CODES[key.place]}{_SUFFIX}"
+        return folder / key.view / f"{key.image_sha256[:_DIGITS]}{_CODE}{_SUFFIX}"
 
     def _speed_file(self, model_sha256: str, runtime: str, variant: str) -> Path:
         return self._model_folder(model_sha256, runtime, variant) / "milliseconds"

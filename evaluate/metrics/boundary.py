@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW
+from seg.labels.task import MasksCHW
+from seg.metrics.metric import MaskHW
 
 BAND: Final = 0.02
 NEAR: Final = 0.0075
@@ -28,14 +30,24 @@ one and all of them, true ones near a predicted one and all of them."""
 def count_boundaries(truth_hw: LabelsHW, predicted_hw: LabelsHW, classes: int) -> BoundaryC6:
     """Count one image; pixels with the ignore index in the truth are not counted."""
     known_hw = truth_hw != IGNORE_INDEX
-    diagonal = math.hypot(*truth_hw.shape)
-    band, near = (max(1, round(share * diagonal)) for share in (BAND, NEAR))
+    band, near = _widths(truth_hw.shape)
     counts = np.zeros((classes, 6), dtype=np.int64)
     present = set(np.unique(truth_hw).tolist()) | set(np.unique(predicted_hw[known_hw]).tolist())
     for label in sorted(present - {IGNORE_INDEX}):
         # Ignored pixels belong to both masks, so that they form no boundary.
         true_hw = (truth_hw == label) | (~known_hw & (predicted_hw == label))
         counts[label] = _count_class(true_hw, predicted_hw == label, known_hw, band, near)
+    return counts
+
+
+def count_mask_boundaries(truth_chw: MasksCHW, predicted_chw: MasksCHW, labelled_hw: MaskHW) -> BoundaryC6:
+    """Count one image of classes that overlap; see `TallyMasks`."""
+    band, near = _widths(labelled_hw.shape)
+    counts = np.zeros((len(truth_chw), 6), dtype=np.int64)
+    for count_6, true_hw, predicted_hw in zip(counts, truth_chw, predicted_chw, strict=True):
+        if true_hw.any() or (predicted_hw & labelled_hw).any():
+            both_ignored_hw = true_hw | (~labelled_hw & predicted_hw)
+            count_6[:] = _count_class(both_ignored_hw, predicted_hw, labelled_hw, band, near)
     return counts
 
 
@@ -51,6 +63,12 @@ def boundary_f(counts: BoundaryC6) -> NDArray[np.float64]:
     harmonic = _ratio(2 * found[0] * found[1], found[0] + found[1])
     present = (counts[:, 3] > 0) | (counts[:, 5] > 0)
     return np.where(present, np.nan_to_num(harmonic), np.nan)
+
+
+def _widths(size_hw: tuple[int, ...]) -> tuple[int, int]:
+    """The width of the band of boundary IoU, and the distance of boundary F, in pixels."""
+    diagonal = math.hypot(*size_hw)
+    return max(1, round(BAND * diagonal)), max(1, round(NEAR * diagonal))
 
 
 def _count_class(

@@ -48,7 +48,10 @@ class Reliability:
         """Count one image; pixels with the ignore index are not counted."""
         known_hw = truth_hw != IGNORE_INDEX
         confidence: NDArray[np.float32] = probabilities_chw.max(0)[known_hw]
-        right = (decide(probabilities_chw) == truth_hw)[known_hw]
+        self.count(confidence, (decide(probabilities_chw) == truth_hw)[known_hw])
+
+    def count(self, confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> None:
+        """Count any decisions, `[n]`: how sure each is, and whether it is right."""
         bins = np.clip((confidence * BINS).astype(np.intp), 0, BINS - 1)
         self._pixels += np.bincount(bins, minlength=BINS)
         self._confidence += np.bincount(bins, weights=confidence, minlength=BINS)
@@ -72,6 +75,14 @@ class Reliability:
             for pixels, confidence, right in zip(self._pixels, self._confidence, self._right, strict=True)
             if pixels
         )
+
+    @property
+    def mean_confidence(self) -> float:
+        return float(self._confidence.sum() / self._pixels.sum())
+
+    @property
+    def accuracy(self) -> float:
+        return float(self._right.sum() / self._pixels.sum())
 
     @property
     def expected_error(self) -> float:

@@ -20,6 +20,18 @@ def metric_interval(metric: Metric, tallies_gc2: TalliesIC2) -> tuple[float, flo
     return _interval(_resampled(metric, tallies_gc2)) if len(tallies_gc2) > 1 else None
 
 
+def class_intervals(metric: Metric, tallies_gc2: TalliesIC2) -> tuple[tuple[float, float] | None, ...]:
+    """The 95 % interval of each class's score; None for a class without one, and for a single group."""
+    if len(tallies_gc2) == 1:
+        return (None,) * len(metric.weights_c)
+    drawn_rc = np.array([metric.class_scores(one[None]) for one in _drawn_again(tallies_gc2)])
+    is_scored_c = np.isfinite(metric.class_scores(tallies_gc2))
+    return tuple(
+        _interval(scores_r) if is_scored else None
+        for scores_r, is_scored in zip(drawn_rc.T, is_scored_c, strict=True)
+    )
+
+
 def gain_interval(metric: Metric, first: TalliesIC2, second: TalliesIC2) -> tuple[float, float, float]:
     """The gain of the second over the first on the same groups, with its 95 % interval."""
     low, high = _interval(_resampled(metric, second) - _resampled(metric, first))
@@ -27,10 +39,15 @@ def gain_interval(metric: Metric, first: TalliesIC2, second: TalliesIC2) -> tupl
 
 
 def _resampled(metric: Metric, tallies_gc2: TalliesIC2) -> NDArray[np.float64]:
-    """Scores of groups that are drawn again with a fixed seed."""
+    """Scores of groups that are drawn again."""
+    return np.array([metric.score(one[None]) for one in _drawn_again(tallies_gc2)])
+
+
+def _drawn_again(tallies_gc2: TalliesIC2) -> TalliesIC2:
+    """The summed tallies of groups that are drawn with a fixed seed, float64 `[RESAMPLES, C, 2]`."""
     groups = len(tallies_gc2)
     times = np.random.default_rng(0).multinomial(groups, np.full(groups, 1 / groups), size=RESAMPLES)
-    return np.array([metric.score(one[None]) for one in np.tensordot(times, tallies_gc2, 1)])
+    return np.asarray(np.tensordot(times, tallies_gc2, 1))
 
 
 def _interval(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -11,8 +11,7 @@ from seg.engine.pipeline.timing import Stage
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import TIMED, Passes, open_passes
 from seg.evaluate.cache.store import ProbabilityCache
-from seg.evaluate.metrics.groups import number_groups
-from seg.evaluate.metrics.segmentation import paired_interval
+from seg.evaluate.metrics.metric_intervals import gain_interval
 from seg.evaluate.report.image_scores import Score, SplitScores, score_images
 from seg.evaluate.report.latency import time_stages
 from seg.evaluate.report.predictors import ENSEMBLE, Predictor, Predictors, predictors_of, with_upright_views
@@ -22,12 +21,30 @@ from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
 from seg.evaluate.tune.evidence.judge_split import Judgement, judge_split
 from seg.evaluate.tune.scorer import sample_pixels
 from seg.labels.classes import ClassInfo
+from seg.metrics.from_counts import open_counted
 from seg.models.card import ModelCard
 from seg.runs import read_curves
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
+from seg.spec.ensemble.decision import ClassRule, rules_of
+from seg.spec.ensemble.metric import MetricSpec, title_of
 
 Curves = dict[str, list[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class SampledFindings:
+    """What is measured on a few thousand pixels of each image, as in `seg tune`, by the metric.
+
+    Attributes:
+        values: the importance of each member.
+        disagreement: the share of pixels on which two members differ, float64 `[M, M]`.
+        candidates: sub-ensembles.
+    """
+
+    values: tuple[MemberValue, ...]
+    disagreement: NDArray[np.float64]
+    candidates: tuple[SubEnsemble, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +53,9 @@ class Findings:
 
     Attributes:
         groups: of the images, which intervals resample.
-        values: the importance of each member, on a few thousand pixels an image, as in `seg tune`.
-        disagreement: the share of pixels on which two members differ, float64 `[M, M]`.
         candidates: sub-ensembles; `front` is their Pareto front.
+        sampled: None where classes overlap.
+        rules: the decision of each class that overlaps.
         stages: the share of each stage in the engine's work.
         curves: the values of each epoch, by member; empty for members without a run.
         cards: of the members' models.
@@ -49,10 +66,10 @@ class Findings:
     predictors: Predictors
     groups: Groups
     scores: SplitScores
-    values: tuple[MemberValue, ...]
-    disagreement: NDArray[np.float64]
     candidates: tuple[SubEnsemble, ...]
     front: tuple[SubEnsemble, ...]
+    sampled: SampledFindings | None
+    rules: tuple[ClassRule, ...]
     stages: dict[Stage, float]
     curves: dict[str, Curves]
     cards: tuple[ModelCard, ...]
@@ -64,8 +81,13 @@ class Findings:
 
     @property
     def best(self) -> Predictor:
-        """The member with the highest mIoU without views."""
-        return max(self.predictors.members, key=lambda member: self.plain(member).miou)
+        """The member with the highest score without views."""
+        return max(self.predictors.members, key=lambda member: self.plain(member).value)
+
+    @property
+    def metric(self) -> str:
+        """The name of the metric, as it is shown."""
+        return title_of(self.scores.metric.name)
 
     def plain(self, predictor: Predictor) -> Score:
         return self.scores.scores[predictor.plain]
@@ -73,11 +95,18 @@ class Findings:
     def viewed(self, predictor: Predictor) -> Score:
         return self.scores.scores[predictor.viewed]
 
+    def wrong_presence(self, name: str) -> list[str]:
+        """The images in which a class that overlaps is missed or invented."""
+        return [note.id for note in self.scores.notes if name in (*note.missed, *note.invented)]
+
+    def without(self, member: int) -> Score:
+        """The ensemble with its views, without one of its members."""
+        return self.scores.scores[self.predictors.without(member)]
+
     def gain(self, over: Score) -> tuple[float, float, float]:
-        """The gain in mIoU of the ensemble with its views, with the 95 % interval."""
+        """The gain in score of the ensemble with its views, with the 95 % interval."""
         whole = self.viewed(self.predictors.ensemble)
-        unit_i = number_groups(self.groups.units)
-        return paired_interval(list(over.counts_icc), list(whole.counts_icc), unit_i)
+        return gain_interval(self.scores.metric, over.tallies_gc2, whole.tallies_gc2)
 
 
 def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache, judge: SplitName | None = None) -> Findings:
@@ -93,18 +122,18 @@ def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache, judge: SplitNa
     passes = open_passes(with_upright_views(spec), split, cache)
     predictors = predictors_of(spec, passes)
     groups = group_images(split.samples, spec.data.group)
-    scorer = sample_pixels(passes)
-    whole = predictors.ensemble.viewed
-    candidates = tuple(price_sub_ensembles(scorer, whole, passes.milliseconds))
+    scores = score_images(passes, predictors, groups.units, spec.metric)
+    sampled = None if passes.overlap else _measure_sampled(passes, predictors.ensemble.viewed, spec.metric)
+    candidates = sampled.candidates if sampled else _scored_candidates(scores)
     findings = Findings(
         passes=passes,
         predictors=predictors,
         groups=groups,
-        scores=score_images(passes, predictors, groups.units),
-        values=tuple(value_members(scorer, whole)),
-        disagreement=disagreement(scorer),
+        scores=scores,
         candidates=candidates,
         front=tuple(pareto_front(candidates)),
+        sampled=sampled,
+        rules=rules_of(spec.decision, split.classes) if passes.overlap else (),
         stages=time_stages(passes.ensemble, split.samples[:TIMED]),
         curves=_curves(spec),
         cards=tuple(member.card for member in passes.ensemble.members),
@@ -112,9 +141,23 @@ def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache, judge: SplitNa
     return replace(findings, judged=_judge(findings, spec, judge, cache)) if judge else findings
 
 
+def _measure_sampled(passes: Passes, whole: Mixture, metric: MetricSpec) -> SampledFindings:
+    scorer = sample_pixels(passes, open_counted(metric, passes.split.classes, "multiclass"))
+    return SampledFindings(
+        values=tuple(value_members(scorer, whole)),
+        disagreement=disagreement(scorer),
+        candidates=tuple(price_sub_ensembles(scorer, whole, passes.milliseconds)),
+    )
+
+
+def _scored_candidates(scores: SplitScores) -> tuple[SubEnsemble, ...]:
+    """All mixtures that were scored on all pixels."""
+    return tuple(SubEnsemble(one.mixture, one.value, one.milliseconds) for one in scores.scores.values())
+
+
 def _judge(findings: Findings, spec: EnsembleSpec, split: SplitName, cache: ProbabilityCache) -> Judgement:
     whole = findings.predictors.ensemble.viewed
-    best = max(findings.predictors.members, key=lambda member: findings.viewed(member).miou)
+    best = max(findings.predictors.members, key=lambda member: findings.viewed(member).value)
     mixtures = {
         SINGLE: best.viewed,
         EQUAL: Mixture.of([1.0] * len(whole.views), whole.views),

@@ -1,20 +1,25 @@
 """The gallery of the report: selection of images, and their layers."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from typing import Any, Final
 
 import numpy as np
 
 from seg.data.images.read_sample import draw_sample
-from seg.evaluate.metrics.confusion import ConfusionMatrix
-from seg.evaluate.metrics.segmentation import mean_iou
 from seg.evaluate.report.findings import Findings
-from seg.evaluate.report.image_layers import as_webp, draw_disputes, draw_entropy, draw_errors, shrunk
+from seg.evaluate.report.image_layers import (
+    as_webp,
+    draw_contours,
+    draw_disputes,
+    draw_entropy,
+    draw_errors,
+    shrunk,
+)
 from seg.evaluate.report.image_scores import ImageNote
 from seg.evaluate.report.image_view import ImageView, view_image
-from seg.labels.label_map import LabelsHW
+from seg.labels.task import LabelMap, classes_overlap
 from seg.pictures.drawing import LayerHWC, layer
 from seg.terminal.progress import progress
 
@@ -33,36 +38,43 @@ ENTROPY_QUALITY: Final = 60
 class GalleryImage:
     """One image: its scores, and its layers as data URIs.
 
-    `pictures` has the photo, the truth, each member by position, the ensemble, disagreement, errors and
-    entropy. `member_miou` is each member's mIoU on the image.
+    `pictures` has the photo, the truth, each member by position, the ensemble, contours where classes
+    overlap, disagreement, errors and entropy. `member_scores` are those of each member on the image, `map` is
+    the address of its zoomable map.
     """
 
     note: ImageNote
     random: int
     size_hw: tuple[int, int]
     thumb: str
-    member_miou: tuple[float | None, ...]
+    member_scores: tuple[float | None, ...]
     pictures: dict[str, str]
+    map: str | None = None
 
     @property
     def facts(self) -> dict[str, Any]:
         """The values that the page sorts and filters by, without the pictures."""
         return {
-            **asdict(self.note),
-            "miou": _number(self.note.miou),
-            "memberMiou": self.member_miou,
+            **{key: value for key, value in asdict(self.note).items() if key != "class_scores"},
+            "score": _number(self.note.score),
+            "classScores": self.note.class_scores,
+            "memberScores": self.member_scores,
             "random": self.random,
             "height": self.size_hw[0],
             "width": self.size_hw[1],
             "thumb": self.thumb,
+            "map": self.map,
         }
 
 
 def choose_images(notes: Sequence[ImageNote], most: int) -> list[ImageNote]:
-    """The worst, the most uncertain, the most disputed and random images, in turns until there are enough."""
+    """The worst, the best, the most uncertain, the most disputed and random images, in turns until there are
+    enough. An image that truly shows no class is none of the best.
+    """
     shuffled = [notes[place] for place in np.random.default_rng(0).permutation(len(notes))]
     lists = (
-        sorted(notes, key=lambda note: np.nan_to_num(note.miou, nan=2.0)),
+        sorted(notes, key=lambda note: np.nan_to_num(note.score, nan=2.0)),
+        sorted(notes, key=lambda note: (note.is_empty, -np.nan_to_num(note.score, nan=-1.0))),
         sorted(notes, key=lambda note: -note.entropy),
         sorted(notes, key=lambda note: -note.disputed),
         shuffled,
@@ -71,8 +83,13 @@ def choose_images(notes: Sequence[ImageNote], most: int) -> list[ImageNote]:
     return list({note.index: note for note in in_turns}.values())[:most]
 
 
-def draw_gallery(findings: Findings, most: int, clear: int | None) -> Iterator[GalleryImage]:
-    """Draw the chosen images one by one; pixels labelled `clear` stay uncoloured."""
+def draw_gallery(
+    findings: Findings, most: int, clear: int | None, maps: Mapping[int, str] | None = None
+) -> Iterator[GalleryImage]:
+    """Draw the chosen images one by one; pixels labelled `clear` stay uncoloured.
+
+    `maps` has the addresses of zoomable maps by the images' positions in the split.
+    """
     chosen = choose_images(findings.scores.notes, most)
     places = np.random.default_rng(1).permutation(len(chosen)).tolist()
     predictors = findings.predictors
@@ -82,7 +99,7 @@ def draw_gallery(findings: Findings, most: int, clear: int | None) -> Iterator[G
     with progress("draw", len(chosen), unit="images") as advance:
         for note, place in zip(chosen, places, strict=True):
             view = view_image(findings.passes, predictors, note.index, wanted)
-            yield _drawn(findings, note, view, place, clear)
+            yield replace(_drawn(findings, note, view, place, clear), map=(maps or {}).get(note.index))
             advance()
 
 
@@ -93,13 +110,13 @@ def _drawn(
     members = view.members
     max_width = MAX_WIDTH if len(members) <= MANY_MEMBERS else MAX_WIDTH_MANY_MEMBERS
     photo_hwc = shrunk(image_hwc, max_width)
-    layers = _layers(view, lambda labels_hw: layer(labels_hw, findings.classes, clear=clear))
+    layers = _layers(view, lambda labels_hw: layer(labels_hw, view.classes, clear=clear, task=view.task))
     return GalleryImage(
         note=note,
         random=place,
         size_hw=(photo_hwc.shape[0], photo_hwc.shape[1]),
         thumb=as_webp(shrunk(image_hwc, THUMB_WIDTH), quality=THUMB_QUALITY),
-        member_miou=tuple(_miou(view, labels_hw, len(findings.classes)) for labels_hw in members),
+        member_scores=tuple(_score(findings, view, labels_hw) for labels_hw in members),
         pictures={
             "image": as_webp(photo_hwc, quality=PHOTO_QUALITY),
             **{name: as_webp(shrunk(drawn, max_width, smooth=False)) for name, drawn in layers.items()},
@@ -108,17 +125,22 @@ def _drawn(
     )
 
 
-def _layers(view: ImageView, drawn: Callable[[LabelsHW], LayerHWC]) -> dict[str, LayerHWC]:
+def _layers(view: ImageView, drawn: Callable[[LabelMap], LayerHWC]) -> dict[str, LayerHWC]:
     """The layers with transparency, by the key of their picture."""
     layers = {"truth": drawn(view.truth_hw)}
     layers |= {f"member-{position}": drawn(labels_hw) for position, labels_hw in enumerate(view.members)}
     if len(view.members) > 1:
-        layers |= {"ensemble": drawn(view.ensemble_hw), "disputed": draw_disputes(view.disputed_hw)}
+        layers["ensemble"] = drawn(view.ensemble_hw)
+    if classes_overlap(view.task):
+        layers["contours"] = draw_contours(view.truth_hw, view.ensemble_hw, view.classes)
+    if len(view.members) > 1:
+        layers["disputed"] = draw_disputes(view.disputed_hw)
     return layers | {"errors": draw_errors(view.wrong_hw, view.known_hw)}
 
 
-def _miou(view: ImageView, labels_hw: LabelsHW, classes: int) -> float | None:
-    return _number(mean_iou(ConfusionMatrix(classes).add(view.truth_hw, labels_hw).counts_cc))
+def _score(findings: Findings, view: ImageView, labels_hw: LabelMap) -> float | None:
+    metric = findings.scores.metric
+    return _number(metric.score(metric.tally(view.truth_hw, labels_hw)[None]))
 
 
 def _number(value: float) -> float | None:

@@ -1,14 +1,17 @@
 """Image layers of the page: WebP as data URIs, and layers of errors, disagreement and entropy."""
 
 import base64
+from collections.abc import Sequence
 from typing import Final, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
-from seg.pictures.drawing import LayerHWC
+from seg.labels.task import LabelMap, masks_of
+from seg.pictures.drawing import INK, LayerHWC, layer
 
 Value = TypeVar("Value", np.uint8, np.float32)
 
@@ -18,6 +21,11 @@ LOSSLESS: Final = 101
 WRONG: Final = (213, 40, 0, 255)
 DISPUTED: Final = (170, 30, 200, 255)
 UNKNOWN: Final = (128, 128, 128, 170)
+FILLED: Final = 0.45
+"""The opacity of the truth below contours."""
+
+LEAST_CONTOUR_WIDTH: Final = 480
+"""Smaller images are enlarged below their contours, which would hide them otherwise."""
 
 
 def as_webp(picture: NDArray[np.uint8], quality: int = LOSSLESS) -> str:
@@ -39,6 +47,22 @@ def draw_errors(wrong_hw: NDArray[np.bool_], known_hw: NDArray[np.bool_]) -> Lay
     layer_hwc = np.zeros((*wrong_hw.shape, 4), dtype=np.uint8)
     layer_hwc[~known_hw] = UNKNOWN
     layer_hwc[wrong_hw] = WRONG
+    return layer_hwc
+
+
+def draw_contours(truth_hw: LabelMap, predicted_hw: LabelMap, classes: Sequence[ClassInfo]) -> LayerHWC:
+    """Draw the true masks of classes that overlap filled, and the predicted ones as dark-edged contours.
+
+    Returns RGBA uint8, a whole number of times as large as the label maps.
+    """
+    times = max(1, -(-LEAST_CONTOUR_WIDTH // truth_hw.shape[1]))
+    truth_hw, predicted_hw = (one.repeat(times, 0).repeat(times, 1) for one in (truth_hw, predicted_hw))
+    layer_hwc = layer(truth_hw, classes, opacity=FILLED, task="multilabel", borders=False)
+    masks_chw = masks_of(predicted_hw, "multilabel", len(classes)).astype(np.uint8)
+    for info, mask_hw in zip(classes, masks_chw, strict=True):
+        lines, _ = cv2.findContours(mask_hw, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(layer_hwc, lines, -1, (*INK, 255), thickness=4)
+        cv2.drawContours(layer_hwc, lines, -1, (*info.colour, 255), thickness=2)
     return layer_hwc
 
 

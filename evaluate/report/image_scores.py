@@ -8,109 +8,178 @@ import numpy as np
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import Passes
 from seg.evaluate.metrics.calibration import Reliability
-from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC
-from seg.evaluate.metrics.groups import GroupI, sum_by_group
-from seg.evaluate.metrics.segmentation import (
-    SegmentationMetrics,
-    SegmentationScores,
-    intervals_of,
-    iou_of,
-    mean_iou,
-)
+from seg.evaluate.metrics.groups import GroupI, number_groups
+from seg.evaluate.metrics.label_map_scores import LabelMapScores
+from seg.evaluate.metrics.metric_intervals import class_intervals, metric_interval, tallies_by_group
+from seg.evaluate.metrics.overlapping import OverlappingMetrics, OverlappingScores
+from seg.evaluate.metrics.segmentation import SegmentationMetrics, SegmentationScores
 from seg.evaluate.report.image_view import ImageView, view_image
 from seg.evaluate.report.predictors import Predictors
-from seg.evaluate.tune.scorer import CountsICC
+from seg.evaluate.report.threshold_scores import ThresholdScores
+from seg.labels.task import masks_of
+from seg.metrics.metric import Metric, TalliesIC2, TallyC2
+from seg.spec.ensemble.metric import MetricSpec
 from seg.terminal.progress import progress
+
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """mIoU of a mixture over all labelled pixels, its 95 % interval, and the milliseconds of an image.
+    """The metric of a mixture over all images, its 95 % interval, and the milliseconds of an image.
 
-    `iou` and `iou_intervals` are of each class, None if it is absent.
+    `tallies_gc2` are of the groups that intervals resample. `class_scores` and `class_intervals` are of each
+    class, None if it is absent.
     """
 
     mixture: Mixture
-    counts_icc: CountsICC
-    miou: float
-    interval: tuple[float, float]
-    iou: tuple[float | None, ...]
-    iou_intervals: tuple[tuple[float, float] | None, ...]
+    tallies_gc2: TalliesIC2
+    value: float
+    interval: Interval
+    class_scores: tuple[float | None, ...]
+    class_intervals: tuple[Interval | None, ...]
     milliseconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class ImageNote:
-    """The ensemble's scores on one image: mIoU, the IoU of each class (None if absent) and uncertainty.
+    """The ensemble's scores on one image: of all classes, of each one (None if absent), and uncertainty.
 
     `entropy` is the mean over pixels, 0..1; `disputed` the share of pixels on which members differ.
+    `is_empty` is whether the image truly shows no class. `missed` and `invented` are the classes that overlap
+    of which the image has pixels and the prediction none, and the reverse.
     """
 
     index: int
     id: str
-    miou: float
-    iou: tuple[float | None, ...]
+    score: float
+    class_scores: tuple[float | None, ...]
     entropy: float
     disputed: float
+    is_empty: bool = False
+    missed: tuple[str, ...] = ()
+    invented: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SplitScores:
-    """The scores of all mixtures; `metrics` and `reliability` are of the ensemble with its views."""
+    """The scores of all mixtures; all else is of the ensemble with its views.
 
+    `reliability` is of the decided class or, where classes overlap, of each class. `by_threshold` has the
+    scores of each class that overlaps.
+    """
+
+    metric: Metric
     scores: dict[Mixture, Score]
-    metrics: SegmentationScores
-    reliability: Reliability
+    metrics: SegmentationScores | OverlappingScores
+    reliability: tuple[Reliability, ...]
     notes: tuple[ImageNote, ...]
+    by_threshold: tuple[ThresholdScores, ...] = ()
 
 
-def score_images(passes: Passes, predictors: Predictors, units: Sequence[str]) -> SplitScores:
+def score_images(
+    passes: Passes, predictors: Predictors, units: Sequence[str], metric: MetricSpec
+) -> SplitScores:
     """Score all images, one in memory at a time; `units` are what intervals resample, by image."""
-    counts: dict[Mixture, list[CountsCC]] = {mixture: [] for mixture in predictors.mixtures}
+    mixtures = (*predictors.mixtures, *(predictors.without_each if passes.overlap else ()))
+    scored = {
+        mixture: LabelMapScores(passes.split.classes, passes.ensemble.task, metric, passes.images)
+        for mixture in mixtures
+    }
+    whole = scored[predictors.ensemble.viewed]
     unit_of = dict(zip((sample.id for sample in passes.split.samples), units, strict=True))
-    metrics, reliability = SegmentationMetrics(passes.split.classes, unit_of), Reliability()
+    detail = _Overlapping(passes, unit_of, metric) if passes.overlap else _OneClass(passes, unit_of)
     notes: list[ImageNote] = []
     with progress("judge", passes.images, unit="images") as advance:
         for image, sample in enumerate(passes.split.samples):
-            view = view_image(passes, predictors, image, predictors.mixtures)
+            view = view_image(passes, predictors, image, tuple(scored))
             for mixture, labels_hw in view.labels.items():
-                counts[mixture].append(
-                    ConfusionMatrix(passes.classes).add(view.truth_hw, labels_hw).counts_cc
-                )
-            metrics.add(sample.id, view.truth_hw, view.ensemble_hw)
-            reliability.add(view.truth_hw, view.probabilities_chw)
-            notes.append(_note(image, sample.id, view, metrics.counts[-1]))
+                scored[mixture].add(image, view.truth_hw, labels_hw)
+            detail.add(sample.id, view)
+            notes.append(_note(image, sample.id, view, whole.metric, whole.tallies_ic2[image]))
             advance()
+    unit_i = number_groups(units)
     scores = {
-        mixture: _score(passes, mixture, np.stack(listed), metrics.unit_i)
-        for mixture, listed in counts.items()
+        mixture: _score(passes, mixture, one.metric, one.tallies_ic2, unit_i)
+        for mixture, one in scored.items()
     }
-    return SplitScores(scores, metrics.scores(), reliability, tuple(notes))
+    return detail.split_scores(whole.metric, scores, tuple(notes))
 
 
-def _score(passes: Passes, mixture: Mixture, counts_icc: CountsICC, unit_i: GroupI) -> Score:
-    counts_cc, intervals = counts_icc.sum(0), intervals_of(sum_by_group(counts_icc, unit_i))
+class _OneClass:
+    """What is counted of the ensemble where a pixel has one class."""
+
+    def __init__(self, passes: Passes, unit_of: dict[str, str]) -> None:
+        self._metrics = SegmentationMetrics(passes.split.classes, unit_of)
+        self._reliability = Reliability()
+
+    def add(self, image_id: str, view: ImageView) -> None:
+        self._metrics.add(image_id, view.truth_hw, view.ensemble_hw)
+        self._reliability.add(view.truth_hw, view.probabilities_chw)
+
+    def split_scores(
+        self, metric: Metric, scores: dict[Mixture, Score], notes: tuple[ImageNote, ...]
+    ) -> SplitScores:
+        return SplitScores(metric, scores, self._metrics.scores(), (self._reliability,), notes)
+
+
+class _Overlapping:
+    """What is counted of the ensemble where classes overlap."""
+
+    def __init__(self, passes: Passes, unit_of: dict[str, str], metric: MetricSpec) -> None:
+        self._metrics = OverlappingMetrics(passes.split.classes, unit_of)
+        self._reliability = tuple(Reliability() for _ in passes.split.classes)
+        self._by_threshold = tuple(ThresholdScores(metric) for _ in passes.split.classes)
+
+    def add(self, image_id: str, view: ImageView) -> None:
+        self._metrics.add(image_id, view.truth_hw, view.ensemble_hw)
+        classes = len(view.probabilities_chw)
+        truth_cn = masks_of(view.truth_hw, "multilabel", classes)[:, view.known_hw]
+        probabilities_cn = view.probabilities_chw[:, view.known_hw]
+        for c in range(classes):
+            self._reliability[c].count(probabilities_cn[c], truth_cn[c])
+            self._by_threshold[c].add(probabilities_cn[c], truth_cn[c])
+
+    def split_scores(
+        self, metric: Metric, scores: dict[Mixture, Score], notes: tuple[ImageNote, ...]
+    ) -> SplitScores:
+        metrics = self._metrics.scores()
+        return SplitScores(metric, scores, metrics, self._reliability, notes, self._by_threshold)
+
+
+def _score(
+    passes: Passes, mixture: Mixture, metric: Metric, tallies_ic2: TalliesIC2, unit_i: GroupI
+) -> Score:
+    tallies_gc2 = tallies_by_group(tallies_ic2, unit_i)
+    value = metric.score(tallies_gc2)
     return Score(
         mixture=mixture,
-        counts_icc=counts_icc,
-        miou=mean_iou(counts_cc),
-        interval=intervals.miou,
-        iou=_numbers(counts_cc),
-        iou_intervals=intervals.iou,
+        tallies_gc2=tallies_gc2,
+        value=value,
+        interval=metric_interval(metric, tallies_gc2) or (value, value),
+        class_scores=_numbers(metric, tallies_gc2),
+        class_intervals=class_intervals(metric, tallies_gc2),
         milliseconds=mixture.milliseconds(passes.milliseconds),
     )
 
 
-def _note(image: int, image_id: str, view: ImageView, counts_cc: CountsCC) -> ImageNote:
+def _note(image: int, image_id: str, view: ImageView, metric: Metric, tally_c2: TallyC2) -> ImageNote:
     return ImageNote(
         index=image,
         id=image_id,
-        miou=mean_iou(counts_cc),
-        iou=_numbers(counts_cc),
+        score=metric.score(tally_c2[None]),
+        class_scores=tuple(
+            score if is_there else None
+            for score, is_there in zip(_numbers(metric, tally_c2[None]), view.is_there, strict=True)
+        ),
         entropy=float(view.entropy_hw.mean()),
         disputed=float(view.disputed_hw.mean()),
+        is_empty=view.is_empty,
+        missed=view.missed,
+        invented=view.invented,
     )
 
 
-def _numbers(counts_cc: CountsCC) -> tuple[float | None, ...]:
-    return tuple(None if np.isnan(value) else float(value) for value in iou_of(counts_cc))
+def _numbers(metric: Metric, tallies_ic2: TalliesIC2) -> tuple[float | None, ...]:
+    scores_c = metric.class_scores(tallies_ic2)
+    return tuple(None if np.isnan(score) else float(score) for score in scores_c)

@@ -7,6 +7,7 @@ from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.report.findings import Curves, Findings
 from seg.evaluate.report.plot_geometry import Axis, Dot, Line, Plot, epoch_line
 from seg.evaluate.tune.cost.sub_ensembles import SubEnsemble
+from seg.spec.ensemble.metric import title_of
 
 ENSEMBLE_SLOT: Final = 0
 OTHER_SLOT: Final = 1
@@ -49,15 +50,50 @@ def reliability_plot(reliability: Reliability) -> Plot:
     return Plot("reliability", Axis("confidence", 0, 1), Axis("accuracy", 0, 1), (diagonal, found), dots)
 
 
+def class_reliability_plot(findings: Findings) -> Plot:
+    """How often each class that overlaps is there, by its probability."""
+    diagonal = Line("calibrated", len(findings.classes), ((0.0, 0.0), (1.0, 1.0)), dashed=True)
+    lines, dots = [diagonal], []
+    for slot, (info, one) in enumerate(zip(findings.classes, findings.scores.reliability, strict=True)):
+        lines.append(Line(info.name, slot, tuple((b.confidence, b.accuracy) for b in one.bins)))
+        dots += [
+            Dot(
+                slot,
+                (b.confidence, b.accuracy),
+                f"{info.name}: {100 * b.share:.2g} % of pixels, mean probability {100 * b.confidence:.1f} %,"
+                f" {100 * b.accuracy:.1f} % are {info.name}",
+            )
+            for b in one.bins
+        ]
+    return Plot(
+        "reliability", Axis("probability", 0, 1), Axis("share that is there", 0, 1), tuple(lines), tuple(dots)
+    )
+
+
+def threshold_plot(findings: Findings) -> Plot:
+    """The score of each class at every threshold, and where the decision has it."""
+    lines, dots = [], []
+    title = title_of(findings.scores.by_threshold[0].name)
+    for slot, (info, rule, one) in enumerate(
+        zip(findings.classes, findings.rules, findings.scores.by_threshold, strict=True)
+    ):
+        if points := one.scores:
+            lines.append(Line(info.name, slot, tuple(points)))
+            chosen = min(points, key=lambda point: abs(point[0] - rule.threshold))
+            dots.append(Dot(slot, chosen, f"{info.name} at {rule.threshold:g}: {title} {chosen[1]:.4f}"))
+    scores = Axis.around(title, (score for line in lines for _, score in line.points))
+    return Plot(f"{title} by threshold", Axis("threshold", 0, 1), scores, tuple(lines), tuple(dots))
+
+
 def front_plot(findings: Findings) -> Plot:
-    """mIoU against milliseconds an image, of all sub-ensembles."""
+    """The score against milliseconds an image, of all sub-ensembles."""
     candidates, front = findings.candidates, findings.front
     milliseconds = Axis("ms an image", 0, (1 + MARGIN) * max(c.milliseconds for c in candidates))
-    mious = Axis.around("mIoU", (c.miou for c in candidates), margin=MARGIN)
+    scores = Axis.around(findings.metric, (c.score for c in candidates), margin=MARGIN)
     steps = Line("Pareto front", ENSEMBLE_SLOT, tuple(_staircase(front, milliseconds.high)))
     dots = [_dot(findings, candidate, faint=True) for candidate in candidates if candidate not in front]
     dots += [_dot(findings, candidate) for candidate in front]
-    return Plot("mIoU against time", milliseconds, mious, (steps,), tuple(dots))
+    return Plot(f"{findings.metric} against time", milliseconds, scores, (steps,), tuple(dots))
 
 
 def _staircase(front: tuple[SubEnsemble, ...], end: float) -> list[tuple[float, float]]:
@@ -65,13 +101,13 @@ def _staircase(front: tuple[SubEnsemble, ...], end: float) -> list[tuple[float, 
     for step in front:
         if steps:
             steps.append((step.milliseconds, steps[-1][1]))
-        steps.append((step.milliseconds, step.miou))
+        steps.append((step.milliseconds, step.score))
     return [*steps, (end, steps[-1][1])]
 
 
 def _dot(findings: Findings, candidate: SubEnsemble, *, faint: bool = False) -> Dot:
-    text = f"{describe(findings, candidate)}: {candidate.miou:.4f}, {candidate.milliseconds:.0f} ms"
-    return Dot(ENSEMBLE_SLOT, (candidate.milliseconds, candidate.miou), text, faint)
+    text = f"{describe(findings, candidate)}: {candidate.score:.4f}, {candidate.milliseconds:.0f} ms"
+    return Dot(ENSEMBLE_SLOT, (candidate.milliseconds, candidate.score), text, faint)
 
 
 def describe(findings: Findings, candidate: SubEnsemble) -> str:

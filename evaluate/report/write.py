@@ -8,13 +8,22 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from seg.evaluate.cache.store import ProbabilityCache
+from seg.evaluate.metrics.overlapping import OverlappingScores
 from seg.evaluate.report.findings import Findings, measure_ensemble
 from seg.evaluate.report.gallery import draw_gallery
 from seg.evaluate.report.heatmaps import confusion_heatmap, disagreement_heatmap
 from seg.evaluate.report.plot_geometry import Axis
 from seg.evaluate.report.predictors import ENSEMBLE
-from seg.evaluate.report.report_plots import describe, front_plot, learning_plots, reliability_plot
+from seg.evaluate.report.report_plots import (
+    class_reliability_plot,
+    describe,
+    front_plot,
+    learning_plots,
+    reliability_plot,
+    threshold_plot,
+)
 from seg.evaluate.report.training_runs import TrainedRun, read_training_run
+from seg.evaluate.report.zoom_maps import write_zoom_maps
 from seg.files.atomic import atomic_path
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
@@ -28,6 +37,8 @@ Sections = tuple[tuple[str, str], ...]
 ENSEMBLE_SECTIONS: Final[Sections] = (
     ("summary", "Summary"),
     ("classes", "Classes"),
+    ("presence", "Presence"),
+    ("decision", "Decision"),
     ("confusion", "Confusion"),
     ("judged", "Another split"),
     ("members", "Members"),
@@ -48,7 +59,7 @@ def write_report(
     images: int,
     judge: SplitName | None = None,
 ) -> None:
-    """Write the report of an ensemble, with a gallery of at most `images` images.
+    """Write the report of an ensemble, with a gallery of at most `images` images, and maps of large ones.
 
     `judge` is another split with labels, whose scores have a section of their own.
 
@@ -57,10 +68,18 @@ def write_report(
         ModelError, MissingRuntimeError: a member cannot be run.
     """
     findings = measure_ensemble(spec, cache, judge)
-    names = [c.name for c in findings.classes]
     clear = spec.data.background(findings.classes)
     curves = learning_plots(findings.curves)
-    shown = {"training": bool(curves), "gallery": images > 0, "judged": judge is not None}
+    maps = write_zoom_maps(findings, path, clear) if images else {}
+    overlap = findings.passes.overlap
+    shown = {
+        "presence": overlap,
+        "decision": overlap,
+        "confusion": not overlap,
+        "training": bool(curves),
+        "gallery": images > 0,
+        "judged": judge is not None,
+    }
     _write(
         path,
         title=title,
@@ -70,19 +89,17 @@ def write_report(
             counted(len(findings.predictors.members), "member"),
         ],
         findings=findings,
-        forest=_miou_axis(findings),
-        names=names,
-        confusion=confusion_heatmap(names, np.array(findings.scores.metrics.confusion)),
-        disputes=disagreement_heatmap(findings.passes.names, findings.disagreement),
+        forest=_score_axis(findings),
+        names=[c.name for c in findings.classes],
+        **_of_task(findings),
         runtimes=", ".join(
             dict.fromkeys(str(m.runtime.describe()) for m in findings.passes.ensemble.members)
         ),
         layers=_layers(findings),
         front=[(describe(findings, candidate), candidate) for candidate in findings.front],
         front_plot=front_plot(findings),
-        reliability_plot=reliability_plot(findings.scores.reliability),
         learning_plots=curves,
-        gallery=draw_gallery(findings, images, clear),
+        gallery=draw_gallery(findings, images, clear, maps),
     )
 
 
@@ -133,21 +150,40 @@ def _figure(share: float | None) -> str:
     return "absent" if share is None or math.isnan(share) else f"{share:.4f}"
 
 
-def _miou_axis(findings: Findings) -> Axis:
-    """A scale for the mIoU of all predictors."""
-    scores = findings.scores.scores.values()
-    return Axis.around("mIoU", (bound for score in scores for bound in score.interval))
+def _of_task(findings: Findings) -> dict[str, Any]:
+    """What the templates have only where classes overlap, or only where a pixel has one."""
+    metrics, sampled = findings.scores.metrics, findings.sampled
+    if sampled is None or isinstance(metrics, OverlappingScores):
+        return {
+            "threshold_plot": threshold_plot(findings),
+            "reliability_plot": class_reliability_plot(findings),
+        }
+    (reliability,) = findings.scores.reliability
+    return {
+        "confusion": confusion_heatmap([c.name for c in findings.classes], np.array(metrics.confusion)),
+        "disputes": disagreement_heatmap(findings.passes.names, sampled.disagreement),
+        "reliability": reliability,
+        "reliability_plot": reliability_plot(reliability),
+    }
+
+
+def _score_axis(findings: Findings) -> Axis:
+    """A scale for the scores of all predictors."""
+    scores = [findings.scores.scores[mixture] for mixture in findings.predictors.mixtures]
+    return Axis.around(findings.metric, (bound for score in scores for bound in score.interval))
 
 
 def _layers(findings: Findings) -> list[tuple[str, str]]:
     """The layers of a gallery image: keys and titles."""
     members = [(f"member-{position}", name) for position, name in enumerate(findings.passes.names)]
-    together = [(ENSEMBLE, ENSEMBLE), ("disputed", "disputed")] if len(members) > 1 else []
+    is_several = len(members) > 1
     return [
         ("image", "image"),
         ("truth", "truth"),
         *members,
-        *together,
+        *([(ENSEMBLE, ENSEMBLE)] if is_several else []),
+        *([("contours", "contours")] if findings.passes.overlap else []),
+        *([("disputed", "disputed")] if is_several else []),
         ("errors", "errors"),
         ("entropy", "entropy"),
     ]

@@ -6,7 +6,7 @@ family gets an equal part of its weight.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import numpy as np
@@ -78,10 +78,6 @@ class OutOfFoldPasses:
     def images(self) -> int:
         return sum(part.images for part in self.parts)
 
-    @property
-    def at_decoder(self) -> bool:
-        return self.parts[0].at_decoder
-
     def cached_image(self, image: int) -> CachedImage:
         part, position = self._find(image)
         return part.cached_image(position)
@@ -97,7 +93,7 @@ class OutOfFoldPasses:
             for member in family.members:
                 weights[member] = weight / len(family.members)
                 views[member] = seen
-        return Mixture(tuple(weights), tuple(views), mixture.merge, factors=mixture.factors)
+        return replace(mixture, weights=tuple(weights), views=tuple(views))
 
     def _find(self, image: int) -> tuple[Passes, int]:
         ends = list(accumulate(part.images for part in self.parts))

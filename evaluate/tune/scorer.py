@@ -5,7 +5,7 @@ random labelled pixels of each image, always merged at the size of the image. Re
 pixels, merged as the spec says.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, Self
@@ -17,8 +17,11 @@ from seg.engine.merging.decision import Decision
 from seg.evaluate.cache.labelled_passes import LabelledPasses
 from seg.evaluate.cache.merge import CachedImage, Coverage, Frames
 from seg.evaluate.cache.mixture import Mixture, Views
-from seg.evaluate.metrics.confusion import ConfusionMatrix, totals_of
+from seg.evaluate.metrics.confusion import totals_of
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
+from seg.metrics.from_counts import CountedMetric, Counts
+from seg.metrics.image_tallies import ImageTallies
+from seg.spec.ensemble.decision import ClassRule
 from seg.terminal.progress import progress
 from seg.views import ViewName
 
@@ -29,15 +32,12 @@ MAX_PIXELS: Final = 1000
 """The most pixels of one image; more add little, since neighbours agree."""
 
 CountsICC = NDArray[np.int64]
-"""Pixel counts of each image, int64 `[I, C, C]` or `[I, C, C + 1]`: see `CountsCC`."""
+"""Pixel counts of each image, int64 `[I, C, C]`: see `CountsCC`."""
 
 
-def miou(counts_icc: CountsICC) -> float:
-    """mIoU of the summed counts of all images; classes without a pixel are left out."""
-    hit, truth, predicted = totals_of(counts_icc.sum(0))
-    union = truth + predicted - hit
-    present = union > 0
-    return float((hit[present] / union[present]).mean()) if present.any() else float("nan")
+def judge_counts(metric: CountedMetric, counts_icc: CountsICC) -> ImageTallies:
+    """The metric's tallies of images."""
+    return metric.judge(Counts(*(pixels_ic.astype(np.float64) for pixels_ic in totals_of(counts_icc))))
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Scorer:
     Attributes:
         labels_in: uint8 `[I, n]`.
         levels: by member and view, uint8 `[I, C, n]`.
+        metric: what mixtures are scored by.
         positions: of the images in their split.
         coverage: as of `LabelledPasses`.
     """
@@ -55,6 +56,7 @@ class Scorer:
     views: tuple[Views, ...]
     labels_in: NDArray[np.uint8]
     levels: dict[tuple[int, ViewName], NDArray[np.uint8]]
+    metric: CountedMetric
     coverage: Coverage = ()
     positions: tuple[int, ...] = ()
 
@@ -71,8 +73,12 @@ class Scorer:
         """Whether some member of the mixture knows all classes, without which it is no ensemble."""
         return not self.coverage or any(not self.coverage[member] for member in mixture.members)
 
-    def miou(self, mixture: Mixture) -> float:
-        return miou(self.counts(mixture))
+    def score(self, mixture: Mixture) -> float:
+        return self.judge(mixture).score
+
+    def judge(self, mixture: Mixture) -> ImageTallies:
+        """The metric's tallies of the sampled pixels of each image."""
+        return judge_counts(self.metric, self.counts(mixture))
 
     def counts(self, mixture: Mixture) -> CountsICC:
         """Counts of the sampled pixels of each image, truth by prediction."""
@@ -95,7 +101,7 @@ class Scorer:
         return Frames(lambda member, view: self.levels[member, view].transpose(1, 0, 2), self.coverage)
 
 
-def sample_pixels(passes: LabelledPasses, seed: int = 0) -> Scorer:
+def sample_pixels(passes: LabelledPasses, metric: CountedMetric, seed: int = 0) -> Scorer:
     """Sample the same number of labelled pixels from every image that has any."""
     keys = [(member, view) for member, views in enumerate(passes.views) for view in views]
     count = min(MAX_PIXELS, MAX_BYTES // (len(keys) * passes.classes * max(1, passes.images)))
@@ -117,25 +123,30 @@ def sample_pixels(passes: LabelledPasses, seed: int = 0) -> Scorer:
                     levels[member, view].append(planes[:, pixels])
             advance()
     stacked = {key: np.stack(values) for key, values in levels.items()}
-    return Scorer(passes.names, passes.views, np.stack(labels), stacked, passes.coverage, tuple(positions))
-
-
-def count_all(passes: LabelledPasses, mixtures: Sequence[Mixture], images: Iterable[int]) -> list[CountsICC]:
-    """Counts of every mixture over all pixels of some images; each pass is read once."""
-    counted: list[list[NDArray[np.int64]]] = [[] for _ in mixtures]
-    for image in images:
-        truth_hw = passes.labels(image)
-        for counts, labels_hw in zip(counted, label_image(passes, mixtures, image), strict=True):
-            counts.append(ConfusionMatrix(passes.classes).add(truth_hw, labels_hw).counts_cc)
-    return [np.stack(counts) for counts in counted]
+    return Scorer(
+        passes.names, passes.views, np.stack(labels), stacked, metric, passes.coverage, tuple(positions)
+    )
 
 
 def label_image(passes: LabelledPasses, mixtures: Sequence[Mixture], image: int) -> list[LabelsHW]:
-    """The labels of every mixture on one image; each pass is read once."""
+    """The labels of every mixture on one image; each pass is read once, and what is shared merged once."""
     cached_image = passes.cached_image(image)
-    return [label_mixture(mixture, cached_image) for mixture in mixtures]
+    merged: dict[Mixture, ProbabilitiesCHW] = {}
+    labels = []
+    for mixture in mixtures:
+        undecided = replace(mixture, factors=(), least_area=0)
+        if undecided not in merged:
+            merged[undecided] = cached_image.merged(undecided)
+        labels.append(decide_mixture(mixture, merged[undecided]))
+    return labels
 
 
 def label_mixture(mixture: Mixture, cached_image: CachedImage) -> LabelsHW:
     """The labels of a mixture, uint8 `[H, W]`."""
-    return Decision(factors=mixture.factors).labels(cached_image.merged(mixture))
+    return decide_mixture(mixture, cached_image.merged(mixture))
+
+
+def decide_mixture(mixture: Mixture, merged_chw: ProbabilitiesCHW) -> LabelsHW:
+    """The labels of a mixture from its merged probabilities."""
+    rules = (ClassRule(least_area=mixture.least_area),) * len(merged_chw) if mixture.least_area else ()
+    return Decision(factors=mixture.factors, rules=rules).labels(merged_chw)

@@ -1,7 +1,7 @@
 """The command `seg tune`: find the best mixture of an ensemble on labelled images."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -14,25 +14,37 @@ from seg.evaluate.cache.labelled_passes import LabelledPasses
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.cache.passes import open_passes
 from seg.evaluate.cache.store import ProbabilityCache
-from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC
-from seg.evaluate.metrics.groups import number_groups, sum_by_group
-from seg.evaluate.metrics.segmentation import intervals_of
+from seg.evaluate.metrics.groups import GroupI, number_groups
+from seg.evaluate.metrics.metric_intervals import metric_interval
 from seg.evaluate.tune.cost.budget import Budget
 from seg.evaluate.tune.cost.importance import MemberValue, disagreement, value_members
 from seg.evaluate.tune.cost.sub_ensembles import SubEnsemble, pareto_front, price_sub_ensembles
 from seg.evaluate.tune.evidence.by_group import Criterion
-from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE, Candidate, list_candidates
-from seg.evaluate.tune.evidence.choose_departure import choose_departure
+from seg.evaluate.tune.evidence.candidates import (
+    EQUAL,
+    SINGLE,
+    Candidate,
+    left_out_scores,
+    list_candidates,
+)
+from seg.evaluate.tune.evidence.choose_departure import ENOUGH_GROUPS, choose_departure
+from seg.evaluate.tune.evidence.least_area import fit_least_area
 from seg.evaluate.tune.evidence.predicted_shares import PixelsIC, describe_images
 from seg.evaluate.tune.fits.class_prior import ClassPrior, count_prior
-from seg.evaluate.tune.fits.departures import Departures
+from seg.evaluate.tune.fits.departures import Departures, Fitted
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.fits.temperature import MemberCalibration, calibrate_members
 from seg.evaluate.tune.fits.useful_views import useful_views
+from seg.evaluate.tune.fits.weights import equal_weights
 from seg.evaluate.tune.out_of_fold import open_out_of_fold
-from seg.evaluate.tune.scorer import CountsICC, label_image, miou, sample_pixels
+from seg.evaluate.tune.scorer import Scorer, label_image, sample_pixels
+from seg.evaluate.tune.whole_maps import WholeMaps
+from seg.metrics.from_counts import CountedMetric, open_counted
+from seg.metrics.image_tallies import ImageTallies
+from seg.metrics.metric import TallyC2
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
+from seg.spec.ensemble.metric import MetricSpec
 from seg.spec.ensemble.tuned_on import TunedOnSpec
 from seg.terminal.progress import progress
 
@@ -48,11 +60,12 @@ class Tuned:
 
     Attributes:
         passes: of members, or of families if it is fitted on folds.
+        metric: what is tuned for.
         groups: of the images; `independent` is about how many independent images they are worth.
         prior: the shares of the classes.
         candidates: by name, from the best member and equal weights to what departs most.
-        mious: of these on all images, over all labelled pixels.
-        intervals: 95 % bootstrap intervals of these over groups.
+        scores: of these on all images, over all labelled pixels.
+        intervals: 95 % bootstrap intervals of these over groups; None for one group.
         selected: the candidate that is expected to be best on other groups.
         images: what the selected candidate predicts on them, for the YAML.
         calibration: of each member at a temperature of 1, and at its fitted one.
@@ -61,17 +74,19 @@ class Tuned:
         priced: sub-ensembles of that mixture.
         front: the Pareto front of these.
         chosen: the selected mixture, or the best of its sub-ensembles within the budget.
+        areas_too: whether a least area was fitted.
     """
 
     passes: LabelledPasses
     on: FittedOn
+    metric: MetricSpec
     groups: Groups
     independent: float
     prior: ClassPrior
     criterion: Criterion
     candidates: Mapping[str, Candidate]
-    mious: Mapping[str, float]
-    intervals: Mapping[str, tuple[float, float]]
+    scores: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float] | None]
     selected: Candidate
     images: TunedOnSpec
     calibration: tuple[MemberCalibration, ...]
@@ -80,6 +95,7 @@ class Tuned:
     priced: tuple[SubEnsemble, ...]
     front: tuple[SubEnsemble, ...]
     chosen: Mixture
+    areas_too: bool
 
     @property
     def written(self) -> Mixture:
@@ -115,42 +131,63 @@ def tune(
     """
     passes = _open_folds(spec, cache) if on == "folds" else _open_val(spec, cache)
     split = passes.split
-    scorer = sample_pixels(passes)
+    metric = open_counted(spec.metric, split.classes, spec.data.task)
+    scorer = sample_pixels(passes, metric)
+    whole_maps = WholeMaps(passes, metric, scorer.positions)
     groups = group_images([split.samples[position] for position in scorer.positions], spec.data.group)
     group_i = number_groups(groups.labels)
     views = useful_views(scorer, group_i)
     prior = count_prior(spec, split)
-    departures = Departures(MemberPixels.of(scorer, views), group_i, prior.shares_c)
+    departures = _departures(scorer, views, whole_maps, group_i, prior)
     departure = choose_departure(departures, group_i, criterion)
-    candidates = list_candidates(scorer, views, departures, departure, group_i, criterion)
+    equal = _judge_equal(scorer, whole_maps)
+    candidates = list_candidates(scorer.views, views, departures, departure, equal, group_i, criterion)
+    areas_too = _fits_areas(spec, metric, groups)
+    if areas_too:
+        fits = departures.fits_left_out(departure)
+        candidates += _with_least_area(
+            candidates[-1], [one.mixture(views) for one in fits], whole_maps, equal, group_i, criterion
+        )
     selected = candidates[-1]
-    counted = _count(passes, candidates, scorer.positions)
+    judged = _judge(whole_maps, candidates)
     several = len(selected.mixture.members) > 1
-    studied = selected.mixture if several else candidates[1].mixture
+    studied = replace(selected.mixture if several else candidates[1].mixture, least_area=0)
     priced = tuple(price_sub_ensembles(scorer, studied, passes.milliseconds))
     front = tuple(pareto_front(priced))
+    chosen = selected.mixture
+    if budget:
+        affordable = budget.best_of(front, min(passes.milliseconds))
+        chosen = replace(affordable, least_area=selected.mixture.least_area)
     return Tuned(
         passes=passes,
         on=on,
+        metric=spec.metric,
         groups=groups,
         independent=independent_images(split.samples),
         prior=prior,
         criterion=criterion,
         candidates={one.name: one for one in candidates},
-        mious={name: miou(counts_icc) for name, counts_icc in counted.by_name.items()},
+        scores={name: tallies.score for name, tallies in judged.by_name.items()},
         intervals={
-            name: intervals_of(sum_by_group(counts_icc, group_i)).miou
-            for name, counts_icc in counted.by_name.items()
+            name: metric_interval(tallies.metric, tallies.by_group(group_i).tallies_ic2)
+            for name, tallies in judged.by_name.items()
         },
         selected=selected,
-        images=describe_images(counted.predicted_ic, group_i, split.classes),
+        images=describe_images(judged.predicted_ic, group_i, split.classes),
         calibration=tuple(calibrate_members(scorer)),
         values=tuple(value_members(scorer, studied)),
         disagreement=disagreement(scorer),
         priced=priced,
         front=front,
-        chosen=budget.best_of(front, min(passes.milliseconds)) if budget else selected.mixture,
+        chosen=chosen,
+        areas_too=areas_too,
     )
+
+
+def _fits_areas(spec: EnsembleSpec, metric: CountedMetric, groups: Groups) -> bool:
+    """Whether a least area is fitted: few pixels count, groups are enough, and no class has its own."""
+    own = any("least_area" in rule.model_fields_set for rule in spec.decision.classes.values())
+    return metric.needs_whole_maps and groups.count >= ENOUGH_GROUPS and not own
 
 
 def with_dropped_members(spec: EnsembleSpec) -> EnsembleSpec:
@@ -182,24 +219,68 @@ def _check_enough(split: SplitName, images: int, views: Sequence[Views]) -> None
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    """Counts of each candidate over all pixels, and the pixels that the last one predicts each class for."""
+def _departures(
+    scorer: Scorer, views: Sequence[Views], whole_maps: WholeMaps, group_i: GroupI, prior: ClassPrior
+) -> Departures:
+    """Departures that are fitted on sampled pixels, and judged on these if they say enough of the metric."""
 
-    by_name: Mapping[str, CountsICC]
+    def judge(fits: Sequence[Sequence[Fitted]]) -> list[ImageTallies]:
+        return whole_maps.judge([[one.mixture(views) for one in fit_i] for fit_i in fits])
+
+    pixels = MemberPixels.of(scorer, views)
+    return Departures(pixels, group_i, prior.shares_c, judge if scorer.metric.needs_whole_maps else None)
+
+
+def _judge_equal(scorer: Scorer, whole_maps: WholeMaps) -> ImageTallies:
+    """Equal weights in all views."""
+    if scorer.metric.needs_whole_maps:
+        equal = Mixture.of([1.0] * len(scorer.views), scorer.views)
+        return whole_maps.judge([[equal] * len(scorer.positions)])[0]
+    in_all_views = MemberPixels.of(scorer, scorer.views)
+    return in_all_views.judge(equal_weights(in_all_views.members))
+
+
+def _with_least_area(
+    chosen: Candidate,
+    mixture_i: Sequence[Mixture],
+    whole_maps: WholeMaps,
+    equal: ImageTallies,
+    group_i: GroupI,
+    criterion: Criterion,
+) -> list[Candidate]:
+    """The chosen candidate with a least area, if that gains on groups that were left out."""
+    pixels = whole_maps.passes.labels(whole_maps.positions[0]).size
+    found = fit_least_area(mixture_i, whole_maps.judge, pixels, group_i, criterion)
+    if found is None:
+        return []
+    area, judged = found
+    mixture = replace(chosen.mixture, least_area=area)
+    left_out = left_out_scores(judged, equal, group_i, criterion)
+    return [Candidate(f"regions of at least {area} pixels", mixture, left_out)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Tallies of each candidate over all pixels, and the pixels that the last one predicts each class for."""
+
+    by_name: Mapping[str, ImageTallies]
     predicted_ic: PixelsIC
 
 
-def _count(passes: LabelledPasses, candidates: Sequence[Candidate], images: Sequence[int]) -> _Counted:
+def _judge(whole_maps: WholeMaps, candidates: Sequence[Candidate]) -> _Judged:
+    passes, metric = whole_maps.passes, whole_maps.metric.metric
     mixtures = list(dict.fromkeys(one.mixture for one in candidates))
-    counted: dict[Mixture, list[CountsCC]] = {mixture: [] for mixture in mixtures}
+    tallies: dict[Mixture, list[TallyC2]] = {mixture: [] for mixture in mixtures}
     predicted: list[NDArray[np.int64]] = []
-    with progress("judge", len(images), unit="images") as advance:
-        for image in images:
+    with progress("judge", len(whole_maps.positions), unit="images") as advance:
+        for image in whole_maps.positions:
             truth_hw = passes.labels(image)
             labels = dict(zip(mixtures, label_image(passes, mixtures, image), strict=True))
             for mixture, labels_hw in labels.items():
-                counted[mixture].append(ConfusionMatrix(passes.classes).add(truth_hw, labels_hw).counts_cc)
+                tallies[mixture].append(whole_maps.tally(truth_hw, labels_hw))
             predicted.append(np.bincount(labels[candidates[-1].mixture].ravel(), minlength=passes.classes))
             advance()
-    return _Counted({one.name: np.stack(counted[one.mixture]) for one in candidates}, np.stack(predicted))
+    by_name = {one.name: ImageTallies(metric, np.stack(tallies[one.mixture])) for one in candidates}
+    if np.isnan(by_name[EQUAL].score):
+        raise SpecError(f"metric: {metric.name}: had nothing to judge in any image")
+    return _Judged(by_name, np.stack(predicted))

@@ -24,8 +24,12 @@ def write_back(
     classes: Sequence[ClassInfo],
     evidence: str = "",
     tuned_on: TunedOnSpec | None = None,
+    *,
+    areas_too: bool = False,
 ) -> None:
     """Set weight, temperature and views of every member, merge and class factors in the spec's own file.
+
+    With `areas_too`, its least area is that of the mixture.
 
     A member without weight stays, with weight 0, so that a later tuning can take it back. The evidence
     becomes a comment above the members, in place of that of an earlier tuning. `tuned_on` describes the
@@ -41,19 +45,28 @@ def write_back(
         own = _by_name(classes, mixture.class_weights_of(position))
         if weight > 0 and own != member.class_weights:
             changes["members", position, "class_weights"] = own
-        if weight > 0 and set(mixture.views[position]) != set(spec.views_of(member)):
-            changes["members", position, "views"] = _view_set(mixture.views[position])
+        changes |= changed_views(spec, mixture, position)
     if mixture.merge != spec.merge:
         changes["merge",] = mixture.merge
     factors = _by_name(classes, mixture.factors)
     if factors != spec.class_factors:
         changes["class_factors",] = factors
     set_values(path, changes)
+    if areas_too and mixture.least_area != spec.decision.least_area:
+        write_under(path, "decision", {"least_area": mixture.least_area})
     if tuned_on:
         write_under(path, "tuned_on", tuned_on.model_dump(exclude={"classes"}))
         set_values(path, {("tuned_on", "classes"): tuned_on.classes})
     if evidence:
         set_comment(path, "members", COMMENT, printable(evidence))
+
+
+def changed_views(spec: EnsembleSpec, mixture: Mixture, position: int) -> dict[Place, Value]:
+    """The views of a member with weight, if they differ from those of the spec."""
+    views = mixture.views[position]
+    if mixture.weights[position] == 0 or set(views) == set(spec.views_of(spec.members[position])):
+        return {}
+    return {("members", position, "views"): _view_set(views)}
 
 
 def _by_name(classes: Sequence[ClassInfo], values: Sequence[float]) -> dict[str, float]:

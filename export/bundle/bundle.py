@@ -13,6 +13,7 @@ from typing import Final
 import seg
 from seg.engine.member_files import MemberFile, read_member_files
 from seg.errors import ModelError, SpecError
+from seg.export.bundle.fused_model import fuse_to_model
 from seg.export.bundle.request import BundleRequest
 from seg.export.bundle.wheels import download_wheels
 from seg.files.atomic import sha256_of, write_text
@@ -31,6 +32,12 @@ PREDICTING: Final = frozenset(
     {"views", "merge", "merge_at", "class_factors", "decision", "stopping", "tile", "runtime", "batch_size"}
 )
 """The keys of a spec that say how it predicts."""
+
+OF_PASSES: Final = frozenset({"views", "merge", "merge_at", "stopping"})
+"""Those that a fused model has no use for."""
+
+FUSED: Final = "ensemble"
+"""The name of a fused model, as a member."""
 
 _VARIABLE: Final = re.compile(r"[*?\[{]")
 """What a part of a pattern of images has, and a folder has not."""
@@ -53,26 +60,33 @@ def write_bundle(
     folder: Path,
     request: BundleRequest,
     *,
+    fused: bool = False,
     overwrite: bool = False,
     reads: Sequence[Path] = (),
 ) -> Bundle:
     """Write the folder; it is complete or absent.
 
     Args:
+        fused: write one model of the whole ensemble instead of its members.
         overwrite: also replace a folder that seg did not write.
         reads: further files that must not be overwritten, such as the spec itself.
 
     Raises:
         ModelError: a member is not exported.
+        SpecError: with `fused`, the ensemble cannot be fused.
         OutputError: the folder cannot be written, or is not seg's.
         SegError: the wheels cannot be downloaded.
     """
     members = read_member_files(spec)
     target = Output(folder, (*reads, *files_read(spec)), overwrite, is_folder=True)
     with target.writing() as final, output_folder(final) as unfinished:
-        for member, file in zip(spec.running, members, strict=True):
-            _copy_model(file.path, unfinished / "models" / member.name)
-        save_spec(_bundled(spec, members, unfinished), unfinished / "ensemble.yaml")
+        bundled = _bundled(spec, members, unfinished)
+        if fused:
+            bundled = _fuse(spec, bundled, unfinished)
+        else:
+            for member, file in zip(spec.running, members, strict=True):
+                _copy_model(file.path, unfinished / "models" / member.name)
+        save_spec(bundled, unfinished / "ensemble.yaml")
         for name in SCRIPTS:
             write_text(unfinished / name, files("seg.export.bundle").joinpath("files", name).read_text())
         (unfinished / "wheels").mkdir()
@@ -107,6 +121,16 @@ def _bundled(spec: EnsembleSpec, members: Sequence[MemberFile], folder: Path) ->
         runs=folder / "runs",
         **{key: getattr(spec, key) for key in PREDICTING & spec.model_fields_set},
     )
+
+
+def _fuse(spec: EnsembleSpec, bundled: EnsembleSpec, folder: Path) -> EnsembleSpec:
+    """Write the ensemble as one model; the bundle's spec with that model as its only member."""
+    member = _bundled_member(MemberSpec(name=FUSED), folder)
+    model = bundled.model(member)
+    model.parent.mkdir(parents=True)
+    fuse_to_model(spec, FUSED, model)
+    kept = {key: getattr(bundled, key) for key in bundled.model_fields_set - OF_PASSES}
+    return EnsembleSpec(**kept | {"members": (member,)})
 
 
 def _bundled_member(member: MemberSpec, folder: Path) -> MemberSpec:

@@ -8,7 +8,7 @@ from seg.export.fuse.output_names import FusedOutput
 from seg.labels.classes import ClassInfo
 from seg.labels.task import Task
 from seg.models.card import ENSEMBLE_KEY, ModelCard, StoredCard
-from seg.spec.ensemble.prediction import ByClass, MergeName
+from seg.spec.ensemble.prediction import ByClass, MergeName, MergePlace
 from seg.views import ViewName
 
 ENSEMBLE_CARD_VERSION: Final = 1
@@ -59,6 +59,7 @@ class EnsembleCard(StoredCard):
     classes: tuple[ClassInfo, ...]
     unlabelled: str
     merge: MergeName
+    merge_at: MergePlace = "image"
     class_factors: ByClass = Field(default_factory=dict)
     thresholds: tuple[float, ...] = ()
     gives: tuple[FusedOutput, ...]

@@ -9,12 +9,13 @@ from onnx import TensorProto, helper
 
 from seg.engine.merging.decision import Decision
 from seg.export.fuse.builder import Graph
+from seg.export.fuse.decoder_grid import pad_to_grid
 from seg.export.fuse.member_graphs import MemberGraph
 from seg.export.fuse.merge import PassOutput, add_merge
 from seg.export.fuse.network import add_network
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.outputs import add_output
-from seg.export.fuse.views import batch_views, first_bands, restore_views
+from seg.export.fuse.views import batch_views, cast_images, first_bands, restore_views
 from seg.export.onnx_file.opset import lower_opset, opset_of
 from seg.image_type import fused_type
 from seg.models.model_file import INPUT, ONNX_PIXELS, OUTPUT
@@ -47,7 +48,10 @@ def compose(members: Sequence[MemberGraph], ending: Ending) -> onnx.ModelProto:
     """
     graph = Graph()
     taken = fused_type([member.card.input.image_type for member in members])
-    pass_outputs = [output for member in members for output in _sample_image(graph, member, taken.bands)]
+    images = cast_images(graph)
+    if any(member.decoder for member in members):
+        images = pad_to_grid(graph, images)
+    pass_outputs = [output for member in members for output in _passes_of(graph, member, images, taken.bands)]
     image = helper.make_tensor_value_info(INPUT, ONNX_PIXELS[taken.pixels], ["N", "H", "W", taken.bands])
     return _finish(graph, [image], pass_outputs, ending)
 
@@ -83,12 +87,12 @@ def _finish(
     return model
 
 
-def _sample_image(graph: Graph, member: MemberGraph, bands: int) -> Iterator[PassOutput]:
+def _passes_of(graph: Graph, member: MemberGraph, images: str, bands: int) -> Iterator[PassOutput]:
     for orientation, transpose in ORIENTATIONS.items():
         views = member.views_that(transpose=transpose)
         if views:
             scope = f"{member.name}/{orientation}"
-            images = first_bands(graph, batch_views(graph, views), member.card.input.bands, bands)
-            seen = add_network(graph, member, scope, images)
+            batch = first_bands(graph, batch_views(graph, images, views), member.card.input.bands, bands)
+            seen = add_network(graph, member, scope, batch)
             for view, value in zip(views, restore_views(graph, seen, views, member.name), strict=True):
                 yield PassOutput(f"{member.name}/{view}", value, member)

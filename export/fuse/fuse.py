@@ -61,7 +61,7 @@ def fuse_ensemble(
         The card of the fused model, with the result of the verification.
 
     Raises:
-        SpecError: the spec cuts images into tiles, or merges where decoders end, which is in no graph.
+        SpecError: the spec cuts images into tiles, which is in no graph.
         ModelError: a member's model is missing, not ours, or damaged.
         VerificationError: the fused model does not agree with the engine.
 
@@ -123,6 +123,7 @@ def _card(
         classes=classes,
         unlabelled=members[0].card.unlabelled,
         merge=spec.merge,
+        merge_at=spec.merge_at,
         class_factors=spec.class_factors,
         thresholds=decision.thresholds_of(len(classes)) if overlap else (),
         gives=request.gives,

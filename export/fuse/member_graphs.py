@@ -5,8 +5,9 @@ from typing import Final
 
 import onnx
 
-from seg.engine.member_files import read_member_files
+from seg.engine.member_files import MemberFile, read_member_files
 from seg.engine.passes.shares import class_shares
+from seg.engine.runtimes.decoder_cut import Decoder, cut_at_decoder, find_decoder
 from seg.export.fuse.reorder import reorder_classes
 from seg.export.onnx_file.opset import in_opset, opset_of
 from seg.models.card import ModelCard
@@ -23,7 +24,8 @@ class MemberGraph:
     """A member's model.
 
     `share` is that of each of its views in the merge, `class_shares` those for each class where they differ;
-    `weights` names the first member with the same file.
+    `weights` names the first member with the same file; `model` is cut where `decoder` ends, if
+    low-resolution probabilities are merged.
     """
 
     name: str
@@ -34,6 +36,7 @@ class MemberGraph:
     model: onnx.ModelProto
     card: ModelCard
     sha256: str
+    decoder: Decoder | None = None
 
     def views_that(self, *, transpose: bool) -> tuple[ViewName, ...]:
         """Its views that swap height and width, or those that keep them."""
@@ -47,7 +50,8 @@ def read_member_graphs(spec: EnsembleSpec) -> tuple[MemberGraph, ...]:
         ModelError: a model is missing, not ours, damaged, or has other classes than the dataset.
     """
     files = read_member_files(spec)
-    models = [onnx.load(file.path) for file in files]
+    to_decoder = spec.merge_at == "decoder"
+    models = [_load(file, to_decoder=to_decoder) for file in files]
     opset = max(LEAST_OPSET, *map(opset_of, models))
     hashes = [file.sha256 for file in files]
     for model, member, file in zip(models, spec.running, files, strict=True):
@@ -68,6 +72,13 @@ def read_member_graphs(spec: EnsembleSpec) -> tuple[MemberGraph, ...]:
             model=in_opset(model, opset, file.path),
             card=file.card,
             sha256=sha256,
+            decoder=find_decoder(file.path, file.card) if to_decoder else None,
         )
         for member, own, model, file, sha256 in zip(spec.running, shares, models, files, hashes, strict=True)
     )
+
+
+def _load(file: MemberFile, *, to_decoder: bool) -> onnx.ModelProto:
+    """A member's model, whole or cut at the end of its decoder."""
+    cut = cut_at_decoder(file.path) if to_decoder else None
+    return onnx.load_from_string(cut) if cut else onnx.load(file.path)

@@ -9,7 +9,9 @@ import numpy as np
 from seg.engine.merging.merges import LEAST_PROPORTION
 from seg.engine.merging.tie_break import HIGHEST_RANK, MIN_PROBABILITY, TIE, tie_break_ranks
 from seg.engine.passes.shares import specialist_classes
+from seg.engine.runtimes.decoder_cut import Decoder
 from seg.export.fuse.builder import CLASS_AXIS, Graph
+from seg.export.fuse.decoder_grid import upsample
 from seg.export.fuse.member_graphs import MemberGraph
 from seg.labels.task import THRESHOLD, Task, classes_overlap
 from seg.models.model_file import OUTPUT
@@ -32,12 +34,12 @@ def add_merge(
     overlap = classes_overlap(task)
     match merge:
         case "mean":
-            weighted = [_weighted(graph, one, one.value) for one in pass_outputs]
             if pass_outputs[0].member.class_shares and not overlap:
                 is_specialist = specialist_classes([one.member.class_shares for one in pass_outputs])
-                _normalise(graph, _filled_up(graph, _sum(graph, weighted, "merge/sum"), is_specialist))
+                total = _weighted_sum(graph, pass_outputs, "merge/sum")
+                _normalise(graph, _filled_up(graph, total, is_specialist))
             else:
-                _sum(graph, weighted, OUTPUT)
+                _weighted_sum(graph, pass_outputs, OUTPUT)
         case "geometric" if overlap:
             logits = [_weighted(graph, one, _logit(graph, one)) for one in pass_outputs]
             graph.add("Sigmoid", [_sum(graph, logits, "merge/sum")], OUTPUT)
@@ -50,6 +52,22 @@ def add_merge(
             _vote(graph, pass_outputs)
         case _:
             assert_never(merge)
+
+
+def _weighted_sum(graph: Graph, pass_outputs: Sequence[PassOutput], name: str) -> str:
+    """The weighted sum at the size of the image, from the grids of decoders, if there are any."""
+    if not pass_outputs[0].member.decoder:
+        return _sum(graph, [_weighted(graph, one, one.value) for one in pass_outputs], name)
+    grids: dict[Decoder, list[str]] = {}
+    for one in pass_outputs:
+        if one.member.decoder:
+            grids.setdefault(one.member.decoder, []).append(_weighted(graph, one, one.value))
+    at_image = []
+    for number, (decoder, weighted) in enumerate(grids.items()):
+        scope = f"merge/grid_{number}"
+        cells = _sum(graph, weighted, f"{scope}/sum", scope)
+        at_image.append(upsample(graph, cells, decoder, f"{scope}/at_image"))
+    return _sum(graph, at_image, name)
 
 
 def _weighted(graph: Graph, output: PassOutput, value: str) -> str:

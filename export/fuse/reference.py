@@ -11,7 +11,7 @@ from seg.spec import EnsembleSpec
 
 def reference_of(spec: EnsembleSpec) -> EngineReference:
     """The engine's labels and probabilities of an image, and where a tie decided the labels."""
-    ensemble = Ensemble.load(spec.model_copy(update={"runtime": "cpu", "merge_at": "image"}))
+    ensemble = Ensemble.load(spec.model_copy(update={"runtime": "cpu"}))
     apart, task = replace(ensemble, merge="mean"), ensemble.task
     decision = ensemble.decision()
     passes = [

@@ -13,9 +13,14 @@ IMAGE_ROWS, IMAGE_COLUMNS, IMAGE_BANDS = 1, 2, 3
 ANSWER_ROWS, ANSWER_COLUMNS = 2, 3
 
 
-def batch_views(graph: Graph, views: Sequence[ViewName]) -> str:
-    """The images in several views of one orientation, float32 `[views x N, H, W, B]`."""
-    seen = [_view(graph, view) for view in views]
+def cast_images(graph: Graph) -> str:
+    """The images as float32: TensorRT takes bytes at the door and nowhere else."""
+    return graph.add("Cast", [INPUT], "views/identity", to=TensorProto.FLOAT)
+
+
+def batch_views(graph: Graph, images: str, views: Sequence[ViewName]) -> str:
+    """Images in several views of one orientation, float32 `[views x N, H, W, B]`."""
+    seen = [_view(graph, images, view) for view in views]
     return seen[0] if len(seen) == 1 else graph.add("Concat", seen, f"views/{'+'.join(views)}", axis=0)
 
 
@@ -37,10 +42,9 @@ def restore_views(graph: Graph, probabilities: str, views: Sequence[ViewName], s
     return [_restore(graph, *one) for one in zip(each, views, names, strict=True)]
 
 
-def _view(graph: Graph, view: ViewName) -> str:
+def _view(graph: Graph, images: str, view: ViewName) -> str:
     symmetry = SYMMETRIES[view]
-    # TensorRT takes bytes at the door and nowhere else.
-    turned = graph.add("Cast", [INPUT], "views/identity", to=TensorProto.FLOAT)
+    turned = images
     if symmetry.transposes:
         turned = graph.add("Transpose", [turned], "views/transpose", perm=[0, 2, 1, 3])
     flipped = (symmetry.flips_rows, IMAGE_ROWS), (symmetry.flips_columns, IMAGE_COLUMNS)

@@ -19,6 +19,7 @@ from seg.image_type import ImageHWB
 from seg.labels.task import Task, labels_of
 from seg.models.card import VerificationCard
 from seg.models.model_file import INPUT
+from seg.terminal.progress import Advance
 
 LEAST_AGREEMENT: Final = 0.999
 _ERRORS_ONLY: Final = 3
@@ -34,6 +35,7 @@ def compare(
     stride: int,
     source: str,
     task: Task,
+    advance: Advance,
 ) -> VerificationCard:
     """Compare a file's labels with those of its source.
 
@@ -47,6 +49,7 @@ def compare(
         stride: what the network's sizes are multiples of.
         source: what the source is called in messages.
         task: what a pixel can be; where classes overlap, all bits of its label must agree.
+        advance: told of each image; there are `VERIFIED_IMAGES`.
 
     Raises:
         VerificationError: fewer than 99.9% of all labels agree, or the file cannot be run.
@@ -73,6 +76,7 @@ def compare(
         labels_nhw = labels_of(exported, task)
         agreeing += int((labels_nhw == labels_of(expected, task)).sum())
         pixels += labels_nhw.size
+        advance(len(batch_nhwc))
     agreement = agreeing / pixels
     if agreement < LEAST_AGREEMENT:
         raise VerificationError(

@@ -12,6 +12,8 @@ ImagesNHWC = NDArray[Any]
 """Images of one size and type, `[N, H, W, B]`."""
 
 BATCH_SIZES: Final = (1, 2, 3)
+VERIFIED_IMAGES: Final = 2 * sum(BATCH_SIZES)
+"""In all batches of an exported file, whole and cropped."""
 
 
 def verification_sizes(size_hw: tuple[int, int], stride: int) -> tuple[tuple[int, int], ...]:

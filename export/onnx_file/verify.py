@@ -14,9 +14,12 @@ from seg.export.onnx_file.non_finite import first_non_finite_layer
 from seg.export.onnx_file.verification_batches import ImagesNHWC
 from seg.image_type import ImageHWB
 from seg.models.card import VerificationCard
+from seg.terminal.progress import Advance
 
 
-def verify(path: Path, model: ExportedModel, images: Sequence[ImageHWB]) -> VerificationCard:
+def verify(
+    path: Path, model: ExportedModel, images: Sequence[ImageHWB], advance: Advance
+) -> VerificationCard:
     """Compare the ONNX file with the PyTorch module at several sizes and batch sizes; see `compare`.
 
     Raises:
@@ -38,4 +41,4 @@ def verify(path: Path, model: ExportedModel, images: Sequence[ImageHWB]) -> Veri
 
     card = model.segmenter.card
     converted = [card.image_type.convert(one) for one in images]
-    return compare(path, reference, converted, card.stride, "the checkpoint", model.task)
+    return compare(path, reference, converted, card.stride, "the checkpoint", model.task, advance)

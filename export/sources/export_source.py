@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from seg.errors import ModelError, VerificationError
 from seg.export.onnx_file.compare import compare
 from seg.export.onnx_file.save import atomic_model, replace_card
-from seg.export.onnx_file.verification_batches import ImagesNHWC
+from seg.export.onnx_file.verification_batches import VERIFIED_IMAGES, ImagesNHWC
 from seg.export.precision.request import fulfils
 from seg.export.sources.declaration import Declaration
 from seg.export.sources.reference import reference_probabilities
@@ -26,6 +26,7 @@ from seg.labels.task import Task, classes_overlap
 from seg.models.card import ModelCard, SourceCard
 from seg.models.model_file import verified_card
 from seg.spec import DatasetSpec, ExportSpec, MemberSpec
+from seg.terminal.progress import progress
 
 _AS_JSON: Any = TypeAdapter(Declaration)
 
@@ -75,18 +76,21 @@ def export_source(
     )
     network = source.network(declared.output.name)
     with atomic_model(model) as temporary:
-        card = source.write(declared, card, temporary, request.opset)
-        try:
-            verification = compare(
-                temporary,
-                lambda batch_nhwc: _one_by_one(network, batch_nhwc, declared, source.path),
-                images,
-                declared.input.stride,
-                f"{source.path.name} as declared",
-                data.task,
-            )
-        except VerificationError as error:
-            raise VerificationError(str(error).replace(str(temporary), str(model))) from error
+        with progress(f"export {member.name}", 1 + VERIFIED_IMAGES, unit="steps") as advance:
+            card = source.write(declared, card, temporary, request.opset)
+            advance(note="verify")
+            try:
+                verification = compare(
+                    temporary,
+                    lambda batch_nhwc: _one_by_one(network, batch_nhwc, declared, source.path),
+                    images,
+                    declared.input.stride,
+                    f"{source.path.name} as declared",
+                    data.task,
+                    advance,
+                )
+            except VerificationError as error:
+                raise VerificationError(str(error).replace(str(temporary), str(model))) from error
         card = card.model_copy(update={"verification": verification})
         replace_card(temporary, card)
         if request.precision not in ("fp32", card.precision):

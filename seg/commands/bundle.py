@@ -7,6 +7,7 @@ import typer
 
 from seg.commands.ensemble.source import Runtime, SpecOrModels, Views, Weights, resolve
 from seg.commands.options.shared import Overwrite
+from seg.terminal.notices import suggest
 
 
 def bundle(
@@ -31,6 +32,9 @@ def bundle(
             metavar="NAME", help="cuda, openvino or geo; what the spec's runtime needs is there anyway."
         ),
     ] = None,
+    fuse: bool = typer.Option(
+        False, "--fuse", help="Bundle one model of the whole ensemble, without passes to drop or leave out."
+    ),
     overwrite: Overwrite = False,
 ) -> None:
     """Write a folder from which the ensemble predicts without internet: models, spec, wheels and scripts.
@@ -48,8 +52,9 @@ def bundle(
         f"{''.join(f' with {name}' for name in request.extras)}: downloading",
         err=True,
     )
-    written = write_bundle(source.spec, output, request, overwrite=overwrite, reads=source.reads)
+    written = write_bundle(source.spec, output, request, fused=fuse, overwrite=overwrite, reads=source.reads)
     typer.echo(f"{output}: models {written.models / 1e6:.0f} MB, wheels {written.wheels / 1e6:.0f} MB")
-    typer.echo(
-        f"there: sh {output.name}/install.sh && python {output.name}/predict.py IMAGES -o submission.csv"
+    suggest(
+        f"without internet: sh {output.name}/install.sh && python {output.name}/predict.py IMAGES"
+        " -o submission.csv"
     )

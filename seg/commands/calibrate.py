@@ -7,6 +7,8 @@ import typer
 
 from seg import ranges
 from seg.commands.options.shared import SpecPath, print_table
+from seg.errors import SpecError
+from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,15 +40,31 @@ def calibrate(
             min=2, max=ranges.IMAGES.most, help="Use this many images, drawn at random.  [default: all]"
         ),
     ] = None,
+    units: Annotated[
+        Literal["images", "tiles"] | None,
+        typer.Option(
+            help="What counts as one where the spec has `tile`: images, or their tiles, which is right if"
+            " tiles to predict are like tiles drawn at random from these images."
+            "  [default: as the last calibration, or images]",
+        ),
+    ] = None,
 ) -> None:
     """Run images through all passes, and write into the spec when an image needs no further pass.
 
     No labels are needed; more images save more passes. The table shows the passes saved and the labels
     changed on images that the calibration had not seen.
     """
+    from seg.labels.task import classes_overlap
     from seg.spec import load_ensemble
 
-    calibrate_stopping(path, load_ensemble(path), tolerance, split, count)
+    spec = load_ensemble(path)
+    if classes_overlap(spec.data.task):
+        raise SpecError(
+            f"{path}: has 'task: {spec.data.task}', and early exit, which seg calibrate calibrates, is for"
+            " one class a pixel: it compares the two likeliest"
+        )
+    calibrate_stopping(path, spec, tolerance, split, count, units)
+    suggest(f"seg ensemble {path}")
 
 
 def calibrate_stopping(
@@ -55,21 +73,27 @@ def calibrate_stopping(
     tolerance: float | None = None,
     split: Literal["val", "predict"] = "val",
     count: int | None = None,
+    units: Literal["images", "tiles"] | None = None,
 ) -> None:
     """Write the calibration into the file that the spec was read from, and print what it would have saved."""
     from seg.engine.jobs.calibrate import calibrate_ensemble
     from seg.engine.jobs.cross_validate import TOLERANCES, cross_validate
+    from seg.spec.ensemble.prediction import StoppingSpec
     from seg.spec.yaml.edit import write_under
     from seg.terminal.words import counted
 
-    known = spec.stopping.tolerance if spec.stopping else 0.0
-    tolerance = (known or DEFAULT_TOLERANCE) if tolerance is None else tolerance
-    calibration, traces = calibrate_ensemble(spec, split, count)
-    write_under(path, "stopping", {"tolerance": tolerance, "calibration": calibration.model_dump()})
+    known = spec.stopping or StoppingSpec()
+    tolerance = (known.tolerance or DEFAULT_TOLERANCE) if tolerance is None else tolerance
+    units = units or ("tiles" if known.calibration and known.calibration.tiles else "images")
+    calibration, traces = calibrate_ensemble(spec, split, count, units, tolerance)
+    written = calibration.model_dump(exclude_none=True)
+    write_under(path, "stopping", {"tolerance": tolerance, "calibration": written})
     images = counted(calibration.images, "image")
+    if calibration.tiles:
+        images += f" in {counted(calibration.tiles, 'tile')}"
     groups = calibration.groups or calibration.images
     if groups > 1:
-        _print_outcomes(cross_validate(traces, sorted({*TOLERANCES, tolerance})), images, groups)
+        _print_outcomes(cross_validate(traces, sorted({*TOLERANCES, tolerance}), units), images, groups)
     elif calibration.images > 1:
         typer.echo(
             f"{images} in one group, which counts as one: little is saved; seg calibrate --split predict uses"

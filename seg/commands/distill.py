@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from seg.commands.options.shared import RunMetric, SpecPath, check_metric, require_extra
+from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
@@ -65,7 +66,7 @@ def distill(
     run = train_member(spec, member, retrain=retrain, distillation=distillation)
     typer.echo(f"{member.name}: val mIoU {run.best_miou:.4f}: {spec.checkpoint(member)}")
     if spec.student:
-        typer.echo(f"to use it: seg export {path} --member {member.name}")
+        suggest(f"seg export {path} --member {member.name}")
 
 
 def _student(path: Path, spec: "EnsembleSpec", network: str | None) -> "StudentSpec":

@@ -12,6 +12,7 @@ from seg.terminal.words import counted
 
 if TYPE_CHECKING:
     from seg.evaluate.compare import Comparison, Measurement, Row
+    from seg.evaluate.metrics.overlapping import OverlappingScores
     from seg.evaluate.metrics.segmentation import ClassScores, SegmentationScores
     from seg.evaluate.submission_scores import SubmissionComparison
     from seg.spec import EnsembleSpec
@@ -79,27 +80,34 @@ def evaluate(
             can_be_tuned = len(names) > 1 and not is_tuned
             suggest(f"seg {'tune' if can_be_tuned else 'ensemble'} {source.yaml}")
         return
-    from seg.evaluate.submission_scores import compare_submissions, score_submission, write_csv, write_json
+    from seg.evaluate.submission_scores import (
+        compare_submissions,
+        score_overlapping,
+        score_submission,
+        write_csv,
+        write_json,
+    )
     from seg.files.outputs import Output
     from seg.labels.task import classes_overlap
     from seg.spec.reads import files_read
 
-    if classes_overlap(spec.data.task) and (json_file or csv_file):
-        raise SpecError("--json and --csv have confusion counts, which classes that overlap do not have")
     reads = (*source.reads, submission, *([against] if against else []), *files_read(spec))
     json_output = json_file and Output(json_file, reads, overwrite)
     csv_output = csv_file and Output(csv_file, reads, overwrite)
     for output in (json_output, csv_output):
         if output:
             output.check()
-    if spec.metric.name != "miou" or classes_overlap(spec.data.task):
+    overlap = classes_overlap(spec.data.task)
+    if overlap or spec.metric.name != "miou":
         _print_judged(spec, submission, against, per_class)
-    if classes_overlap(spec.data.task):
-        return
-    metrics = score_submission(spec, submission)
-    figures = metrics.scores()
+    figures: OverlappingScores | SegmentationScores
+    if overlap:
+        figures = score_overlapping(spec, submission).scores()
+    else:
+        metrics = score_submission(spec, submission)
+        figures = metrics.scores()
     _print_figures(submission, figures, per_class)
-    if against:
+    if against and not overlap:
         _print_pair(against, compare_submissions(metrics, score_submission(spec, against)))
     if json_output:
         with json_output.writing() as final:
@@ -112,9 +120,10 @@ def evaluate(
 def _print_judged(spec: "EnsembleSpec", submission: Path, against: Path | None, per_class: bool) -> None:
     """The score of a submission by the spec's metric."""
     from seg.evaluate.submission_metric import judge_submission
+    from seg.spec.ensemble.metric import title_of
 
     judged = judge_submission(spec, submission)
-    name = judged.metric.name
+    name = title_of(judged.metric.name)
     interval = " (95 %: {:.4f}..{:.4f})".format(*judged.interval) if judged.interval else ""
     typer.echo(f"{submission}: {name} {judged.score:.4f} of {counted(judged.images, 'image')}{interval}")
     if per_class:
@@ -130,8 +139,10 @@ def _print_judged(spec: "EnsembleSpec", submission: Path, against: Path | None, 
 
 
 def _print_comparison(split: str, comparison: "Comparison", per_class: bool) -> None:
+    from seg.spec.ensemble.metric import title_of
+
     images, rows = comparison.images, comparison.rows
-    name = "mIoU" if comparison.metric == "miou" else comparison.metric
+    name = title_of(comparison.metric)
     other = () if name == "mIoU" else ("mIoU",)
     print_table(
         f"{split}: {counted(images, 'image')}",
@@ -171,23 +182,43 @@ def _measurements(row: "Row") -> "list[tuple[str, Measurement]]":
     return [(row.name, row.plain), (f"{row.name} + views", row.viewed)]
 
 
-def _print_figures(submission: Path, figures: "SegmentationScores", per_class: bool) -> None:
-    low, high = figures.miou_interval
+def _print_figures(
+    submission: Path, figures: "SegmentationScores | OverlappingScores", per_class: bool
+) -> None:
+    from seg.evaluate.metrics.overlapping import OverlappingScores
+
+    interval = figures.miou_interval
+    drawn = f" (95 %: {interval[0]:.4f}..{interval[1]:.4f})" if interval else ""
     rows = [
-        ("mIoU", f"{figures.miou:.4f} (95 %: {low:.4f}..{high:.4f})"),
+        ("mIoU", f"{figures.miou:.4f}{drawn}"),
         ("mean Dice", f"{figures.mean_dice:.4f}"),
         ("mean boundary IoU", f"{figures.mean_boundary_iou:.4f}"),
         ("mean boundary F", f"{figures.mean_boundary_f:.4f}"),
-        ("pixel accuracy", f"{figures.pixel_accuracy:.4f}"),
-        ("mean accuracy", f"{figures.mean_accuracy:.4f}"),
-        ("frequency weighted IoU", f"{figures.frequency_weighted_iou:.4f}"),
-        ("mean of each image's mIoU", f"{figures.image_miou:.4f}"),
-        ("Kaggle's Dice, 1 where empty", f"{figures.kaggle_dice:.4f}"),
     ]
+    if isinstance(figures, OverlappingScores):
+        rows += [
+            ("mean Dice of images, 1 where empty", f"{figures.image_dice:.4f}"),
+            ("mean IoU of images, 1 where empty", f"{figures.image_iou:.4f}"),
+        ]
+    else:
+        rows += [
+            ("pixel accuracy", f"{figures.pixel_accuracy:.4f}"),
+            ("mean accuracy", f"{figures.mean_accuracy:.4f}"),
+            ("frequency weighted IoU", f"{figures.frequency_weighted_iou:.4f}"),
+            ("mean of each image's mIoU", f"{figures.image_miou:.4f}"),
+            ("Kaggle's Dice, 1 where empty", f"{figures.kaggle_dice:.4f}"),
+        ]
     print_table(f"{submission}: {figures.images} images", ("", "figure"), rows)
     if per_class:
         header = ("", "pixels", "IoU", "95 %", "Dice", "precision", "recall", "boundary IoU", "boundary F")
         print_table("each class", header, [_class_row(c) for c in figures.classes])
+    if per_class and isinstance(figures, OverlappingScores):
+        presence = [(c.name, c.images, c.missed_images, c.invented_images) for c in figures.classes]
+        print_table(
+            "whether a class is found at all",
+            ("", "images with it", "missed", "invented where it is not"),
+            [(name, *map(str, counts)) for name, *counts in presence],
+        )
 
 
 def _class_row(c: "ClassScores") -> tuple[str, ...]:

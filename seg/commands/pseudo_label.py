@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seg.commands.options.shared import Overwrite, SpecPath, print_table
+from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,13 +44,11 @@ def pseudo_label(
     from seg.files.outputs import Output, output_folder
     from seg.labels.soft_labels import SoftLabels
     from seg.spec import load_ensemble
-    from seg.spec.ensemble.compatibility import refuse_exclusions
     from seg.spec.ensemble.decision import rules_of
     from seg.spec.reads import files_read
 
     spec = load_ensemble(path)
-    refuse_exclusions(spec, "pseudo-label")
-    classes = open_split(spec.data, "train").classes
+    classes, task = open_split(spec.data, "train").classes, spec.data.task
     samples = list_samples(images.absolute())
     check_file_names((sample.id for sample in samples), MASK_SUFFIX)
     # Labels that were guessed before, and learnt from, are made anew here.
@@ -62,12 +61,13 @@ def pseudo_label(
     soft_labels = SoftLabels.of_teacher(spec.runs, teacher)
     make_soft_labels(spec, samples, soft_labels)
     names = tuple(c.name for c in classes)
-    record = PseudoRecord(classes=names, confidence=confidence, teacher=teacher)
-    decision = Decision(factors=spec.factors_of(classes), rules=rules_of(spec.decision, classes))
+    record = PseudoRecord(classes=names, confidence=confidence, teacher=teacher, task=task)
+    rules = rules_of(spec.decision, classes)
+    decision = Decision(factors=spec.factors_of(classes), task=task, rules=rules)
     with target.writing() as final, output_folder(final) as folder:
         guessed = write_pseudo_labels(samples, soft_labels, classes, folder, record, decision)
     _print_summary(len(samples), classes, guessed)
-    typer.echo(f"to train on them, say in the dataset: pseudo: {{images: {images}, masks: {output}}}")
+    suggest(f"train on them, with this in the dataset: pseudo: {{images: {images}, masks: {output}}}")
 
 
 def _print_summary(images: int, classes: "Sequence[ClassInfo]", guessed: "PseudoLabelCounts") -> None:
@@ -77,6 +77,5 @@ def _print_summary(images: int, classes: "Sequence[ClassInfo]", guessed: "Pseudo
             classes, guessed.decided_c.tolist(), guessed.confident_c.tolist(), strict=True
         )
     ]
-    decided, sure = int(guessed.decided_c.sum()), int(guessed.confident_c.sum())
-    rows.append(("all", str(decided), f"{sure / decided:.1%}"))
+    rows.append(("all", str(guessed.pixels), f"{guessed.confident / guessed.pixels:.1%}"))
     print_table(f"{images} images", ("", "pixels", "kept"), rows)

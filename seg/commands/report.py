@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 from seg import ranges
-from seg.commands.options.shared import CacheLimit, Overwrite, require_extra
-from seg.terminal.notices import suggest
+from seg.commands.options.shared import CacheLimit, Overwrite, RunMetric, check_metric, require_extra
+from seg.terminal.notices import suggest_opening
 
 
 def report(
@@ -24,12 +24,14 @@ def report(
         Literal["train", "predict"] | None,
         typer.Option("--judge", help="Also score the ensemble on this split, which needs labels."),
     ] = None,
+    run_metric: RunMetric = False,
     overwrite: Overwrite = False,
     cache_limit: CacheLimit = "20GB",
 ) -> None:
     """Write one HTML file: metrics with intervals, members, cost, calibration, export, and a gallery.
 
-    The file is self-contained. Passes are read from the cache of `seg tune`, and computed if they are
+    The file is self-contained; the three worst images of more than 1280 pixels a side have zoomable maps in a
+    folder beside it. Passes are read from the cache of `seg tune`, and computed if they are
     missing. For runs, it shows their metrics and learning curves.
     """
     require_extra("report", "jinja2", "seg report")
@@ -38,8 +40,8 @@ def report(
     from seg.errors import OutputError, SpecError
     from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.report import write_report, write_runs_report
+    from seg.evaluate.report.zoom_maps import maps_folder
     from seg.files.outputs import Output
-    from seg.labels.task import classes_overlap
     from seg.spec import load_ensemble
     from seg.spec.reads import files_read
 
@@ -53,15 +55,13 @@ def report(
             write_runs_report(paths, final)
     elif len(paths) == 1:
         spec, cache = load_ensemble(paths[0]), ProbabilityCache()
-        if classes_overlap(spec.data.task):
-            raise SpecError(
-                f"{paths[0]}: a report is for one class a pixel: judge overlapping classes by seg evaluate"
-                " and seg tune"
-            )
-        with Output(output, (*paths, *files_read(spec)), overwrite).writing() as final:
+        check_metric(spec, run_metric)
+        reads = (*paths, *files_read(spec))
+        Output(maps_folder(output), reads, overwrite, is_folder=True).check()
+        with Output(output, reads, overwrite).writing() as final:
             write_report(spec, final, paths[0].stem, cache, images, judge)
         cache.prune(limit)
     else:
         raise SpecError("name one ensemble's YAML, or only folders of runs")
     typer.echo(f"{output}: {format_bytes(output.stat().st_size)}")
-    suggest(f"open {output.absolute().as_uri()}")
+    suggest_opening(output)

@@ -14,7 +14,7 @@ COLUMNS = (
     "name",
     "architecture",
     "encoder",
-    "miou",
+    "score",
     "leaderboard",
     "loss",
     "epochs",
@@ -30,14 +30,14 @@ def runs(
     folder: Annotated[
         Path, typer.Option("--folder", help="Where the runs are; subfolders are included.")
     ] = Path("runs"),
-    sort: Annotated[str, typer.Option("--sort", help="The column to sort by.")] = "miou",
+    sort: Annotated[str, typer.Option("--sort", help="The column to sort by.")] = "score",
     where: Annotated[
         list[str] | None,
         typer.Option("--where", metavar="COLUMN=TEXT", help="Only runs whose column has this text."),
     ] = None,
     form: Annotated[str, typer.Option("--as", help="table, csv, md or json.")] = "table",
 ) -> None:
-    """List all runs: mIoU, loss, epochs, minutes, millions of parameters, GFLOPs, leaderboard score, note."""
+    """List all runs: score by their metric, loss, epochs, minutes, parameters, GFLOPs, leaderboard, note."""
     if context.invoked_subcommand:
         return
     from seg.commands.options.table_rows import filter_rows, format_rows
@@ -45,8 +45,16 @@ def runs(
 
     found = filter_rows(list_runs(folder), sort, where or [])
     if form == "table":
-        names = (*COLUMNS, "note") if any(run.note for run in found) else COLUMNS
-        print_table(str(folder), names, [tuple(_cell(getattr(run, name)) for name in names) for run in found])
+        metrics = {run.metric for run in found}
+        names = [*COLUMNS, *(["note"] if any(run.note for run in found) else [])]
+        if len(metrics) > 1:
+            names.insert(names.index("score"), "metric")
+        header = [*metrics] if len(metrics) == 1 else ["score"]
+        print_table(
+            str(folder),
+            [header[0] if name == "score" else name for name in names],
+            [tuple(_cell(getattr(run, name)) for name in names) for run in found],
+        )
         return
     typer.echo(format_rows(found, form))
 

@@ -1,5 +1,6 @@
 """`seg serve`: an ensemble behind HTTP."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -45,6 +46,10 @@ def serve(
         str | None,
         typer.Option(metavar="SIZE", help="What the server may take; by default half of what is free."),
     ] = None,
+    maps: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Zoomable maps that `seg show -o` wrote, to show at /maps."),
+    ] = None,
     seconds: Annotated[
         float,
         typer.Option(
@@ -63,8 +68,11 @@ def serve(
     from seg.commands.options.sizes import parse_bytes
     from seg.engine.serve.http.admission import Limits
     from seg.engine.serve.run import run_server
+    from seg.errors import OutputError
 
+    if maps is not None and not (maps / "index.html").is_file():
+        raise OutputError(f"--maps {maps}: has no maps: write them with 'seg show ... -o {maps}'")
     allowed = None if memory is None else parse_bytes("--memory", memory)
     limits = Limits(requests, round(megapixels * 1e6), parse_bytes("--upload", upload), seconds, allowed)
     source = resolve(paths, views=views, weights=weights, runtime=runtime)
-    run_server(source.spec, name or source.name, host, port, limits, typer.echo)
+    run_server(source.spec, name or source.name, host, port, limits, typer.echo, maps)

@@ -9,6 +9,7 @@ from seg import ranges
 from seg.commands.ensemble.other_images import with_images
 from seg.commands.ensemble.source import Runtime, Views, Weights, are_models, resolve
 from seg.commands.options.shared import Overwrite, check_picture_name
+from seg.terminal.notices import suggest_opening
 
 
 def show(
@@ -28,7 +29,10 @@ def show(
         typer.Option("--submission", metavar="FILE", help="Draw this submission; no model is run."),
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="PNG", help="The picture to write.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="PNG|FOLDER", help="The picture to write; a folder for zoomable maps."
+        ),
     ] = Path("overlay.png"),
     images: Annotated[
         int,
@@ -39,9 +43,13 @@ def show(
     overwrite: Overwrite = False,
     open_it: Annotated[bool, typer.Option("--open", help="Open the picture when it is written.")] = False,
 ) -> None:
-    """Draw images beside their labels, where there are any, and the ensemble's or a submission's answer."""
+    """Draw images beside their labels, where there are any, and the ensemble's or a submission's answer.
+
+    Into a folder, a zoomable map of each image is written: a page with labels over it, for any browser.
+    """
     from seg.errors import SpecError
     from seg.evaluate.contact_sheet import draw_ensemble, draw_submission
+    from seg.evaluate.prediction_maps import map_ensemble, map_submission
     from seg.files.outputs import Output
     from seg.spec.reads import files_read
 
@@ -50,14 +58,19 @@ def show(
     source = resolve([Path(model) for model in models], views=views, weights=weights, runtime=runtime)
     if source.yaml is None and not wanted:
         raise SpecError("models have no images of their own: name image files after them")
-    check_picture_name(output)
+    is_folder = not output.suffix
+    if not is_folder:
+        check_picture_name(output)
     with with_images(source.spec, None if source.yaml else wanted) as spec:
         reads = (*source.reads, *files_read(spec), *map(Path, wanted), *([submission] if submission else []))
-        with Output(output, reads, overwrite).writing() as final:
+        with Output(output, reads, overwrite, is_folder).writing() as final:
             if submission is None:
-                draw_ensemble(spec, final, wanted, images)
+                (map_ensemble if is_folder else draw_ensemble)(spec, final, wanted, images)
             else:
-                draw_submission(spec, submission, final, wanted, images)
+                (map_submission if is_folder else draw_submission)(spec, submission, final, wanted, images)
     typer.echo(f"{output}: written")
+    page = output / "index.html" if is_folder else output
     if open_it:
-        typer.launch(str(output))
+        typer.launch(str(page))
+    else:
+        suggest_opening(page)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seg.commands.options.shared import SpecPath, print_table, require_extra
+from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
@@ -53,7 +54,7 @@ def soup(
         f"soup of {', '.join(found.names)}: val mIoU {found.miou:.4f},"
         f" {100 * (found.miou - best.miou):+.2f} points over {best.names[0]}: {folder.model}"
     )
-    typer.echo(f"to use it, name it among the members of {path}: - name: {name}")
+    suggest(f"name it among the members of {path}: - name: {name}")
 
 
 def _folders(path: Path, spec: "EnsembleSpec", runs: list[str]) -> dict[str, Path]:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from seg.terminal.notices import suggest
 from seg.terminal.words import counted
 
 app = typer.Typer(help="Check specs, and print their schema.", no_args_is_help=True)
@@ -33,6 +34,8 @@ def check(
             passes = sum(len(spec.views_of(member)) for member in spec.running)
             views = "1 pass" if passes == 1 else f"{passes} passes"
             typer.echo(f"{file}: {counted(len(spec.running), 'member')}, {views} an image")
+            is_trained_here = any(member.has_recipe for member in spec.running)
+            suggest(f"seg {'train' if is_trained_here else 'ensemble'} {file}")
     if mistakes:
         raise SpecError("\n".join(mistakes))
 

@@ -7,6 +7,7 @@ import typer
 
 from seg.commands.options.shared import Overwrite, SpecPath, print_table
 from seg.commands.options.sizes import parse_bytes
+from seg.terminal.notices import suggest
 
 EXIT_FINDINGS = 2
 
@@ -64,6 +65,7 @@ def vote(
     ]
     print_table("pixels on which submissions agree", ("", *names), rows)
     typer.echo(f"{output}: {result.images} images")
+    suggest(f"seg submission check {path} {output}")
 
 
 def convert(
@@ -73,7 +75,8 @@ def convert(
         str,
         typer.Option(
             "--to",
-            help="kaggle, kaggle-per-image, pixels, coco, coco-panoptic, png, npz, geotiff or geojson.",
+            help="kaggle, kaggle-per-image, pixels, coco, coco-panoptic, png, class-png, npz, geotiff or"
+            " geojson.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file or folder to write.")],
@@ -83,6 +86,8 @@ def convert(
     overwrite: Overwrite = False,
 ) -> None:
     """Write a submission in another format, such as label maps in that of the spec."""
+    from functools import partial
+
     from seg.engine.submissions import SubmissionSpec
     from seg.engine.submissions.formats import parse_format
     from seg.engine.submissions.output import submission_output
@@ -92,7 +97,7 @@ def convert(
     form = parse_format(source) if source else None
     target = submission_output(known.spec, output, name=name, reads=(path, submission), overwrite=overwrite)
     with target.writing() as final:
-        images = known.form(form).read(submission, known.size_of)
+        images = known.form(form).read(submission, partial(known.size_of, name=form))
         known.form(name).write(final, known.in_order(images, submission))
     typer.echo(f"{output}: written")
 

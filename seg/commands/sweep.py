@@ -1,5 +1,6 @@
 """`seg sweep`: train many recipes for a few epochs each, and write an ensemble of the best combination."""
 
+from functools import partial
 from itertools import pairwise
 from math import isinf
 from pathlib import Path
@@ -9,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from seg.commands.options.shared import Overwrite, RunMetric, check_metric, print_table, require_extra
+from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
     from seg.train.sweep import TrialResult
@@ -46,13 +48,14 @@ def run(path: SweepPath, run_metric: RunMetric = False) -> None:
     check_metric(spec, run_metric)
     from seg.train.sweep import open_sweep
 
-    open_sweep(spec).run(_print_trial)
+    open_sweep(spec).run(partial(_print_trial, spec.metric.title))
     show(path)
+    suggest(f"seg sweep top {path} 5")
 
 
 @app.command("show")
 def show(path: SweepPath) -> None:
-    """Print the trials so far as a table, and draw mIoU against time and GFLOPs."""
+    """Print the trials so far as a table, and draw the metric against time and GFLOPs."""
     require_extra("train", "torch", "seg sweep")
     from seg.spec.recipe.sweep import load_sweep
 
@@ -63,11 +66,11 @@ def show(path: SweepPath) -> None:
     outcomes = open_sweep(spec).outcomes()
     print_table(
         str(path),
-        ("trial", "tried", "mIoU", "epochs", "minutes", "M parameters", "GFLOPs", ""),
+        ("trial", "tried", spec.metric.title, "epochs", "minutes", "M parameters", "GFLOPs", ""),
         list(map(_row, outcomes)),
     )
     picture = spec.runs / "sweep.png"
-    if draw_sweep(picture, outcomes):
+    if draw_sweep(picture, spec.metric, outcomes):
         typer.echo(f"{picture}: written")
 
 
@@ -78,13 +81,15 @@ def top(
     output: Annotated[Path, typer.Option("--output", "-o", help="The ensemble's YAML to write.")] = Path(
         "top.yaml"
     ),
+    run_metric: RunMetric = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write an ensemble of the best combination of at most N trials."""
+    """Write an ensemble of the best combination of at most N trials, by the sweep's metric."""
     require_extra("train", "torch", "seg sweep")
     from seg.spec.recipe.sweep import load_sweep
 
     spec = load_sweep(path)
+    check_metric(spec, run_metric)
     from seg.data import open_split
     from seg.files.outputs import Output
     from seg.spec.reads import paths_in
@@ -93,14 +98,19 @@ def top(
 
     with Output(output, (path, *paths_in(spec.data)), overwrite).writing() as final:
         chosen = choose_complementary(
-            open_sweep(spec).outcomes(), spec.runs, open_split(spec.data, "val"), count, spec.data.group
+            open_sweep(spec).outcomes(),
+            spec.runs,
+            open_split(spec.data, "val"),
+            count,
+            spec.metric,
+            spec.data.group,
         )
         write_ensemble(final, spec, chosen)
     rows = [
         (
             one.outcome.name,
-            f"{one.outcome.miou:.4f}",
-            f"{one.miou:.4f}",
+            f"{one.outcome.score:.4f}",
+            f"{one.score:.4f}",
             _gain(one, before),
             f"{one.disagreement:.1%}",
         )
@@ -108,24 +118,25 @@ def top(
         if one
     ]
     header = ("", "alone", "together so far", "added, points", "differs from those before")
-    print_table("chosen, the best first", header, rows)
+    print_table(f"{spec.metric.title} of those chosen, the best first", header, rows)
     if len(chosen) > 1 and isinf(chosen[-1].error):
         typer.echo("the validation images are one group, so nothing says what others add on other images")
     if len(chosen) < count:
         typer.echo(f"{len(chosen)} of {count}: no other makes them better")
-    typer.echo(f"{output}: written; next: seg export {output}")
+    typer.echo(f"{output}: written")
+    suggest(f"seg export {output}")
 
 
 def _gain(one: "ChosenTrial", before: "ChosenTrial | None") -> str:
     """What a trial adds to those before it, with its standard error across groups."""
     if before is None:
         return "-"
-    added = f"{100 * (one.miou - before.miou):+.2f}"
+    added = f"{100 * (one.score - before.score):+.2f}"
     return added if isinf(one.error) else f"{added} ± {100 * one.error:.2f}"
 
 
-def _print_trial(outcome: "TrialResult") -> None:
-    figure = f"mIoU {outcome.miou:.4f}" if outcome.miou is not None else ""
+def _print_trial(metric: str, outcome: "TrialResult") -> None:
+    figure = f"{metric} {outcome.score:.4f}" if outcome.score is not None else ""
     words = [outcome.state, figure, outcome.reason]
     typer.echo(f"{outcome.name or outcome.setting}: {', '.join(word for word in words if word)}")
 
@@ -134,7 +145,7 @@ def _row(outcome: "TrialResult") -> tuple[str, ...]:
     return (
         outcome.name,
         ", ".join(f"{field} {_shortly(value)}" for field, value in outcome.setting.items()),
-        _number(outcome.miou, 4),
+        _number(outcome.score, 4),
         str(outcome.epochs),
         _number(outcome.seconds and outcome.seconds / 60, 1),
         _number(outcome.parameters and outcome.parameters / 1e6, 1),

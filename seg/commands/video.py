@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from seg.commands.options.shared import Overwrite, SpecPath
+from seg.terminal.notices import suggest_opening
 from seg.terminal.words import counted
 
 
@@ -27,3 +28,4 @@ def video(
     spec = load_ensemble(path)
     frames = label_video(spec, source, output, labels_only=labels, overwrite=overwrite, reads=(path,))
     typer.echo(f"{output}: {counted(frames, 'frame')} written")
+    suggest_opening(output)

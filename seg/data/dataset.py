@@ -12,6 +12,7 @@ from seg.data.regions.large_images import cut_large_images
 from seg.data.splits.folder_split import FolderSplit
 from seg.data.splits.nodata import IgnoreNodata
 from seg.data.splits.pseudo_labels import PseudoSplit
+from seg.data.splits.scaled_split import ScaledSplit
 from seg.data.splits.split import Split
 from seg.data.splits.stacks import with_stacks
 from seg.data.tables.table_split import TableSplit
@@ -31,6 +32,8 @@ def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
     if name == "predict" and dataset.predict is None:
         name = "val"
     split: Split = open_undivided(dataset, name)
+    if dataset.read_scale:
+        split = ScaledSplit(split, dataset.read_scale)
     if dataset.pixel_range:
         split = IgnoreNodata(split)
     if isinstance(dataset.val, ShareSpec) and name != "predict":
@@ -43,7 +46,11 @@ def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
 
 
 def open_undivided(dataset: DatasetSpec, name: SplitName) -> Split:
-    """Open one split; with a `val` that is a share, all images of `train`. Raises DataError."""
+    """Open one split at its full resolution; with a `val` that is a share, all images of `train`.
+
+    Raises:
+        DataError: as `open_split`.
+    """
     split = _open(dataset, name)
     if dataset.pixel_range is None:
         return split
@@ -75,5 +82,5 @@ def open_pseudo(dataset: DatasetSpec) -> tuple[Split, ...]:
     """
     if dataset.pseudo is None:
         return ()
-    classes = open_split(dataset, "train").classes
-    return (PseudoSplit(dataset.pseudo.images, dataset.pseudo.masks, classes),)
+    train = open_split(dataset, "train")
+    return (PseudoSplit(dataset.pseudo.images, dataset.pseudo.masks, train.classes, train.task),)

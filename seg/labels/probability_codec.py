@@ -1,12 +1,8 @@
-"""Compact encodings of probabilities, in one or two bytes each.
+"""A compact encoding of probabilities, in one byte each: levels.
 
-In one byte: the square root of a probability, to the nearest 1/255. Roots keep small probabilities apart,
+The square root of a probability, to the nearest 1/255. Roots keep small probabilities apart,
 which a temperature above 1 raises again. The error is at most about the root of p over 255: 0.004 near 1,
 0.0004 near 0.01.
-
-In two bytes: the logarithm, to 11 bits. Low-resolution probabilities are interpolated in logarithms, where a
-small probability weighs as much as a large one, and a root in one byte would round the smallest to 0. The
-error is at most p |log p| / 2048: 0.0002.
 """
 
 from typing import Final
@@ -19,12 +15,8 @@ from seg.labels.label_map import ProbabilitiesCHW
 LevelsCHW = NDArray[np.uint8]
 """Roots of probabilities times 255, uint8 `[C, H, W]`."""
 
-LogsCHW = NDArray[np.float16]
-"""Natural logarithms of probabilities, float16 `[C, H, W]`."""
-
 HIGHEST: Final = 255
 _ROOTS: Final = np.arange(HIGHEST + 1, dtype=np.float64) / HIGHEST
-_LEAST: Final = np.finfo(np.float32).tiny
 
 
 def to_levels(probabilities_chw: ProbabilitiesCHW) -> LevelsCHW:
@@ -44,15 +36,3 @@ def from_sigmoid_levels(levels_chw: LevelsCHW, temperature: float = 1.0) -> Prob
     """The same of classes that overlap, each with a probability of its own."""
     there, not_there = ((values ** (1 / temperature)) for values in (_ROOTS**2, 1 - _ROOTS**2))
     return np.asarray((there / (there + not_there)).astype(np.float32)[np.ascontiguousarray(levels_chw)])
-
-
-def to_logs(probabilities_chw: ProbabilitiesCHW) -> LogsCHW:
-    """Of float32 `[C, H, W]`."""
-    return np.log(np.maximum(probabilities_chw, _LEAST)).astype(np.float16)
-
-
-def from_logs(logs_chw: LogsCHW, temperature: float = 1.0) -> ProbabilitiesCHW:
-    """Probabilities float32 `[C, H, W]`, which sum to 1 over C; the temperature divides their logits."""
-    probabilities_chw: ProbabilitiesCHW = np.exp(logs_chw.astype(np.float32) / np.float32(temperature))
-    probabilities_chw /= probabilities_chw.sum(0)
-    return probabilities_chw

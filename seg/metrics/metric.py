@@ -67,13 +67,17 @@ class Metric:
 
     def score(self, tallies_ic2: TalliesIC2) -> float:
         """The score of images; NaN if they have no class that counts."""
-        part_c, whole_c = tallies_ic2.sum(0).T
+        return float(self.scores_of(tallies_ic2.sum(0)))
+
+    def scores_of(self, tallies_c2: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The score of each tally of classes, or of a sum of them, `[..., C, 2]`; NaN as above."""
+        part_c, whole_c = tallies_c2[..., 0], tallies_c2[..., 1]
         weights_c = np.where(whole_c > 0, self.weights_c, 0)
-        if not weights_c.any():
-            return float("nan")
         if self.pooled:
-            return float((weights_c * part_c).sum() / (weights_c * whole_c).sum())
-        return float((weights_c * _ratio(part_c, whole_c)).sum() / weights_c.sum())
+            parts, wholes = (weights_c * part_c).sum(-1), (weights_c * whole_c).sum(-1)
+        else:
+            parts, wholes = (weights_c * _ratio(part_c, whole_c)).sum(-1), weights_c.sum(-1)
+        return np.asarray(np.divide(parts, wholes, out=np.full(parts.shape, np.nan), where=wholes > 0))
 
     def class_scores(self, tallies_ic2: TalliesIC2) -> NDArray[np.float64]:
         """The score of each class, float64 `[C]`; NaN for a class that is absent or does not count."""

@@ -6,6 +6,7 @@ from typing import TypeVar
 from seg.errors import ModelError
 from seg.labels.classes import ClassInfo
 from seg.labels.task import Task, classes_overlap
+from seg.models.card import ModelCard
 
 Channels = tuple[int, ...]
 """For each class of the dataset, the model's channel of that class."""
@@ -60,6 +61,14 @@ def channels_for_task(
         f"{source}: was trained with 'task: {own_task}', {whose} has 'task: {wanted_task}': set the task that"
         " it was trained with, or train it again"
     )
+
+
+def shared_card(cards: Sequence[ModelCard]) -> ModelCard:
+    """The card with the classes and the task of an ensemble of such models, where no dataset says them.
+
+    That of the first; of the first whose classes overlap, as a softmax over two classes may join those.
+    """
+    return next((card for card in cards if classes_overlap(card.task)), cards[0])
 
 
 def is_reordered(channels: Channels, own: int) -> bool:

@@ -62,6 +62,7 @@ def layer(
     opacity: float = 1.0,
     clear: int | None = None,
     task: Task = "multiclass",
+    borders: bool = True,
 ) -> LayerHWC:
     """A label map to lay over its image: classes at that opacity, and outlines in their darker colour.
 
@@ -78,6 +79,8 @@ def layer(
     elif clear is not None:
         bare_hw |= labels_hw == clear
     layer_hwc[..., 3] = np.where(bare_hw, 0, round(255 * opacity))
+    if not borders:
+        return layer_hwc
     border_hw = _borders(labels_hw)
     layer_hwc[border_hw, :3] //= _OUTLINE_DIMS
     layer_hwc[border_hw & bare_hw, :3] = INK

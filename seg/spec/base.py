@@ -4,9 +4,17 @@ import difflib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
 from seg import ranges
 
@@ -35,6 +43,30 @@ class Spec(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        if _has_truth_value(value) and not _takes_truth_values(annotation):
+            raise ValueError("cannot be true or false")
+        return value
+
+
+def _has_truth_value(value: Any) -> bool:
+    """Whether it is true or false, or a list or mapping of such."""
+    if isinstance(value, dict):
+        return any(map(_has_truth_value, value.values()))
+    return any(map(_has_truth_value, value)) if isinstance(value, list) else isinstance(value, bool)
+
+
+def _takes_truth_values(annotation: Any) -> bool:
+    """Whether some part of an annotation takes true and false, or a spec that decides itself."""
+    if annotation in (bool, Any, object):
+        return True
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return True
+    return any(map(_takes_truth_values, get_args(annotation)))
 
 
 def within(bounds: ranges.Range | ranges.WholeRange) -> Any:

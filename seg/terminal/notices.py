@@ -2,6 +2,7 @@
 
 import sys
 from functools import lru_cache
+from pathlib import Path
 
 from seg.terminal.events import current_form, emit
 from seg.terminal.words import printable
@@ -15,10 +16,15 @@ def notice(line: str) -> None:
 
 
 def suggest(command: str) -> None:
-    """Name the command that comes next, unless the user wants quiet."""
+    """Name what comes next, such as a command, unless the user wants quiet."""
     if current_form() != "quiet":
         _write(f"next: {printable(command)}")
     emit("next", command=printable(command))
+
+
+def suggest_opening(path: Path) -> None:
+    """Name the page, picture or video that was written, as a terminal makes a link of it."""
+    suggest(f"open {path.absolute().as_uri()}")
 
 
 def _write(line: str) -> None:

@@ -22,6 +22,8 @@ ROW = (
 )
 FOREVER = "import time; time.sleep(600)"
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:

@@ -113,3 +113,27 @@ def test_a_wrong_input_is_refused_and_nothing_written(
     with pytest.raises(SegError):
         seg(*[word.replace("SPEC", str(spec)) for word in words])
     assert sorted(tmp_path.rglob("*")) == before
+
+
+NEXT: Sequence[tuple[tuple[str, ...], str]] = [
+    (("spec", "check", "SPEC"), "seg ensemble SPEC"),
+    (("show", "SPEC", "-o", "shown.png"), "open file://FOLDER/shown.png"),
+    (("calibrate", "SPEC"), "seg ensemble SPEC"),
+    (
+        ("export", "SPEC", "--fuse", "-o", "one.onnx"),
+        'onnxruntime.InferenceSession("one.onnx").run(None, {"image": images_nhwc})',
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "expected"), NEXT, ids=[words[0] for words, _ in NEXT])
+def test_a_command_ends_with_what_comes_next(
+    words: tuple[str, ...], expected: str, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def named(text: str) -> str:
+        return text.replace("SPEC", str(spec)).replace("FOLDER", str(tmp_path))
+
+    done = CliRunner().invoke(app, [named(word) for word in words], catch_exceptions=False)
+    assert done.stderr.splitlines()[-1] == f"next: {named(expected)}"

@@ -44,6 +44,7 @@ def test_help_is_there_in_a_process_of_its_own() -> None:
     assert all(words[0] in done.stdout for words in WORDS if words)
 
 
+@pytest.mark.slow
 def test_help_imports_nothing_heavy() -> None:
     """Time is not for tests to tell, but what takes it is."""
     program = """

@@ -113,7 +113,7 @@ def test_specialists_go_with_the_mean_of_whole_passes(
     assert run(["export", path]) == 0
     assert run(["ensemble", path, "-o", str(folder / "labels"), "--format", "png"]) == 0
     capsys.readouterr()
-    refused = {"merge": "vote", "merge_at": "decoder", "stopping": {"tolerance": 0}}
+    refused = {"merge": "vote", "stopping": {"tolerance": 0}}
     for key, value in refused.items():
         assert run(["ensemble", spec(folder, *members, **{key: value})]) == 2
         assert "'covers'" in capsys.readouterr().err
@@ -121,6 +121,7 @@ def test_specialists_go_with_the_mean_of_whole_passes(
     assert "needs a member that knows all classes" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_onnx_member_is_exported_without_torch(folder: Path) -> None:
     blocked = "import sys; sys.modules['torch'] = None; from seg.commands.app import run; "
     script = f"{blocked} sys.exit(run(['export', {spec(folder, theirs(RIGHT))!r}]))"

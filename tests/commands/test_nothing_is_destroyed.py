@@ -50,6 +50,7 @@ def photos(folder: Path, names: Sequence[str]) -> list[Path]:
     return paths
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["png", "coco-panoptic", "npz"])
 @pytest.mark.parametrize("how", ["a list", "stdin"])
 def test_photos_listed_by_absolute_paths_stay(
@@ -244,6 +245,7 @@ def test_a_fifo_of_a_journals_name_is_not_waited_for(project: Path) -> None:
     assert "submission.csv.journal: is a FIFO" in refused("ensemble", project)
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_left_is_gone_after_the_next(project: Path) -> None:
     code = (
         "import os, signal\nfrom seg.commands.app import run\n"

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
+from seg.data import open_split
 from seg.data.check.dataset import check_dataset
 from seg.data.guess import guess_dataset
 from seg.data.guess.write import yaml_of
@@ -85,3 +87,60 @@ def test_grey_of_16_bits_gets_the_range_of_its_values(tmp_path: Path) -> None:
         write_mask(tmp_path / f"masks/{number}.png", np.eye(40, dtype=np.uint8))
     low, high = guessed(tmp_path).range or (0, 0)
     assert 890 < low < 910 and 1040 < high < 1060
+
+
+def table_of(folder: Path, images: int, seed: int = 0) -> None:
+    """Images in a folder, and a table of run lengths beside it, of the same name."""
+    rows = ["id,rle"]
+    for number in range(images):
+        name = f"{folder.name}_{number}"
+        random = np.random.default_rng(seed + number)
+        write_image(folder / f"{name}.png", random.integers(0, 256, (40, 50, 3), np.uint8))
+        rows.append(f"{name},{41 + number} 9 85 3")
+    folder.with_suffix(".csv").write_text("\n".join(rows))
+
+
+def test_a_validation_folder_with_a_table_of_its_own_is_the_split(tmp_path: Path) -> None:
+    table_of(tmp_path / "train", 4)
+    table_of(tmp_path / "val", 2, seed=9)
+    data = guessed(tmp_path)
+    train, val = open_split(data, "train"), open_split(data, "val")
+    assert [len(split.samples) for split in (train, val)] == [4, 2]
+    assert [split.labels(0).sum() for split in (train, val)] == [12, 12]
+
+
+def test_arrays_are_images_beside_masks(tmp_path: Path) -> None:
+    for number in range(4):
+        random = np.random.default_rng(number)
+        (tmp_path / "images").mkdir(exist_ok=True)
+        np.save(tmp_path / f"images/{number}.npy", random.normal(100, 20, (40, 50, 5)).astype(np.float32))
+        write_mask(tmp_path / f"masks/{number}.png", np.eye(40, 50, dtype=np.uint8))
+    data = guessed(tmp_path)
+    low, high = data.range or (0, 0)
+    assert 30 < low < 80 and 120 < high < 170
+    assert len(open_split(data, "train").samples) + len(open_split(data, "val").samples) == 4
+
+
+def test_one_image_of_more_bands_among_many_is_found(tmp_path: Path) -> None:
+    for number in range(40):
+        bands = 4 if number == 7 else 3
+        (tmp_path / "images").mkdir(exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 256, (20, 20, bands), np.uint8)
+        extra: dict[str, Any] = {"extrasamples": ["unspecified"]} if bands == 4 else {}
+        tifffile.imwrite(tmp_path / f"images/{number}.tif", pixels, photometric="rgb", **extra)
+        write_mask(tmp_path / f"masks/{number}.png", np.eye(20, dtype=np.uint8))
+    data = guessed(tmp_path)
+    assert (data.bands, data.range) == ((1, 2, 3), (0, 255))
+
+
+def test_few_large_images_get_crops_in_a_comment_and_rows_an_order(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    write_image(tmp_path / "train/a.png", random.integers(0, 256, (1100, 1200, 3), np.uint8))
+    (tmp_path / "train.csv").write_text(
+        "id,rle\na," + " ".join(f"{1200 * row + 100} 400" for row in range(9))
+    )
+    (tmp_path / "sample_submission.csv").write_text("id,rle\n")
+    guessed(tmp_path)
+    text = (tmp_path / "dataset.yaml").read_text()
+    assert "output: { sample: sample_submission.csv, rle: { order: rows } }" in text
+    assert "recipe: { crop: 256, samples: 1000 }" in text

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from seg.data import open_split
+from seg.data.images.band_file import silence_georeferencing_warnings
 from seg.data.images.images import write_mask
-from seg.data.images.raster import silence_georeferencing_warnings
 from seg.labels.task import Task, ignored_in, masks_of
 from seg.spec import DatasetSpec
 

@@ -147,7 +147,6 @@ def test_check_counts_empty_masks_and_classes_in_the_same_image(tmp_path: Path) 
         ({"task": "multi-label"}, "task"),
         ({"classes": [f"c{n}" for n in range(64)]}, "64 classes that overlap: at most 63"),
         ({"masks": {"to": "m", "binary": 127}}, "'binary' masks are of one class, and there are 2"),
-        ({"pseudo": {"images": "x", "masks": "m"}}, "pseudo-labels have one class a pixel"),
     ],
 )
 def test_what_does_not_fit_the_task_is_refused_with_its_line(

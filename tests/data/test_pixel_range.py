@@ -17,8 +17,8 @@ from seg.data.check.dataset import check_dataset
 from seg.data.deep.decode import decode_deep, header_of, with_bands
 from seg.data.deep.percentiles import scale_by_percentiles
 from seg.data.deep.picture import levels_in_range, picture_of
+from seg.data.images.band_file import silence_georeferencing_warnings
 from seg.data.images.images import write_mask
-from seg.data.images.raster import silence_georeferencing_warnings
 from seg.data.images.read_sample import (
     draw_sample,
     open_sample,
@@ -69,6 +69,9 @@ def test_a_picture_shows_the_bands_of_rgb_or_the_first_that_are_seen() -> None:
     bands = np.stack([random.permutation(100).reshape(10, 10) for _ in range(8)], axis=-1).astype(np.uint16)
     grey = PixelRange(range=(0, 1))
     alone = {band: picture_of(bands[..., [band - 1]], grey)[..., 0] for band in range(1, 9)}
+
+    with pytest.raises(ValueError, match="has 8 bands, and 'rgb' names band 9: they count from 1"):
+        picture_of(bands, PixelRange(range=(0, 10_000)), (9, 2, 1))
 
     def shown(seen: tuple[int, ...] | None, rgb: tuple[int, int, int] | None = None) -> list[int]:
         picture = picture_of(bands, PixelRange(bands=seen, range=(0, 10_000)), rgb)

@@ -80,6 +80,7 @@ def test_paths_of_pages_in_code_lead_to_files() -> None:
     assert not [page for page in sorted(named) if not (ROOT / page).exists()]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("mkdocs") is None, reason="needs segensemble[docs]")
 def test_mkdocs_builds_the_site_without_a_warning(tmp_path: Path) -> None:
     built = subprocess.run(

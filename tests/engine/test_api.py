@@ -132,6 +132,7 @@ def test_a_dataset_without_a_split_says_so_when_it_is_needed(models: list[Path])
         spec_from_models(models).data.split("train")
 
 
+@pytest.mark.slow
 def test_importing_seg_loads_nothing_heavy() -> None:
     heavy = ("numpy", "onnx", "torch", "cv2", "pydantic")
     program = f"import sys, seg; dir(seg); print(*(m for m in {heavy} if m in sys.modules))"

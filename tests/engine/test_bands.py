@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 import seg
-from seg.data.images.raster import silence_georeferencing_warnings
+from seg.data.images.band_file import silence_georeferencing_warnings
 from seg.data.images.read_sample import open_bands
 from seg.engine import Ensemble
 from seg.engine.passes.plain_tiles import PlainTiles

@@ -224,6 +224,7 @@ def test_members_with_other_classes_are_refused(make_model: MakeModel, tmp_path:
         Ensemble.load(spec)
 
 
+@pytest.mark.slow
 def test_the_engine_needs_no_torch() -> None:
     """Importing and using the engine must not even try to import a training library."""
     program = """

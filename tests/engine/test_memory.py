@@ -50,6 +50,7 @@ def peak_bytes(folder: Path, model: Path, images: int, side: int) -> int:
     return int(done.stdout.split()[-1])
 
 
+@pytest.mark.slow
 def test_a_tiled_image_never_has_its_probabilities_whole(tmp_path: Path, make_model: MakeModel) -> None:
     model = make_model(1, CLASSES)
     small, large = 500, 2000

@@ -1,6 +1,7 @@
 """Ensembles of classes that overlap: sigmoids, views, tiles, journal and submissions, against plain loops."""
 
 import csv
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
+from typer.testing import CliRunner
 
+from seg.commands.app import app
+from seg.commands.ensemble.source import resolve
 from seg.data.images.images import read_image, write_image
 from seg.engine import Ensemble
 from seg.engine.jobs.fingerprint import run_fingerprint
@@ -87,22 +91,23 @@ def test_prediction_is_that_of_a_loop(project: Path, models: list[Path], merge: 
     np.testing.assert_allclose(prediction.confidence, sure)
 
 
-def test_tiles_and_the_whole_have_the_same_labels_where_nothing_is_cut(
-    project: Path, models: list[Path]
-) -> None:
-    """The networks see 2 pixels around, and overlaps are as wide."""
+def test_tiles_are_averaged_where_they_overlap(project: Path, models: list[Path]) -> None:
+    """Tiles of 8, each 2 pixels further than the last: all are whole images of their own."""
     members = [{"name": "a", "model": str(models[0])}]
     whole = Ensemble.load(write_spec(project, members=members, views="none"))
-    tiled = Ensemble.load(
-        write_spec(
-            project, members=members, views="none", tile={"size": 8, "overlap": 0.75, "blend": "gaussian"}
-        )
-    )
-    image_hwc = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+    tile = {"size": 8, "overlap": 0.75, "blend": "uniform"}
+    tiled = Ensemble.load(write_spec(project, members=members, views="none", tile=tile))
+    image_hwc = np.random.default_rng(0).integers(0, 256, (16, 14, 3), dtype=np.uint8)
+    sum_chw = np.zeros((len(whole.classes), 16, 14))
+    count_hw = np.zeros((16, 14))
+    for top, left in itertools.product(range(0, 9, 2), range(0, 7, 2)):
+        part = np.s_[top : top + 8, left : left + 8]
+        sum_chw[:, *part] += whole.predict(np.ascontiguousarray(image_hwc[part])).probabilities
+        count_hw[part] += 1
+    found = tiled.predict(image_hwc)
+    np.testing.assert_allclose(found.probabilities, sum_chw / count_hw, atol=1e-6)
     labels = dict(tiled.label_all([("tiled", image_hwc)], lambda key, labels_hw: (key, labels_hw)))
-    expected = tiled.predict(image_hwc).labels
-    np.testing.assert_array_equal(labels["tiled"], expected)
-    assert (expected == whole.predict(image_hwc).labels).mean() > 0.8
+    np.testing.assert_array_equal(labels["tiled"], found.labels)
 
 
 @pytest.mark.parametrize("classes", [4, 11, 40])
@@ -259,6 +264,31 @@ def test_a_softmax_of_two_joins_a_sigmoid_of_one(project: Path, make_model: Make
     prediction = Ensemble.load(path).predict(image_hwc)
     np.testing.assert_allclose(prediction.probabilities[0], (own[0][1] + own[1][0]) / 2, atol=1e-6)
     assert set(np.unique(prediction.labels)) == {0, 1}
+
+
+def test_models_of_both_tasks_are_the_same_ensemble_in_any_order(
+    make_model: MakeModel, tmp_path: Path
+) -> None:
+    pair = tuple(ClassInfo(id=n, name=name, colour=(n, n, n)) for n, name in enumerate(["ground", "paper"]))
+    both = [make_model(5, pair), make_model(6, pair[1:], task="binary")]
+    image_hwc = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    found = []
+    for models in (both, both[::-1]):
+        prediction = Ensemble.from_models(models).predict(image_hwc)
+        found.append(prediction.probabilities)
+        assert resolve(models).spec.data.task == "binary"
+    np.testing.assert_allclose(found[0], found[1], atol=1e-6)
+    assert found[0].shape == (1, 9, 12)
+
+
+def test_calibrate_says_what_it_is_for(project: Path, make_model: MakeModel) -> None:
+    path = write_spec(
+        project,
+        data={"task": "multilabel"},
+        members=[{"name": "a", "model": str(make_model(1, task="multilabel"))}],
+    )
+    refused = CliRunner().invoke(app, ["calibrate", str(path)])
+    assert "early exit, which seg calibrate calibrates, is for one class a pixel" in str(refused.exception)
 
 
 @pytest.mark.parametrize(("model_task", "task"), [("multiclass", "multilabel"), ("multilabel", "multiclass")])

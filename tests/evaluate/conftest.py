@@ -10,7 +10,10 @@ import pytest
 from seg.data.images.images import write_image, write_mask
 from seg.engine import Ensemble
 from seg.evaluate.tune.scorer import Scorer
+from seg.labels.classes import ClassInfo
 from seg.labels.probability_codec import to_levels
+from seg.metrics.from_counts import CountedMetric, open_counted
+from seg.spec.ensemble.metric import MetricSpec
 from seg.views import ViewName
 from tests.engine.tiny_models import CLASSES as TINY_CLASSES
 from tests.engine.tiny_models import MakeModel
@@ -19,6 +22,12 @@ MakeScorer = Callable[..., Scorer]
 
 CLASSES = 4
 PIXELS = 300
+
+
+def counted(name: str, classes: int = CLASSES) -> CountedMetric:
+    """A metric of so many classes, of which a pixel has one."""
+    infos = [ClassInfo(id=number, name=f"c{number}", colour=(0, 0, 0)) for number in range(classes)]
+    return open_counted(MetricSpec(name=name), infos, "multiclass")
 
 
 @pytest.fixture
@@ -31,6 +40,7 @@ def make_scorer() -> MakeScorer:
         images: int = 12,
         seed: int = 0,
         harmful: dict[tuple[int, ViewName], float] | None = None,
+        metric: str = "miou",
     ) -> Scorer:
         random = np.random.default_rng(seed)
         labels_in = random.integers(0, CLASSES, (images, PIXELS)).astype(np.uint8)
@@ -43,7 +53,7 @@ def make_scorer() -> MakeScorer:
                 probabilities_icn = powers_icn / powers_icn.sum(1, keepdims=True)
                 answers[member, view] = to_levels(probabilities_icn.astype(np.float32))
         names = tuple(f"member{member}" for member in range(len(noises)))
-        return Scorer(names, (views,) * len(noises), labels_in, answers)
+        return Scorer(names, (views,) * len(noises), labels_in, answers, counted(metric))
 
     return make
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -102,3 +103,19 @@ def test_the_command_opens_what_it_has_written(contest: Contest, monkeypatch: py
     assert (done.exit_code, opened) == (0, []), done.output
     done = CliRunner().invoke(app, [*map(str, command), "--open"])
     assert (done.exit_code, opened) == (0, [str(folder / "a.png")]), done.output
+
+
+def test_into_a_folder_maps_are_written(contest: Contest) -> None:
+    folder = contest.path.parent
+    chosen = [str(folder / "spec.yaml"), "street_1", "street_3", "--submission", str(folder / "masks")]
+    answer = CliRunner().invoke(app, ["show", *chosen, "-o", str(folder / "maps")])
+    assert answer.exit_code == 0, answer.output
+    assert sorted(path.name for path in (folder / "maps").iterdir() if path.is_dir()) == ["1", "2"]
+    page = (folder / "maps/2/index.html").read_text()
+    assert "<title>street_3</title>" in page
+    assert '<a href="2/index.html">street_3</a>' in (folder / "maps/index.html").read_text()
+    labels_hw = contest.maps["street_3"]
+    tile = cv2.imread(str(next((folder / "maps/2/layer-0").rglob("0_0.png"))), cv2.IMREAD_UNCHANGED)
+    assert tile is not None
+    [drawn] = [c for c in CLASSES if tuple(tile[0, 0, 2::-1].tolist()) == c.colour]
+    np.testing.assert_array_equal(tile[..., 3] == 255, labels_hw == CLASSES.index(drawn))

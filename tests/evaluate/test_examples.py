@@ -38,6 +38,7 @@ def test_all_public_names_are_there(package: ModuleType) -> None:
         package.lod  # noqa: B018
 
 
+@pytest.mark.slow
 def test_rooms_are_reached_from_seg_and_load_nothing_heavy() -> None:
     program = (
         "import sys, seg; seg.export.fuse, seg.evaluate.metrics; seg.evaluate.ConfusionMatrix;"

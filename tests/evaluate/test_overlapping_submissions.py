@@ -55,6 +55,7 @@ def overlapping(folder: Path, **output: Any) -> EnsembleSpec:
         {"format": "kaggle-per-image"},
         {"columns": ["ImageId", "EncodedPixels", "ClassId"], "classes": [1, 2, 3]},
         {"file": "s", "format": "png"},
+        {"file": "s", "format": "class-png"},
         {"file": "s.json", "format": "coco"},
     ],
     ids=str,

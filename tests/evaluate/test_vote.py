@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from seg.engine.submissions import open_format
 from seg.errors import DataError
+from seg.evaluate import vote as vote_module
 from seg.evaluate.vote import Ties, vote, vote_submissions
 from seg.labels.label_map import IGNORE_INDEX
 from seg.spec.ensemble.output import OutputSpec
@@ -74,7 +75,10 @@ def test_the_order_of_submissions_decides_nothing(seed: int, weights: list[float
     np.testing.assert_array_equal(shuffled, vote(maps_shw, weights, 3, ties))
 
 
-def test_submissions_in_any_order_are_voted_on_by_id(tmp_path: Path) -> None:
+def test_submissions_in_any_order_are_voted_on_by_id_strip_by_strip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vote_module, "STRIP_PIXELS", 20)
     random = np.random.default_rng(0)
     maps = random.integers(0, len(CLASSES), (3, 5, 4, 6), dtype=np.uint8)
     paths = [tmp_path / f"{number}.csv" for number in range(3)]

@@ -85,6 +85,7 @@ def run_client(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_it_writes_the_labels_of_the_ensemble(spec: Path, address: str, tmp_path: Path) -> None:
     picture = tmp_path / "images/1.png"
     done = run_client("team", picture, tmp_path / "labels.png", "--server", address)
@@ -93,6 +94,7 @@ def test_it_writes_the_labels_of_the_ensemble(spec: Path, address: str, tmp_path
     np.testing.assert_array_equal(read_mask(tmp_path / "labels.png"), expected)
 
 
+@pytest.mark.slow
 def test_it_says_what_it_cannot_read(tmp_path: Path) -> None:
     done = run_client("team", tmp_path / "none.png", tmp_path / "labels.png")
     assert done.returncode == 2

@@ -35,12 +35,14 @@ def spec(tmp_path: Path, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch)
     return load_ensemble(write_project(tmp_path / "project", make_model))
 
 
-def test_it_predicts_what_the_ensemble_predicts(spec: EnsembleSpec, tmp_path: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("fused", [False, True], ids=["members", "fused"])
+def test_it_predicts_what_the_ensemble_predicts(spec: EnsembleSpec, tmp_path: Path, fused: bool) -> None:
     """By the command of its notebook, from a zip, without the project, in a process of its own."""
     (images,) = spec.data.to_predict.images
     expected = tmp_path / "expected.csv"
     run_ensemble(spec.model_copy(update={"output": spec.output.model_copy(update={"file": expected})}))
-    write_bundle(spec, tmp_path / "bundle", REQUEST)
+    write_bundle(spec, tmp_path / "bundle", REQUEST, fused=fused)
     archive = shutil.make_archive(str(tmp_path / "bundle"), "zip", tmp_path / "bundle")
     shutil.unpack_archive(archive, tmp_path / "moved")
     shutil.rmtree(tmp_path / "bundle")

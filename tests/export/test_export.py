@@ -50,7 +50,7 @@ def run(model: Path, batch_nhwc: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(session.run(None, {"image": batch_nhwc})[0])
 
 
-CASES = [("fpn", None), ("unet", None), ("deeplabv3plus", None), ("pspnet", (64, 96))]
+CASES = [("fpn",), ("unet", None, "timm-tf_efficientnet_lite0"), ("deeplabv3plus",), ("pspnet", (64, 96))]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: case[0])

@@ -189,6 +189,7 @@ def test_the_card_says_what_is_inside(tmp_path: Path) -> None:
         read_model_card(path)
 
 
+@pytest.mark.slow
 def test_the_command_needs_no_torch(tmp_path: Path) -> None:
     """On a machine with nothing but models, where there are no images either."""
     data = {"train": {"images": "none"}, "val": {"images": "none"}, "classes": ["c0", "c1", "c2"]}

@@ -120,10 +120,3 @@ def test_what_has_no_meaning_together_is_refused(options: list[str], said: str, 
     result = CliRunner().invoke(app, ["export", str(write_ensemble(tmp_path)), *options])
     assert isinstance(result.exception, SegError)
     assert re.search(said, str(result.exception))
-
-
-def test_a_fused_file_merges_at_the_size_of_the_image(tmp_path: Path) -> None:
-    members = [{"name": "a", "model": "a.onnx"}]
-    with pytest.raises(SpecError, match="'merge_at: decoder' exclude each other"):
-        fused(tmp_path, members=members, merge_at="decoder")
-    assert not (tmp_path / "team.onnx").exists()

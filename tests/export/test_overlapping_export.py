@@ -16,6 +16,7 @@ from seg.data.images.images import write_image
 from seg.errors import VerificationError
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.to_onnx import write_onnx
+from seg.export.onnx_file.verification_batches import VERIFIED_IMAGES
 from seg.export.onnx_file.verify import verify
 from seg.export.precision.calibration import covering_images
 from seg.export.precision.half import in_half
@@ -26,6 +27,7 @@ from seg.labels.task import LabelMap, Task, masks_of, pack_masks
 from seg.models.card import InputCard, ModelCard
 from seg.models.model_file import read_model_card
 from seg.models.temperature import set_temperature
+from seg.terminal.progress import progress
 from seg.train.networks.segmenter import Segmenter
 from tests.engine.tiny_models import tiny_graph
 from tests.export.tiny import image
@@ -55,7 +57,8 @@ def test_the_file_has_sigmoids_at_a_temperature(tmp_path: Path) -> None:
     write_onnx(exported, CARD, path)
     assert read_model_card(path).task == "multilabel"
     images = [image(24, 31, seed) for seed in range(2)]
-    checked = verify(path, exported, images)
+    with progress("verify", VERIFIED_IMAGES, unit="images") as advance:
+        checked = verify(path, exported, images, advance)
     assert (checked.label_agreement, checked.largest_difference < 1e-5) == (1.0, True)
     with torch.no_grad():
         logits = exported.segmenter(torch.from_numpy(images[0][None]).float())[0]
@@ -78,8 +81,11 @@ def test_one_other_bit_is_another_label(tmp_path: Path) -> None:
     write_onnx(exported, CARD, tmp_path / "m.onnx")
     with torch.no_grad():
         exported.segmenter.network[2].bias[1] = 0.01  # type: ignore[index]
-    with pytest.raises(VerificationError, match=r"label agreement with the checkpoint is 0\.0"):
-        verify(tmp_path / "m.onnx", exported, [image(24, 31)])
+    with (
+        pytest.raises(VerificationError, match=r"label agreement with the checkpoint is 0\.0"),
+        progress("verify", VERIFIED_IMAGES, unit="images") as advance,
+    ):
+        verify(tmp_path / "m.onnx", exported, [image(24, 31)], advance)
 
 
 @dataclass

@@ -12,7 +12,7 @@ from seg.train.networks import build_network
 from seg.train.networks.checkpoint import save_checkpoint
 
 CLASSES = tuple(ClassInfo(id=n, name=f"c{n}", colour=default_colour(n)) for n in range(3))
-ENCODER = "timm-tf_efficientnet_lite0"
+ENCODER = "tu-resnet10t"
 
 
 def image(height: int, width: int, seed: int = 0) -> ImageHWC:

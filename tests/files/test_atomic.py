@@ -137,6 +137,7 @@ def test_an_error_of_another_file_is_not_taken_for_one_of_writing(tmp_path: Path
         (tmp_path / "elsewhere").read_text()
 
 
+@pytest.mark.slow
 def test_what_a_kill_left_goes_with_the_next_run(tmp_path: Path) -> None:
     mine = tmp_path / ".sub.csv.seg-my notes"
     mine.write_text("mine")
@@ -164,6 +165,7 @@ def test_what_another_run_writes_is_left_alone(tmp_path: Path) -> None:
         assert temporary.exists()
 
 
+@pytest.mark.slow
 def test_a_folder_that_a_kill_moved_away_comes_back(tmp_path: Path) -> None:
     """The kill comes between the two renames, when neither bears the name."""
     final = tmp_path / "out"

@@ -1,5 +1,6 @@
 """Images, lists and annotations: cut off, of other kinds, with headers that claim the world."""
 
+import io
 import json
 import os
 import socket
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+import tifffile
 
 from tests.hostile.case import Case, Prepare, both, edited, file
 
@@ -38,6 +40,28 @@ def tiff_of(*tags: tuple[int, int, int]) -> bytes:
     return b"II*\0" + struct.pack("<I", 8) + body + b"\0\0\0\0"
 
 
+def ome_of(description: str) -> bytes:
+    """A TIFF of RGB with a description, which for an OME-TIFF is its XML."""
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, PIXELS, photometric="rgb", description=description, metadata=None)
+    return stream.getvalue()
+
+
+OME: Final = {
+    "no-xml": "hello",
+    "cut-xml": "<OME><Image><Pixels SizeX='20'",
+    "no-image": "<OME/>",
+    "sizes-of-text": "<OME><Image><Pixels SizeC='many'/></Image></OME>",
+    "samples-of-text": "<OME><Image><Pixels><Channel SamplesPerPixel='many'/></Pixels></Image></OME>",
+    "no-such-page": "<OME><Image><Pixels><Channel/><Channel/><TiffData IFD='77'/></Pixels></Image></OME>",
+    "page-of-text": "<OME><Image><Pixels><Channel/><Channel/><TiffData IFD='x'/></Pixels></Image></OME>",
+    "elsewhere": "<OME><Image><Pixels><TiffData><UUID FileName='x'/></TiffData></Pixels></Image></OME>",
+    "entities": "<!DOCTYPE a [<!ENTITY b 'bbbb'>]><OME><Image><Pixels>&b;</Pixels></Image></OME>",
+    "many-channels": f"<OME><Image><Pixels>{'<Channel/>' * 5000}</Pixels></Image></OME>",
+    "nan": "<OME><Image><Pixels PhysicalSizeX='nan' PhysicalSizeY='-1'/></Image></OME>",
+}
+
+
 def contents() -> dict[str, bytes]:
     jpeg, png = encoded(".jpg"), encoded(".png")
     return {
@@ -61,6 +85,11 @@ def contents() -> dict[str, bytes]:
         "no-tags.tif": tiff_of(),
         "gif.png": b"GIF89a" + bytes(100),
         "svg.png": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        "cut.svs": ome_of("Aperio Image Library")[:300],
+        "text.ndpi": b"hello",
+        "nothing.mrxs": b"",
+        "cut.ome.tif": ome_of("<OME/>")[:300],
+        **{f"{name}.ome.tif": ome_of(description) for name, description in OME.items()},
     }
 
 

@@ -59,7 +59,17 @@ COMMANDS: Final = (
     ("vote", "spec.yaml", "sub.csv", "sub.csv", "-o", "voted.csv"),
 )
 
-FORMATS: Final = ("kaggle-per-image", "pixels", "coco", "coco-panoptic", "png", "npz", "geotiff", "geojson")
+FORMATS: Final = (
+    "kaggle-per-image",
+    "pixels",
+    "coco",
+    "coco-panoptic",
+    "png",
+    "class-png",
+    "npz",
+    "geotiff",
+    "geojson",
+)
 JUNK: Final[dict[str, bytes]] = {
     "nothing": b"",
     "bytes": bytes(range(256)) * 8,

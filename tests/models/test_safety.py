@@ -242,6 +242,7 @@ def test_a_card_with_any_value_is_read_or_refused(field: str, value: object) -> 
         assert read_card(card.model_dump_json(), "x.onnx") == card
 
 
+@pytest.mark.slow
 def test_the_command_line_refuses_with_one_line_and_code_2(tmp_path: Path) -> None:
     path = written(tmp_path, card_of_the_future)
     write_image(tmp_path / "i/a.png", np.zeros((4, 4, 3), dtype=np.uint8))

@@ -30,6 +30,7 @@ def test_the_pattern_finds_the_other_project(text: str) -> None:
     assert OTHER_PROJECT.search(text)
 
 
+@pytest.mark.slow
 def test_no_text_installs_another_project() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
     texts = [ROOT / name for name in listed.stdout.splitlines() if name.endswith(TEXTS)]

@@ -45,8 +45,8 @@ def modules_of_the_checkout() -> set[str]:
 
 
 def assets_of_the_checkout() -> set[str]:
-    folders = ("evaluate/report/assets", "engine/serve/page", "export/bundle/files")
-    return {f"seg/{folder}/{file.name}" for folder in folders for file in (ROOT / folder).iterdir()}
+    folders = ("evaluate/report/assets", "engine/serve/page", "export/bundle/files", "pictures/zoom_map/page")
+    return {f"seg/{folder}/{file.name}" for folder in folders for file in (ROOT / "seg" / folder).iterdir()}
 
 
 def test_it_holds_every_module_and_nothing_at_the_top(wheel: Path) -> None:

@@ -122,6 +122,41 @@ def test_a_mistake_in_a_member(member: str, line: str, tmp_path: Path) -> None:
     assert line in found
 
 
+@pytest.mark.parametrize(
+    ("more", "place"),
+    [
+        ("views: none\nrecipe: {epochs: true}", "7: recipe.epochs"),
+        ("recipe:\n  loss: {cross_entropy: false}", "7: recipe.loss.cross_entropy"),
+        ("class_factors: {a: true}", "6: class_factors"),
+        ("tile: {size: true}", "6: tile.size"),
+        ("output: {file: false}", "6: output.file"),
+    ],
+)
+def test_true_and_false_are_no_numbers(more: str, place: str, tmp_path: Path) -> None:
+    assert mistakes(tmp_path, SHORT + more) == [f"x.yaml:{place}: cannot be true or false"]
+
+
+@pytest.mark.parametrize(
+    ("more", "place"),
+    [
+        ("class_factors:\n  road: 2\n  caar: 2", "9: 'class_factors.caar'"),
+        ("metric: {name: dice, without: [caar]}", "7: 'metric.without.caar'"),
+        ("decision:\n  least_area: 3\n  classes:\n    caar: {least_area: 4}", "10: 'decision.classes.caar'"),
+        ("tile: {size: 64, plain: {label: caar}}", "7: 'tile.plain.label.caar'"),
+        ("  - name: b\n    class_weights:\n      caar: 2", "9: 'members.1.class_weights.caar'"),
+    ],
+)
+def test_a_class_that_the_dataset_does_not_list_names_its_line(more: str, place: str, tmp_path: Path) -> None:
+    listed = SHORT.replace("members:", "  classes: [road, car]\nmembers:")
+    said = f"x.yaml:{place}: there is no class 'caar': did you mean 'car'?"
+    assert mistakes(tmp_path, listed + more) == [said]
+
+
+def test_a_number_in_quotes_is_named_as_such(tmp_path: Path) -> None:
+    (line,) = mistakes(tmp_path, SHORT + 'decision: {connectivity: "8"}')
+    assert line.startswith("x.yaml:6: decision.connectivity: is a number, got '8': write it without quotes")
+
+
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     assert len(mistakes(tmp_path, SHORT + "viws: d4\nmerge: men\nbatch_size: 0\n")) == 3
 

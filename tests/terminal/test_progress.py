@@ -55,6 +55,7 @@ def test_a_log_gets_whole_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.fullmatch(r"count: 3/3 images, [\d.]+ images/s, 0:00:00 left, first", last)
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_a_bar() -> None:
     text = in_a_terminal(TERM="xterm")
     assert "3/3" in text
@@ -62,6 +63,7 @@ def test_a_terminal_gets_a_bar() -> None:
     assert "a line" in text
 
 
+@pytest.mark.slow
 def test_a_cell_of_a_notebook_gets_one_line_without_control_sequences() -> None:
     text = in_a_terminal(**{KERNEL_VARIABLE: "1"})
     assert "\x1b" not in text

@@ -50,11 +50,11 @@ torchvision's, and the first of the field, from their papers: `train/networks/cl
 """
 
 
-def architectures_page() -> str:
-    """The page in Markdown."""
+def architectures_page(encoders: Sequence[str] = FAMILIES) -> str:
+    """The page in Markdown, with a row for each of the encoders."""
     height, width = SIZE
     reasons: dict[str, str] = {}
-    rows = [[f"`{encoder}`", *_cells(get_args(SmpArchitecture), encoder, reasons)] for encoder in FAMILIES]
+    rows = [[f"`{encoder}`", *_cells(get_args(SmpArchitecture), encoder, reasons)] for encoder in encoders]
     own = [
         [f"`{architecture}`", f"`{encoder}`", *_cells([architecture], encoder, reasons)]
         for architecture, encoders in OWN_ENCODERS.items()

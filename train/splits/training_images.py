@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data import Split
-from seg.data.images.raster import size_if_large
+from seg.data.images.read_sample import size_if_by_region
 from seg.data.regions.region import Size
 from seg.errors import DataError, SpecError
 from seg.labels.classes import ClassInfo
@@ -56,7 +56,7 @@ def open_training_images(
             raise SpecError("'samples' draws crops, and soft labels are of whole images: remove 'samples'")
         return WindowedSplit(split, window_of(recipe), scale)
     for sample in split.samples:
-        if large_hw := size_if_large(sample.image):
+        if large_hw := size_if_by_region(sample):
             crops = max(1, math.prod(large_hw) // math.prod(recipe.crop))
             raise DataError(
                 f"{sample.image}: has {large_hw[1]}x{large_hw[0]} pixels, too many to be trained on whole:"

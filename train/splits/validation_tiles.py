@@ -1,8 +1,7 @@
 """Validation images in tiles, so that a validation step takes no more memory than a training step."""
 
 from seg.data import Sample, Split
-from seg.data.images.raster import size_if_large
-from seg.data.images.read_sample import size_of_sample
+from seg.data.images.read_sample import size_if_by_region, size_of_sample
 from seg.data.regions.region import Size
 from seg.data.regions.region_split import in_regions
 from seg.spec.ensemble.prediction import TileSpec
@@ -22,6 +21,6 @@ def _size_to_cut(sample: Sample, tile: TileSpec | None) -> Size | None:
     if sample.region is not None:
         return sample.region.size_hw
     if tile is None:
-        return size_if_large(sample.image)
+        return size_if_by_region(sample)
     size_hw = size_of_sample(sample)
     return size_hw if any(side > most for side, most in zip(size_hw, tile.size, strict=True)) else None

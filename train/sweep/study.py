@@ -62,7 +62,7 @@ class Sweep:
         with damage_as_spec_error(self.spec):
             trials = self.study.get_trials(deepcopy=False)
             found = [self._outcome(trial) for trial in trials if trial.params and not _is_duplicate(trial)]
-        return sorted(found, key=lambda outcome: (-(outcome.miou or -1.0), outcome.number))
+        return sorted(found, key=lambda outcome: (-(outcome.score or -1.0), outcome.number))
 
     def _objective(self, trial: optuna.Trial) -> float:
         trial.set_user_attr("worker", _this_worker())
@@ -160,7 +160,7 @@ class Sweep:
             name=attributes.get("name", ""),
             setting=decode_setting(trial.params),
             state="taken back" if _was_requeued(trial) else trial.state.name.lower(),
-            miou=trial.value if trial.value is not None else attributes.get("best"),
+            score=trial.value if trial.value is not None else attributes.get("best"),
             epochs=attributes.get("epochs", len(trial.intermediate_values)),
             seconds=attributes.get("seconds"),
             parameters=attributes.get("parameters"),

@@ -21,6 +21,7 @@ class TrialResult:
     Attributes:
         name: its folder among the sweep's runs.
         setting: the recipe fields that it sets.
+        score: by the sweep's metric, of its best epoch.
         gflops: of one forward pass of a crop.
     """
 
@@ -28,7 +29,7 @@ class TrialResult:
     name: str
     setting: Setting
     state: str
-    miou: float | None = None
+    score: float | None = None
     epochs: int = 0
     seconds: float | None = None
     parameters: int | None = None

@@ -28,11 +28,12 @@ def write_ensemble(path: Path, sweep: SweepSpec, chosen: Sequence[ChosenTrial]) 
         members.append(
             CommentedMap({"name": one.outcome.name} | network | _non_default_values(recipe, folder))
         )
-        comment = f"alone {one.outcome.miou:.4f}, with those above {one.miou:.4f}"
+        comment = f"alone {one.outcome.score:.4f}, with those above {one.score:.4f}"
         members.yaml_set_comment_before_after_key(position, before=comment, indent=2)
     document = CommentedMap(
         {
             "data": as_yaml(sweep.data.model_dump(exclude_unset=True), folder),
+            **_metric(sweep),
             "members": members,
             "views": sweep.recipe.train_views,
             "runs": _relative(sweep.runs, folder),
@@ -45,6 +46,14 @@ def write_ensemble(path: Path, sweep: SweepSpec, chosen: Sequence[ChosenTrial]) 
     text = StringIO()
     yaml.dump(document, text)
     write_text(path, text.getvalue())
+
+
+def _metric(sweep: SweepSpec) -> dict[str, Any]:
+    """The sweep's metric, if it names one."""
+    if "metric" not in sweep.model_fields_set:
+        return {}
+    given = sweep.metric.model_dump(exclude_unset=True)
+    return {"metric": given["name"] if len(given) == 1 else given}
 
 
 def _non_default_values(spec: Any, folder: Path) -> dict[str, Any]:

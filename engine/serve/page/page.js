@@ -1,5 +1,7 @@
 /** The page: an image in; its labels, what each member says, and how sure they are. */
 
+import { startZoom } from "./zoom.js";
+
 const DOUBT_COLOUR = [213, 94, 0];
 const SURE = 255;
 
@@ -24,8 +26,8 @@ async function greys(address) {
   return Uint8Array.from({ length: data.length / 4 }, (_, pixel) => data[4 * pixel]);
 }
 
-/** What is shown: the answer, and which of its layers as what. */
-const shown = { about: null, answer: null };
+/** What is shown: the answer, which of its layers as what, and without which classes. */
+const shown = { about: null, answer: null, hidden: new Set() };
 
 const chosen = (name) => document.querySelector(`input[name="${name}"]:checked`).value;
 const layer = () => shown.answer.layers[Number(chosen("layer"))];
@@ -52,7 +54,7 @@ function classesAt(labels, pixel) {
 function paintLabels({ labels, confidence }, rgba) {
   const { classes, clear } = shown.about;
   confidence.forEach((_, pixel) => {
-    const own = classesAt(labels, pixel).filter((label) => label !== clear);
+    const own = classesAt(labels, pixel).filter((label) => label !== clear && !shown.hidden.has(label));
     if (!own.length) return;
     const mean = [0, 1, 2].map((channel) => own.reduce((sum, label) => sum + classes[label].colour[channel], 0) / own.length);
     rgba.set([...mean, 255], 4 * pixel);
@@ -76,19 +78,29 @@ function listClasses({ labels, confidence }) {
   element("classes").replaceChildren(
     ...found.map((label) => {
       const { pixels, sure } = counts[label];
-      return row(shown.about.classes[label], percent(pixels / confidence.length), percent(sure / pixels));
+      return row(label, percent(pixels / confidence.length), percent(sure / pixels));
     }),
   );
 }
 
-function row({ name, colour }, ...figures) {
+/** A class of the table, whose labels its box shows or hides. */
+function row(label, ...figures) {
+  const { name, colour } = shown.about.classes[label];
   const line = document.createElement("tr");
   const head = document.createElement("th");
   head.scope = "row";
+  const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: !shown.hidden.has(label) });
+  box.addEventListener("change", () => {
+    if (box.checked) shown.hidden.delete(label);
+    else shown.hidden.add(label);
+    draw();
+  });
   const swatch = document.createElement("span");
   swatch.className = "colour";
   swatch.style.background = `rgb(${colour})`;
-  head.append(swatch, name);
+  const words = document.createElement("label");
+  words.append(box, " ", swatch, name);
+  head.append(words);
   line.append(head, ...figures.map((figure) => Object.assign(document.createElement("td"), { textContent: figure })));
   return line;
 }
@@ -133,6 +145,7 @@ async function look(file) {
   element("image").src = URL.createObjectURL(file);
   listLayers();
   element("result").hidden = false;
+  shown.fit();
   draw();
   say(`${body.width} x ${body.height} pixels, ${percent(layer().sure)} sure, in ${seconds.toFixed(1)} s`);
 }
@@ -157,11 +170,13 @@ async function start() {
   document.title = name;
   element("title").textContent = name;
   element("about").textContent = `${members.length} members, ${passes} passes for an image, ${classes.length} classes.`;
+  element("maps").hidden = !shown.about.maps;
   element("opacity").addEventListener("input", setOpacity);
   document.querySelector("aside").addEventListener("change", ({ target }) => target.type === "radio" && draw());
   element("mask").addEventListener("pointermove", readOut);
   setOpacity();
   takeDrops();
+  shown.fit = startZoom(element("stage"), element("sheet"), { closer: element("in"), farther: element("out"), whole: element("fit") });
   say("Ready");
 }
 

@@ -6,6 +6,7 @@ Source: the COCO dataset's page on the format of results.
 """
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,9 +58,13 @@ class CocoResults:
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
         by_image: dict[str, list[_Entry]] = {}
+        place_of: dict[str, int] = {}
         for number, entry in enumerate(_load(path)):
             place = f"{path}: entry {number}"
             _check_entry(place, entry)
+            first = place_of.setdefault(json.dumps([entry[key] for key in _KEYS], sort_keys=True), number)
+            if first != number:
+                raise DataError(f"{place}: is entry {first} once more: remove one")
             image_id = self._coco_ids.to_image(place, entry["image_id"])
             by_image.setdefault(image_id, []).append((place, entry))
         registry = ImageRegistry(size_of)
@@ -113,6 +118,9 @@ def _check_entry(place: str, entry: Any) -> None:
         raise DataError(f"{place}: {entry['category_id']!r} is not a class id")
     if not is_coco_id(entry["image_id"]):
         raise DataError(f"{place}: {entry['image_id']!r} is not an image id")
+    score = entry.get("score", 1.0)
+    if isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score):
+        raise DataError(f"{place}: its score is {score!r}: a finite number is expected")
 
 
 def _mask(place: str, entry: dict[str, Any], size_hw: Size) -> MaskHW:

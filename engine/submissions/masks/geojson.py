@@ -8,7 +8,6 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,13 +15,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.images.raster import TIFF_SUFFIXES, has_rasterio, silence_georeferencing_warnings
+from seg.data.images.band_file import has_rasterio
 from seg.data.regions.label_raster import LabelRaster, mask_of_class, size_of
 from seg.distribution import install_advice
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, LabelsByRegion, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.masks.geotiff import ImageOf
+from seg.engine.submissions.masks.image_location import ImageLocation, location_of
 from seg.errors import DataError, MissingRuntimeError
 from seg.files.file_names import FileNames, id_of_name
 from seg.files.outputs import output_folder
@@ -33,33 +33,31 @@ from seg.labels.task import LabelMap, Task, classes_overlap, pack_masks
 SUFFIX: Final = ".geojson"
 _ROWS_AT_ONCE: Final = 512
 _BLOCK: Final = 256
-_MICROMETRES: Final = {"2": 25_400.0, "3": 10_000.0}
-"""Of the units that a TIFF's resolution is given in: inches and centimetres."""
-
-_SLIDE: Final = 20.0
-"""Micrometres of a pixel of a slide, at most: scanners have 0.1 to 4, and 72 dots an inch mean nothing."""
 
 Ring = NDArray[np.float64]
 """Corners, x and y in pixels, float64 `[N, 2]`; the first is also the last."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImageLocation:
-    """Where an image lies: x and y of a pixel's corner, the name of the coordinate system, a pixel's area."""
-
-    transform: Any = None
-    crs: str = ""
-    pixel_area: float = 0.0
-    area_name: str = ""
 
 
 class GeoJsonFolder:
     """Each image's outlines as `<id>.geojson`; pixels of the unlabelled class, or of none, have none."""
 
     def __init__(
-        self, classes: Sequence[ClassInfo], unlabelled: str, image_of: ImageOf, simplify: float, task: Task
+        self,
+        classes: Sequence[ClassInfo],
+        unlabelled: str,
+        image_of: ImageOf,
+        simplify: float,
+        task: Task,
+        full_size_of: SizeOf | None = None,
     ) -> None:
-        """Raises MissingRuntimeError if rasterio is not installed."""
+        """Outlines of these classes.
+
+        Args:
+            full_size_of: the size of an image at its full resolution, if label maps are at another.
+
+        Raises:
+            MissingRuntimeError: rasterio is not installed.
+        """
         if not has_rasterio():
             raise MissingRuntimeError(f"format geojson needs rasterio: {install_advice('geo')}")
         self._classes = classes
@@ -68,6 +66,7 @@ class GeoJsonFolder:
         self._image_of = image_of
         self._simplify = simplify
         self._overlap = classes_overlap(task)
+        self._full_size_of = full_size_of
 
     def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
         self.write_by_region(path, images)
@@ -79,6 +78,8 @@ class GeoJsonFolder:
                 file = folder / names.name_of(image_id)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 location = location_of(self._image_of(image_id))
+                if self._full_size_of is not None:
+                    location = location.in_size(size_of(labels), self._full_size_of(image_id))
                 with file.open("w", encoding="utf-8", newline="\n") as written:
                     written.write('{"type": "FeatureCollection",')
                     if location.crs:
@@ -107,7 +108,7 @@ class GeoJsonFolder:
                 "objectType": "annotation",
                 "classification": {"name": c.name, "color": list(c.colour)},
                 "class_id": c.id,
-                "pixels": round(pixels),
+                "pixels": round(pixels * location.pixels),
             }
             if location.area_name:
                 properties[location.area_name] = round(pixels * location.pixel_area, 3)
@@ -158,35 +159,6 @@ def _painted(
         shapes, size_hw, fill=fill, transform=location.transform or Affine.identity(), dtype=np.uint8
     )
     return drawn
-
-
-def location_of(image: str) -> ImageLocation:
-    """Where an image lies, and how large its pixels are, in m² or µm²; of others than TIFFs nothing."""
-    import rasterio
-
-    silence_georeferencing_warnings()
-    if Path(image).suffix.lower() not in TIFF_SUFFIXES:
-        return ImageLocation()
-    try:
-        with rasterio.open(image) as dataset:
-            transform, crs, tags = dataset.transform, dataset.crs, dataset.tags()
-    except rasterio.errors.RasterioError:
-        # The image is somewhere else by now; its outlines are in pixels.
-        return ImageLocation()
-    if crs is not None and not transform.is_identity:
-        metres = crs.linear_units_factor[1] if crs.is_projected else 0.0
-        area = abs(transform.determinant) * metres**2
-        return ImageLocation(transform, crs.to_string(), area, "area_m2" if metres else "")
-    side = _micrometres(tags)
-    return ImageLocation(pixel_area=side**2, area_name="area_um2" if side else "")
-
-
-def _micrometres(tags: dict[str, str]) -> float:
-    """The side of a slide's pixel by its TIFF's tags; 0 if they do not say it."""
-    unit = _MICROMETRES.get(tags.get("TIFFTAG_RESOLUTIONUNIT", "")[:1], 0.0)
-    resolution = float(tags.get("TIFFTAG_XRESOLUTION", 0) or 0)
-    side = unit / resolution if resolution > 0 else 0.0
-    return side if side <= _SLIDE else 0.0
 
 
 def _outlines(labels: LabelRaster) -> Iterator[tuple[list[Ring], int]]:

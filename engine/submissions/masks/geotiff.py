@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seg.data.images.raster import (
-    CACHE_BYTES,
-    LARGE,
-    TIFF_SUFFIXES,
-    has_rasterio,
-    silence_georeferencing_warnings,
-)
+from seg.data.images.band_file import CACHE_BYTES, has_rasterio, silence_georeferencing_warnings
+from seg.data.images.pyramid import TIFF_SUFFIXES, is_pyramid
+from seg.data.images.raster import LARGE
 from seg.data.regions.label_raster import LabelRaster, size_of
 from seg.distribution import install_advice
 from seg.engine.passes.passes import Size
@@ -78,11 +74,9 @@ class GeoTiffFolder:
             for image_id, labels in images:
                 file = folder / names.name_of(image_id)
                 file.parent.mkdir(parents=True, exist_ok=True)
-                is_large = math.prod(size_of(labels)) > LARGE
-                image = self._image_of(image_id)
-                place = georeference_of(image, size_of(labels), required=not is_large)
+                place = georeference_of(self._image_of(image_id), size_of(labels))
                 self._write_one(file, image_id, labels, place)
-                if is_large:
+                if math.prod(size_of(labels)) > LARGE:
                     _add_overviews(file, size_of(labels))
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
@@ -132,9 +126,7 @@ def check_georeferences(images: Iterable[str]) -> None:
     """Raise DataError for the first image whose labels could not be written as it has no georeference."""
     require_rasterio()
     for image in images:
-        with _opened(image) as dataset:
-            is_large = dataset.width * dataset.height > LARGE
-        georeference_of(image, (1, 1), required=not is_large)
+        georeference_of(image, (1, 1))
 
 
 def _add_overviews(file: Path, size_hw: Size) -> None:
@@ -147,14 +139,18 @@ def _add_overviews(file: Path, size_hw: Size) -> None:
         written.build_overviews(factors, Resampling.nearest)
 
 
-def georeference_of(image: str, size_hw: Size, *, required: bool = True) -> dict[str, Any]:
+def georeference_of(image: str, size_hw: Size) -> dict[str, Any]:
     """The georeference of an image, for a raster of that size which covers the same area.
 
+    Slides and other large images need none.
+
     Raises:
-        DataError: the image cannot be read, or it is required that it is georeferenced.
+        DataError: the image cannot be read, or it is not georeferenced.
     """
     from rasterio.transform import Affine
 
+    if is_pyramid(Path(image)):
+        return {}
     with _opened(image) as dataset:
         across, down = dataset.width / size_hw[1], dataset.height / size_hw[0]
         points, system = dataset.gcps
@@ -162,7 +158,7 @@ def georeference_of(image: str, size_hw: Size, *, required: bool = True) -> dict
             for point in points:
                 point.row, point.col = point.row / down, point.col / across
             return {"gcps": points, "crs": system}
-        if dataset.transform.is_identity and not required:
+        if dataset.transform.is_identity and dataset.width * dataset.height > LARGE:
             return {}
         if dataset.transform.is_identity:
             raise DataError(f"{image}: is not georeferenced: write the labels as format: png")

@@ -12,23 +12,26 @@ function startGallery() {
 
   const picturesOf = (image) => (image.pictures ??= JSON.parse(image.script.textContent));
   const shownClass = () => classes.indexOf(state.class);
-  const scoreOf = (image) => (shownClass() < 0 ? image.miou : image.iou[shownClass()]);
-  const figureName = () => (shownClass() < 0 ? "mIoU" : "IoU");
+  const metric = find("images").dataset.metric;
+  const scoreOf = (image) => (shownClass() < 0 ? image.score : image.classScores[shownClass()]);
+  const figureName = () => (shownClass() < 0 || metric !== "mIoU" ? metric : "IoU");
   const orders = {
     worst: (image) => scoreOf(image) ?? 2,
+    best: (image) => (image.is_empty ? 2 : -(scoreOf(image) ?? -1)),
     uncertain: (image) => -image.entropy,
     disputed: (image) => -image.disputed,
     random: (image) => image.random,
   };
   const captions = {
     worst: (image) => `${figureName()} ${share(scoreOf(image))}`,
+    best: (image) => `${figureName()} ${share(scoreOf(image))}`,
     uncertain: (image) => `entropy ${share(image.entropy)}`,
     disputed: (image) => `disputed ${(100 * image.disputed).toFixed(1)} %`,
-    random: (image) => `mIoU ${share(image.miou)}`,
+    random: (image) => `${metric} ${share(image.score)}`,
   };
 
   function listed() {
-    const kept = images.filter((image) => shownClass() < 0 || image.iou[shownClass()] !== null);
+    const kept = images.filter((image) => shownClass() < 0 || image.classScores[shownClass()] !== null);
     const rank = orders[state.order] ?? orders.worst;
     return kept.sort((first, second) => rank(first) - rank(second) || first.index - second.index);
   }
@@ -97,6 +100,8 @@ function startGallery() {
     find("stage").setAttribute("aria-label", `Image ${shown.id}, over it ${nameOf(layer)}`);
     find("name").textContent = shown.id;
     showFacts(shown);
+    find("map").hidden = !shown.map;
+    if (shown.map) find("map").firstElementChild.href = shown.map;
     for (const button of buttons) showButton(button, shown, pictures, layer);
     markStrip(shown);
   }
@@ -107,9 +112,9 @@ function startGallery() {
     base.src = pictures.image;
     setPicture(over, own === "image" ? null : pictures[own]);
     button.setAttribute("aria-pressed", String(own === layer));
-    const member = own.startsWith("member-") ? shown.memberMiou[Number(own.slice(7))] : undefined;
-    const figure = own === "ensemble" ? shown.miou : member;
-    button.querySelector("small").textContent = figure === undefined ? "" : `mIoU ${share(figure)}`;
+    const member = own.startsWith("member-") ? shown.memberScores[Number(own.slice(7))] : undefined;
+    const figure = own === "ensemble" ? shown.score : member;
+    button.querySelector("small").textContent = figure === undefined ? "" : `${metric} ${share(figure)}`;
   }
 
   function setPicture(element, source) {
@@ -123,6 +128,8 @@ function startGallery() {
       [shownClass() < 0 ? figureName() : `${figureName()}, ${state.class}`]: share(scoreOf(shown)),
       "mean entropy": share(shown.entropy),
       disputed: `${(100 * shown.disputed).toFixed(1)} %`,
+      ...(shown.missed.length && { missed: shown.missed.join(", ") }),
+      ...(shown.invented.length && { invented: shown.invented.join(", ") }),
     };
     find("facts").replaceChildren(...Object.entries(facts).map(([name, value]) => {
       const pair = document.createElement("div");

@@ -36,4 +36,4 @@ class Budget:
                 f"--budget: {self.amount:g}{self.unit} is {most_ms:.1f} ms an image, but the cheapest member"
                 f" takes {front[0].milliseconds:.1f} ms"
             )
-        return max(affordable, key=lambda point: point.miou).mixture
+        return max(affordable, key=lambda point: point.score).mixture

@@ -21,9 +21,9 @@ SHAPLEY_SAMPLES: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class MemberValue:
-    """mIoU of a member alone, the loss of the mixture without it, and its Shapley value.
+    """Score of a member alone, the loss of the mixture without it, and its Shapley value.
 
-    Shapley values sum to the mixture's mIoU. A view's value is the loss of its member without it.
+    Shapley values sum to the mixture's score. A view's value is the loss of its member without it.
 
     Source: Shapley, "A Value for n-Person Games", 1953; an empty ensemble is worth 0.
     """
@@ -36,16 +36,16 @@ class MemberValue:
 
 
 class Subsets:
-    """mIoU of a mixture's subsets of members, computed once each."""
+    """Scores of a mixture's subsets of members, computed once each."""
 
     def __init__(self, scorer: Scorer, mixture: Mixture) -> None:
         self._scorer = scorer
         self._mixture = mixture
         self._known: dict[frozenset[int], float] = {frozenset(): 0.0}
 
-    def miou(self, members: frozenset[int]) -> float:
+    def score(self, members: frozenset[int]) -> float:
         if members not in self._known:
-            self._known[members] = self._scorer.miou(self._mixture.only(sorted(members)))
+            self._known[members] = self._scorer.score(self._mixture.only(sorted(members)))
         return self._known[members]
 
 
@@ -57,8 +57,8 @@ def value_members(scorer: Scorer, mixture: Mixture) -> list[MemberValue]:
     return [
         MemberValue(
             name=scorer.names[member],
-            alone=subsets.miou(frozenset({member})),
-            left_out=subsets.miou(all_members) - subsets.miou(all_members - {member}),
+            alone=subsets.score(frozenset({member})),
+            left_out=subsets.score(all_members) - subsets.score(all_members - {member}),
             shapley=shapley[member],
             views=_view_values(scorer, mixture, member),
         )
@@ -82,7 +82,7 @@ def _shapley(subsets: Subsets, members: Sequence[int]) -> dict[int, float]:
         order = random.permutation(members).tolist()
         for place, member in enumerate(order):
             before = frozenset(order[:place])
-            value[member] += (subsets.miou(before | {member}) - subsets.miou(before)) / SHAPLEY_SAMPLES
+            value[member] += (subsets.score(before | {member}) - subsets.score(before)) / SHAPLEY_SAMPLES
     return value
 
 
@@ -92,7 +92,7 @@ def _exact_shapley(subsets: Subsets, members: Sequence[int], member: int) -> flo
     for size in range(len(others) + 1):
         orders = math.factorial(size) * math.factorial(len(others) - size)
         for chosen in map(frozenset, itertools.combinations(others, size)):
-            total += orders * (subsets.miou(chosen | {member}) - subsets.miou(chosen))
+            total += orders * (subsets.score(chosen | {member}) - subsets.score(chosen))
     return total / math.factorial(len(members))
 
 
@@ -101,10 +101,10 @@ def _view_values(scorer: Scorer, mixture: Mixture, member: int) -> dict[str, flo
     views = mixture.views[member]
     if len(views) == 1:
         return {}
-    whole = scorer.miou(single)
+    whole = scorer.score(single)
     without = {view: tuple(v for v in views if v != view) for view in views}
     return {
         view: whole
-        - scorer.miou(single.with_views([*mixture.views[:member], rest, *mixture.views[member + 1 :]]))
+        - scorer.score(single.with_views([*mixture.views[:member], rest, *mixture.views[member + 1 :]]))
         for view, rest in without.items()
     }

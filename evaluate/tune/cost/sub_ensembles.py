@@ -12,10 +12,10 @@ from seg.evaluate.tune.scorer import Scorer
 
 @dataclass(frozen=True, slots=True)
 class SubEnsemble:
-    """Some members of a mixture, their mIoU, and the milliseconds of an image."""
+    """Some members of a mixture, their score, and the milliseconds of an image."""
 
     mixture: Mixture
-    miou: float
+    score: float
     milliseconds: float
 
 
@@ -31,7 +31,7 @@ def price_sub_ensembles(scorer: Scorer, mixture: Mixture, per_pass_ms: Sequence[
         ]
     )
     return [
-        SubEnsemble(candidate, scorer.miou(candidate), candidate.milliseconds(per_pass_ms))
+        SubEnsemble(candidate, scorer.score(candidate), candidate.milliseconds(per_pass_ms))
         for viewed in dict.fromkeys((mixture, upright))
         for candidate in _sub_ensembles(scorer, viewed)
         if scorer.knows_all_classes(candidate)
@@ -41,8 +41,8 @@ def price_sub_ensembles(scorer: Scorer, mixture: Mixture, per_pass_ms: Sequence[
 def pareto_front(candidates: Sequence[SubEnsemble]) -> list[SubEnsemble]:
     """The Pareto front, from the cheapest to the best."""
     front: list[SubEnsemble] = []
-    for candidate in sorted(candidates, key=lambda candidate: (candidate.milliseconds, -candidate.miou)):
-        if not front or candidate.miou > front[-1].miou:
+    for candidate in sorted(candidates, key=lambda candidate: (candidate.milliseconds, -candidate.score)):
+        if not front or candidate.score > front[-1].score:
             front.append(candidate)
     return front
 
@@ -56,6 +56,6 @@ def _sub_ensembles(scorer: Scorer, mixture: Mixture) -> list[Mixture]:
     chain: list[Mixture] = []
     while len(chosen) < len(members):
         grown = [mixture.only([*chosen, member]) for member in members if member not in chosen]
-        chain.append(max(grown, key=scorer.miou))
+        chain.append(max(grown, key=scorer.score))
         chosen = list(chain[-1].members)
     return chain

@@ -5,11 +5,11 @@ from typing import Final, Literal
 import numpy as np
 
 from seg.data.groups import jackknife_error
-from seg.evaluate.metrics.groups import GroupI, sum_by_group
-from seg.evaluate.tune.scorer import CountsICC, miou
+from seg.evaluate.metrics.groups import GroupI
+from seg.metrics.image_tallies import ImageTallies
 
 Criterion = Literal["mean", "worst-group"]
-"""What is tuned for: the mIoU of all images, or that of the group with the lowest."""
+"""What is tuned for: the score of all images, or that of the group with the lowest."""
 
 MOST_FOLDS: Final = 8
 BLOCKS: Final = 4
@@ -32,32 +32,33 @@ def blocks(images: int) -> GroupI:
     return np.arange(images) * BLOCKS // images
 
 
-def score(counts_icc: CountsICC, group_i: GroupI, criterion: Criterion) -> float:
-    """mIoU of all images, or of the group with the lowest."""
-    return miou(counts_icc) if criterion == "mean" else worst_group(counts_icc, group_i)
+def score(judged: ImageTallies, group_i: GroupI, criterion: Criterion) -> float:
+    """The score of all images, or of the group with the lowest."""
+    return judged.score if criterion == "mean" else worst_group(judged, group_i)
 
 
-def worst_group(counts_icc: CountsICC, group_i: GroupI) -> float:
-    """The lowest mIoU of a group."""
-    return min(miou(counts_gcc[None]) for counts_gcc in sum_by_group(counts_icc, group_i))
+def worst_group(judged: ImageTallies, group_i: GroupI) -> float:
+    """The lowest score of a group that has anything to judge."""
+    scores_g = judged.by_group(group_i).image_scores
+    return float(np.nanmin(scores_g)) if np.isfinite(scores_g).any() else float("nan")
 
 
 def error_of_gain(
-    first_icc: CountsICC, second_icc: CountsICC, group_i: GroupI, criterion: Criterion = "mean"
+    first: ImageTallies, second: ImageTallies, group_i: GroupI, criterion: Criterion = "mean"
 ) -> float:
     """The standard error of the difference of two scores on the same images, across groups.
 
     Infinite for a single group.
     """
-    first_gcc, second_gcc = sum_by_group(first_icc, group_i), sum_by_group(second_icc, group_i)
-    groups = len(first_gcc)
+    first_g, second_g = first.by_group(group_i), second.by_group(group_i)
+    groups = int(group_i.max()) + 1
     if groups < 2:
         return float("inf")
     others = np.arange(groups - 1)
     return jackknife_error(
         [
-            score(np.delete(first_gcc, group, axis=0), others, criterion)
-            - score(np.delete(second_gcc, group, axis=0), others, criterion)
+            score(first_g.without(group), others, criterion)
+            - score(second_g.without(group), others, criterion)
             for group in range(groups)
         ]
     )

@@ -5,19 +5,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-import numpy as np
-
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.metrics.groups import GroupI
 from seg.evaluate.tune.evidence.by_group import Criterion, error_of_gain, score, worst_group
-from seg.evaluate.tune.fits.departures import Departure, Departures, Fitted
-from seg.evaluate.tune.fits.member_pixels import MemberPixels
-from seg.evaluate.tune.fits.weights import equal_weights
-from seg.evaluate.tune.scorer import CountsICC, Scorer
+from seg.evaluate.tune.fits.departures import Departure, Departures
+from seg.metrics.image_tallies import ImageTallies
 
 SINGLE: Final = "best member"
 EQUAL: Final = "equal weights"
-DIGITS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +20,10 @@ class LeftOutScores:
     """Scores on groups that a fit has not seen.
 
     Attributes:
-        score: what was tuned for: mIoU, or the worst group's.
+        score: what was tuned for: the metric, or the worst group's.
         gain: over equal weights.
         error: the standard error of the gain across groups.
-        worst: the mIoU of the group with the lowest.
+        worst: the score of the group with the lowest.
     """
 
     score: float
@@ -51,10 +46,11 @@ class Candidate:
 
 
 def list_candidates(
-    scorer: Scorer,
+    all_views: Sequence[Views],
     views: Sequence[Views],
     departures: Departures,
     chosen: Departure,
+    equal: ImageTallies,
     group_i: GroupI,
     criterion: Criterion,
 ) -> list[Candidate]:
@@ -62,22 +58,12 @@ def list_candidates(
 
     Args:
         views: the useful ones of each member, in which `departures` are fitted.
+        equal: how equal weights in all views are judged.
     """
-    in_all_views = MemberPixels.of(scorer, scorer.views)
-    equal_icc = in_all_views.counts(equal_weights(in_all_views.members))
     several = int(group_i.max()) > 0
 
-    def left_out(judge: Callable[[], CountsICC]) -> LeftOutScores | None:
-        if not several:
-            return None
-        counts_icc = judge()
-        reached = score(counts_icc, group_i, criterion)
-        return LeftOutScores(
-            score=reached,
-            gain=reached - score(equal_icc, group_i, criterion),
-            error=error_of_gain(counts_icc, equal_icc, group_i, criterion),
-            worst=worst_group(counts_icc, group_i),
-        )
+    def left_out(judge: Callable[[], ImageTallies]) -> LeftOutScores | None:
+        return left_out_scores(judge(), equal, group_i, criterion) if several else None
 
     start = f" from {SINGLE}" if chosen.from_best else ""
     # A step that changes nothing has the name of the one before.
@@ -87,26 +73,31 @@ def list_candidates(
         replace(chosen, exponent=0.0, factors=0.0): f"weights at {chosen.weights:g}{start}",
         Departure(): f"{EQUAL}, useful views",
     }
-    if tuple(views) == scorer.views:
+    if tuple(views) == tuple(all_views):
         steps.pop(Departure())
     best_member = Departure(from_best=True)
-    equal = Mixture.of([1.0] * len(views), scorer.views)
     return [
         Candidate(
             SINGLE,
-            _mixture(departures.fit(best_member), views),
+            departures.fit(best_member).mixture(views),
             left_out(partial(departures.judge, best_member)),
         ),
-        Candidate(EQUAL, equal, left_out(lambda: equal_icc)),
+        Candidate(EQUAL, Mixture.of([1.0] * len(views), all_views), left_out(lambda: equal)),
         *(
-            Candidate(name, _mixture(departures.fit(step), views), left_out(partial(departures.judge, step)))
+            Candidate(name, departures.fit(step).mixture(views), left_out(partial(departures.judge, step)))
             for step, name in reversed(steps.items())
         ),
     ]
 
 
-def _mixture(fitted: Fitted, views: Sequence[Views]) -> Mixture:
-    weights = np.maximum(fitted.weights_m.round(DIGITS), 0)
-    factors = fitted.factors_c.round(DIGITS)
-    mixture = Mixture.of(weights.tolist(), views)
-    return mixture if (factors == 1).all() else replace(mixture, factors=tuple(factors.tolist()))
+def left_out_scores(
+    judged: ImageTallies, equal: ImageTallies, group_i: GroupI, criterion: Criterion
+) -> LeftOutScores:
+    """The scores of what was judged on groups left out, over equal weights."""
+    reached = score(judged, group_i, criterion)
+    return LeftOutScores(
+        score=reached,
+        gain=reached - score(equal, group_i, criterion),
+        error=error_of_gain(judged, equal, group_i, criterion),
+        worst=worst_group(judged, group_i),
+    )

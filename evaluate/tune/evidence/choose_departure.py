@@ -55,11 +55,12 @@ def _smallest(
     departures: Departures, tried: Sequence[Departure], errors: float, criterion: Criterion
 ) -> Departure:
     """The first departure that is at most so many standard errors below the best."""
+    departures.judge_all(tried)
     best = max(tried, key=lambda one: _score(departures, one, criterion))
     for one in tried[: tried.index(best)]:
         loss = _score(departures, best, criterion) - _score(departures, one, criterion)
-        counts = departures.judge(best), departures.judge(one)
-        if loss <= errors * error_of_gain(*counts, departures.part_i, criterion):
+        both = departures.judge(best), departures.judge(one)
+        if loss <= errors * error_of_gain(*both, departures.part_i, criterion):
             return one
     return best
 

@@ -19,7 +19,7 @@ def evidence_of(tuned: Tuned) -> str:
             f"{selected.name}: {judged_on}: a gain on other images cannot be measured, so little is fitted;"
             " label images of more groups"
         )
-    what = "mIoU" if tuned.criterion == "mean" else "mIoU of the worst group"
+    what = tuned.metric.title + ("" if tuned.criterion == "mean" else " of the worst group")
     gained = f"{100 * scores.gain:+.2f} ± {100 * scores.error:.2f} points of {what} over equal weights"
     few = "" if tuned.groups.count >= ENOUGH_GROUPS else f"; class factors need {ENOUGH_GROUPS} groups"
     return (

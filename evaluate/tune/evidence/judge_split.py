@@ -1,19 +1,24 @@
 """Scores of mixtures on another labelled split, over equal weights and group by group."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+import numpy as np
 
 from seg.data import open_split
 from seg.data.groups import Groups, group_images
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.cache.passes import open_passes
+from seg.evaluate.cache.passes import Passes, open_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.evidence.by_group import error_of_gain, worst_group
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
-from seg.evaluate.tune.scorer import count_all, miou
 from seg.evaluate.tune.tune import Tuned, with_dropped_members
+from seg.evaluate.tune.whole_maps import WholeMaps
+from seg.metrics.from_counts import open_counted
+from seg.metrics.image_tallies import ImageTallies
+from seg.metrics.metric import Metric
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
 from seg.terminal.progress import progress
@@ -23,11 +28,11 @@ CHOSEN: Final = "chosen"
 
 @dataclass(frozen=True, slots=True)
 class JudgedScores:
-    """mIoU of all labelled pixels; its gain over equal weights with its standard error across groups; and the
-    mIoU of the worst group. The error is infinite for one group.
+    """The metric's score; its gain over equal weights with its standard error across groups; and that of the
+    worst group. The error is infinite for one group.
     """
 
-    miou: float
+    score: float
     gain: float
     error: float
     worst: float
@@ -35,9 +40,10 @@ class JudgedScores:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The groups of the split's images, and the scores of each mixture by name."""
+    """The groups of the split's images, and the scores of each mixture by name, by a metric."""
 
     split: SplitName
+    metric: str
     groups: Groups
     scores: Mapping[str, JudgedScores]
 
@@ -64,28 +70,38 @@ def judge_split(
     """
     split = open_split(spec.data, name)
     passes = open_passes(spec, split, cache)
-    with progress(f"judge {name}", passes.images, unit="images") as advance:
-
-        def images() -> Iterator[int]:
-            for image in range(passes.images):
-                yield image
-                advance()
-
-        counted = count_all(passes, list(mixtures.values()), images())
-    counts = dict(zip(mixtures, counted, strict=True))
+    metric = open_counted(spec.metric, split.classes, spec.data.task)
+    if passes.overlap:
+        judged = _judge_overlapping(passes, metric.metric, list(mixtures.values()))
+    else:
+        whole_maps = WholeMaps(passes, metric, tuple(range(passes.images)))
+        judged = whole_maps.judge([[mixture] * passes.images for mixture in mixtures.values()])
     groups = group_images(split.samples, spec.data.group)
     group_i = number_groups(groups.labels)
-    reached = miou(counts[EQUAL])
+    by_name = dict(zip(mixtures, judged, strict=True))
     return Judgement(
         name,
+        spec.metric.title,
         groups,
         {
             one: JudgedScores(
-                miou(counts_icc),
-                miou(counts_icc) - reached,
-                error_of_gain(counts_icc, counts[EQUAL], group_i),
-                worst_group(counts_icc, group_i),
+                tallies.score,
+                tallies.score - by_name[EQUAL].score,
+                error_of_gain(tallies, by_name[EQUAL], group_i),
+                worst_group(tallies, group_i),
             )
-            for one, counts_icc in counts.items()
+            for one, tallies in by_name.items()
         },
     )
+
+
+def _judge_overlapping(passes: Passes, metric: Metric, mixtures: Sequence[Mixture]) -> list[ImageTallies]:
+    """The tallies of all images for each mixture, decided by the spec's rules."""
+    decision, tallies = passes.ensemble.decision(), []
+    with progress("judge", passes.images, unit="images") as advance:
+        for image in range(passes.images):
+            cached_image, truth_hw = passes.cached_image(image), passes.labels(image)
+            maps = (decision.labels(cached_image.merged(mixture)) for mixture in mixtures)
+            tallies.append([metric.tally(truth_hw, labels_hw) for labels_hw in maps])
+            advance()
+    return [ImageTallies(metric, np.stack(one)) for one in zip(*tallies, strict=True)]

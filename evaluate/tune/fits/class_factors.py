@@ -1,16 +1,18 @@
-"""Fitting of class factors for the highest mIoU.
+"""Fitting of class factors for the highest score.
 
-Networks that are trained for pixel accuracy underestimate rare classes, but mIoU counts all classes alike.
-The search is coordinate ascent: one factor after another gets its best value. All values are tried at once,
-since pixels change to the class in a fixed order as its factor grows.
+Networks that are trained for pixel accuracy underestimate rare classes, but most metrics count all classes
+alike. The search is coordinate ascent: one factor after another gets its best value. All values are tried at
+once, since pixels change to the class in a fixed order as its factor grows.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg.evaluate.tune.fits.member_pixels import MIN_SCORE, ScoresCIN
+from seg.metrics.from_counts import CountedMetric, Counts
 
 FACTORS: Final = 2.0 ** (np.arange(-16, 17) / 4)
 """Changes of a class's factor in one step: from 1/16 to 16, by about a fifth each."""
@@ -18,27 +20,42 @@ FACTORS: Final = 2.0 ** (np.arange(-16, 17) / 4)
 ROUNDS: Final = 4
 MIN_GAIN: Final = 1e-4
 
+MOST_COUNTS: Final = 20_000
+"""The most images times classes that are counted one by one."""
+
 ScoresCN = NDArray[np.float32]
 """Scores of C classes at n pixels."""
 
 
-def fit_factors(scores_cin: ScoresCIN, labels_in: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The factors of the highest mIoU on these pixels, float64 `[C]`; their geometric mean is 1."""
-    scores_cn, truth_n = scores_cin.reshape(len(scores_cin), -1), labels_in.ravel()
-    factors_c = np.ones(len(scores_cn))
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """Scores and labels of n pixels, and the number of each one's image."""
+
+    scores_cn: ScoresCN
+    truth_n: NDArray[np.uint8]
+    image_n: NDArray[np.intp]
+
+    @property
+    def images(self) -> int:
+        return int(self.image_n[-1]) + 1
+
+
+def fit_factors(
+    scores_cin: ScoresCIN, labels_in: NDArray[np.uint8], metric: CountedMetric
+) -> NDArray[np.float64]:
+    """The factors of the highest score on these pixels, float64 `[C]`; their geometric mean is 1."""
+    pixels = pixels_of(scores_cin, labels_in, metric)
+    factors_c = np.ones(len(scores_cin))
     reached = 0.0
     for _ in range(ROUNDS):
         before = reached
-        for label in range(len(scores_cn)):
-            scaled_cn = scores_cn * factors_c[:, None].astype(np.float32)
-            best_n, rival_n = _best_other_class(scaled_cn, label)
-            needed_n = best_n / np.maximum(scaled_cn[label], MIN_SCORE)
-            mious = miou_by_value(needed_n, rival_n, truth_n, label, FACTORS)
+        for label in range(len(scores_cin)):
+            scores = scores_by_factor(pixels, factors_c, label, metric)
             # Among equals, the one that changes least.
-            step = min(range(len(FACTORS)), key=lambda n: (-mious[n], abs(np.log(FACTORS[n]))))
-            if mious[step] > reached + MIN_GAIN:
+            step = min(range(len(FACTORS)), key=lambda n: (-scores[n], abs(np.log(FACTORS[n]))))
+            if scores[step] > reached + MIN_GAIN:
                 factors_c[label] *= FACTORS[step]
-                reached = float(mious[step])
+                reached = float(scores[step])
         if reached == before:
             break
     return normalised(factors_c)
@@ -50,40 +67,41 @@ def normalised(factors_c: NDArray[np.float64]) -> NDArray[np.float64]:
     return scaled_c
 
 
-def miou_by_value(
-    needed_n: NDArray[np.float32],
-    rival_n: NDArray[np.intp],
-    truth_n: NDArray[np.uint8],
-    label: int,
-    steps: NDArray[np.float64],
+def scores_by_factor(
+    pixels: Pixels, factors_c: NDArray[np.float64], label: int, metric: CountedMetric
 ) -> NDArray[np.float64]:
-    """mIoU for each candidate value of one class's factor or weight, float64 `[steps]`.
-
-    Args:
-        needed_n: the value from which on a pixel gets the class.
-        rival_n: the label of the pixel below that value.
-        truth_n: the true label.
-        label: the class.
-        steps: candidate values, ascending.
-    """
-    classes = int(max(rival_n.max(), truth_n.max(), label)) + 1
+    """The score with the factor of one class multiplied by each of `FACTORS`, float64 `[S]`."""
+    scaled_cn = pixels.scores_cn * factors_c[:, None].astype(np.float32)
+    best_n, rival_n = _best_other_class(scaled_cn, label)
+    needed_n = best_n / np.maximum(scaled_cn[label], MIN_SCORE)
     # A lower label wins a tie, as in every decision.
     step_n = np.where(
-        rival_n < label, np.searchsorted(steps, needed_n, "right"), np.searchsorted(steps, needed_n, "left")
+        rival_n < label, np.searchsorted(FACTORS, needed_n, "right"), np.searchsorted(FACTORS, needed_n)
     )
-    was_right_n = rival_n == truth_n
-    left = _cumulative_counts(step_n, rival_n, classes, len(steps))
-    lost = _cumulative_counts(step_n[was_right_n], rival_n[was_right_n], classes, len(steps))
-    won = _cumulative_counts(step_n, truth_n, classes, len(steps))[:, label]
-    hit = np.bincount(rival_n[was_right_n], minlength=classes) - lost
-    hit[:, label] = won
-    predicted = np.bincount(rival_n, minlength=classes) - left
-    predicted[:, label] = left.sum(1)
-    union = predicted + np.bincount(truth_n, minlength=classes) - hit
-    present = union > 0
-    ious = np.divide(hit, union, out=np.zeros(hit.shape), where=present)
-    mious: NDArray[np.float64] = ious.sum(1) / present.sum(1)
-    return mious
+    classes, was_right_n = len(scaled_cn), rival_n == pixels.truth_n
+    truth_n, rival_n = (labels_n + classes * pixels.image_n for labels_n in (pixels.truth_n, rival_n))
+    shape = (pixels.images, classes)
+    left = _cumulative_counts(step_n, rival_n, shape)
+    lost = _cumulative_counts(step_n[was_right_n], rival_n[was_right_n], shape)
+    won = _cumulative_counts(step_n, truth_n, shape)[..., label]
+    hit = _counts(rival_n[was_right_n], shape) - lost
+    hit[..., label] = won
+    predicted = _counts(rival_n, shape) - left
+    predicted[..., label] = left.sum(-1)
+    truth = np.broadcast_to(_counts(truth_n, shape), hit.shape)
+    tallies = metric.tallies(Counts(*(counts.astype(np.float64) for counts in (hit, truth, predicted))))
+    return metric.metric.scores_of(np.stack([one.sum(1) for one in tallies], axis=-1))
+
+
+def pixels_of(scores_cin: ScoresCIN, labels_in: NDArray[np.uint8], metric: CountedMetric) -> Pixels:
+    """All pixels as one image where that is the same, else those of so many images that can be counted."""
+    classes, images, count = scores_cin.shape
+    if not metric.adds_up:
+        every = -(-images * classes // MOST_COUNTS)
+        scores_cin, labels_in = scores_cin[:, ::every], labels_in[::every]
+        images = len(labels_in)
+    image_n = np.zeros(images * count, np.intp) if metric.adds_up else np.arange(images).repeat(count)
+    return Pixels(scores_cin.reshape(classes, -1), labels_in.ravel(), image_n)
 
 
 def _best_other_class(scores_cn: ScoresCN, label: int) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
@@ -93,10 +111,15 @@ def _best_other_class(scores_cn: ScoresCN, label: int) -> tuple[NDArray[np.float
     return others_cn.max(0), others_cn.argmax(0)
 
 
+def _counts(cell_n: NDArray[np.intp], shape: tuple[int, int]) -> NDArray[np.int64]:
+    """The number of pixels of each image and label, `[I, C]`."""
+    return np.bincount(cell_n, minlength=shape[0] * shape[1]).reshape(shape)
+
+
 def _cumulative_counts(
-    step_n: NDArray[np.intp], label_n: NDArray[np.integer], classes: int, steps: int
+    step_n: NDArray[np.intp], cell_n: NDArray[np.intp], shape: tuple[int, int]
 ) -> NDArray[np.int64]:
-    """The number of pixels of each label that have changed at each step, `[steps, C]`."""
-    cells = step_n * np.intp(classes) + label_n
-    counted = np.bincount(cells, minlength=(steps + 1) * classes).reshape(steps + 1, classes)
-    return counted[:steps].cumsum(0)
+    """The number of pixels of each image and label that have changed at each step, `[S, I, C]`."""
+    cells, steps = shape[0] * shape[1], len(FACTORS)
+    counted = np.bincount(step_n * cells + cell_n, minlength=(steps + 1) * cells)
+    return counted.reshape(steps + 1, *shape)[:steps].cumsum(0)

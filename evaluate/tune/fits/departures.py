@@ -13,7 +13,7 @@ Rawat, Jain, Veit and Kumar, "Long-Tail Learning via Logit Adjustment", 2021; of
 James and Stein, "Estimation with Quadratic Loss", 1961.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
@@ -21,12 +21,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.metrics.groups import GroupI
 from seg.evaluate.tune.evidence.by_group import blocks, fold_groups
 from seg.evaluate.tune.fits.class_factors import fit_factors, normalised
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.fits.weights import WeightsM, best_member, equal_weights, fit_weights
-from seg.evaluate.tune.scorer import CountsICC
+from seg.evaluate.tune.scorer import CountsICC, judge_counts
+from seg.metrics.image_tallies import ImageTallies
+
+DIGITS: Final = 4
+"""Of weights and factors, as they are written."""
 
 MIN_SHARE: Final = 1e-6
 """Of a class in the training images, so that no factor is infinite."""
@@ -56,6 +61,17 @@ class Fitted:
     weights_m: NDArray[np.float64]
     factors_c: NDArray[np.float64]
 
+    def mixture(self, views: Sequence[Views]) -> Mixture:
+        """The mixture of members in these views."""
+        weights = np.maximum(self.weights_m.round(DIGITS), 0)
+        factors = self.factors_c.round(DIGITS)
+        mixture = Mixture.of(weights.tolist(), views)
+        return mixture if (factors == 1).all() else replace(mixture, factors=tuple(factors.tolist()))
+
+
+JudgeFits = Callable[[Sequence[Sequence[Fitted]]], list[ImageTallies]]
+"""Judges images, each decided by its own fit; several times."""
+
 
 @dataclass
 class Part:
@@ -84,7 +100,7 @@ class Part:
             scores_cin = self.pixels.merged(
                 self.weights(before), prior_factors(self.prior_c, before.exponent)
             )
-            self._changes[before] = np.log(fit_factors(scores_cin, self.pixels.labels_in))
+            self._changes[before] = np.log(fit_factors(scores_cin, self.pixels.labels_in, self.pixels.metric))
         return self._changes[before]
 
     @cached_property
@@ -101,32 +117,59 @@ class Part:
 class Departures:
     """Fits of departures on all images, and judgements of them on groups that were left out.
 
-    `part_i` has the group of each image; of one group, a block of images that follow one another.
+    `part_i` has the group of each image; of one group, a block of images that follow one another. Without
+    `judge_fits`, the pixels that are fitted on are judged.
     """
 
-    def __init__(self, pixels: MemberPixels, group_i: GroupI, prior_c: NDArray[np.float64]) -> None:
+    def __init__(
+        self,
+        pixels: MemberPixels,
+        group_i: GroupI,
+        prior_c: NDArray[np.float64],
+        judge_fits: JudgeFits | None = None,
+    ) -> None:
         self.part_i = group_i if group_i.max() else blocks(len(group_i))
         self._fold_i = fold_groups(self.part_i)
         folds = range(int(self._fold_i.max()) + 1)
         self._others = [Part(pixels.of_images(self._fold_i != fold), prior_c) for fold in folds]
         self._left_out = [pixels.of_images(self._fold_i == fold) for fold in folds]
         self._whole = Part(pixels, prior_c, self._others)
-        self._judged: dict[Departure, CountsICC] = {}
+        self._judge_fits = judge_fits or self._judge_pixels
+        self._judged: dict[Departure, ImageTallies] = {}
 
     def fit(self, departure: Departure) -> Fitted:
         """Fit on all images."""
         return self._fit(self._whole, departure)
 
-    def judge(self, departure: Departure) -> CountsICC:
-        """Counts of each image, by fits on the groups of other folds."""
-        if departure not in self._judged:
-            classes = self._whole.pixels.classes
-            counts_icc = np.zeros((len(self._fold_i), classes, classes), np.int64)
-            for fold, (others, left_out) in enumerate(zip(self._others, self._left_out, strict=True)):
-                fitted = self._fit(others, departure)
-                counts_icc[self._fold_i == fold] = left_out.counts(fitted.weights_m, fitted.factors_c)
-            self._judged[departure] = counts_icc
-        return self._judged[departure]
+    def fits_left_out(self, departure: Departure) -> list[Fitted]:
+        """The fit for each image, on the groups of other folds."""
+        fits = [self._fit(others, departure) for others in self._others]
+        return [fits[fold] for fold in self._fold_i]
+
+    def judge(self, departure: Departure) -> ImageTallies:
+        """Tallies of each image, by fits on the groups of other folds."""
+        return self.judge_all([departure])[0]
+
+    def judge_all(self, departures: Sequence[Departure]) -> list[ImageTallies]:
+        """The same of several, which takes less time at once."""
+        new = [one for one in dict.fromkeys(departures) if one not in self._judged]
+        if new:
+            judged = self._judge_fits([self.fits_left_out(one) for one in new])
+            self._judged |= zip(new, judged, strict=True)
+        return [self._judged[one] for one in departures]
+
+    def _judge_pixels(self, fits: Sequence[Sequence[Fitted]]) -> list[ImageTallies]:
+        return [judge_counts(self._whole.pixels.metric, self._count(one)) for one in fits]
+
+    def _count(self, fit_i: Sequence[Fitted]) -> CountsICC:
+        """Counts of the pixels of each image, decided by its own fit, which is that of its fold."""
+        classes = self._whole.pixels.classes
+        counts_icc = np.zeros((len(fit_i), classes, classes), np.int64)
+        for fold, left_out in enumerate(self._left_out):
+            is_in_i = self._fold_i == fold
+            fitted = fit_i[int(is_in_i.argmax())]
+            counts_icc[is_in_i] = left_out.counts(fitted.weights_m, fitted.factors_c)
+        return counts_icc
 
     def _fit(self, part: Part, departure: Departure) -> Fitted:
         factors_c = prior_factors(part.prior_c, departure.exponent)

@@ -12,7 +12,9 @@ from seg.engine.passes.passes import PlannedPass
 from seg.engine.passes.shares import class_shares
 from seg.engine.passes.views import VIEWS
 from seg.evaluate.cache.mixture import Mixture, Views
-from seg.evaluate.tune.scorer import CountsICC, Scorer
+from seg.evaluate.tune.scorer import CountsICC, Scorer, judge_counts
+from seg.metrics.from_counts import CountedMetric
+from seg.metrics.image_tallies import ImageTallies
 
 MAX_PIXELS: Final = 60_000
 """The most pixels of all images. A few hundred of an image are enough to fit a few numbers."""
@@ -31,11 +33,13 @@ class MemberPixels:
         probabilities_mcin: float32, of M members.
         labels_in: uint8.
         known_mc: 1 for the classes that a member knows, 0 for others, float32.
+        metric: what mixtures are scored by.
     """
 
     probabilities_mcin: NDArray[np.float32]
     labels_in: NDArray[np.uint8]
     known_mc: NDArray[np.float32]
+    metric: CountedMetric
 
     @classmethod
     def of(cls, scorer: Scorer, views: Sequence[Views]) -> Self:
@@ -51,6 +55,7 @@ class MemberPixels:
             * known_mc[:, :, None, None],
             thin.labels_in,
             known_mc,
+            scorer.metric,
         )
 
     @property
@@ -97,6 +102,12 @@ class MemberPixels:
             for member, own in zip(members, shares, strict=True)
         ]
         return normalised(mean_cin, pass_order, np.zeros(self.classes))
+
+    def judge(
+        self, weights_m: NDArray[np.float64], factors_c: NDArray[np.float64] | None = None
+    ) -> ImageTallies:
+        """The metric's tallies of the pixels of each image."""
+        return judge_counts(self.metric, self.counts(weights_m, factors_c))
 
     def counts(
         self, weights_m: NDArray[np.float64], factors_c: NDArray[np.float64] | None = None

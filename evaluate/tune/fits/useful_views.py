@@ -1,39 +1,45 @@
 """The views of each member that are worth their passes."""
 
+from collections.abc import Callable
 from typing import Final
 
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.metrics.groups import GroupI
 from seg.evaluate.tune.evidence.by_group import error_of_gain
-from seg.evaluate.tune.scorer import CountsICC, Scorer, miou
+from seg.evaluate.tune.scorer import Scorer
+from seg.metrics.image_tallies import ImageTallies
 from seg.views import VIEW_SETS
 
 UPRIGHT: Final = VIEW_SETS["none"]
 
 
 def useful_views(scorer: Scorer, group_i: GroupI) -> tuple[Views, ...]:
-    """Each member's views without those that lower its mIoU by more than one standard error across groups.
+    """Each member's views without those that lower its score by more than one standard error across groups.
 
     One view always stays. With one group, all do.
     """
-    return tuple(_useful_views_of(scorer, member, group_i) for member in range(len(scorer.names)))
+
+    def useful_of(member: int) -> Views:
+        def judge(views: Views) -> ImageTallies:
+            of_members = [views if position == member else UPRIGHT for position in range(len(scorer.names))]
+            return scorer.judge(Mixture.single(member, of_members))
+
+        views = scorer.views[member]
+        is_whole = scorer.knows_all_classes(Mixture.single(member, scorer.views))
+        return without_harmful(views, judge, group_i) if is_whole else views
+
+    return tuple(map(useful_of, range(len(scorer.names))))
 
 
-def _useful_views_of(scorer: Scorer, member: int, group_i: GroupI) -> Views:
-    def count(views: Views) -> CountsICC:
-        of_members = [views if position == member else UPRIGHT for position in range(len(scorer.names))]
-        return scorer.counts(Mixture.single(member, of_members))
-
-    views = scorer.views[member]
-    if not scorer.knows_all_classes(Mixture.single(member, scorer.views)):
-        return views
-    counts_icc = count(views)
+def without_harmful(views: Views, judge: Callable[[Views], ImageTallies], group_i: GroupI) -> Views:
+    """The views of a member, dropped one by one while that gains more than its standard error."""
+    judged = judge(views)
     while len(views) > 1:
         shorter = [tuple(view for view in views if view != dropped) for dropped in views]
-        counts_of = {fewer: count(fewer) for fewer in shorter}
-        winner = max(counts_of, key=lambda fewer: miou(counts_of[fewer]))
-        gain = miou(counts_of[winner]) - miou(counts_icc)
-        if gain <= error_of_gain(counts_of[winner], counts_icc, group_i):
+        judged_of = {fewer: judge(fewer) for fewer in shorter}
+        winner = max(judged_of, key=lambda fewer: judged_of[fewer].score)
+        gain = judged_of[winner].score - judged.score
+        if not gain > error_of_gain(judged_of[winner], judged, group_i):
             break
-        views, counts_icc = winner, counts_of[winner]
+        views, judged = winner, judged_of[winner]
     return views

@@ -1,4 +1,4 @@
-"""Fitting of the members' weights for the highest mIoU."""
+"""Fitting of the members' weights for the highest score."""
 
 from typing import Final
 
@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
-from seg.evaluate.tune.scorer import miou
 
 ROUNDS: Final = 25
 PATIENCE: Final = 6
@@ -21,19 +20,19 @@ def equal_weights(members: int) -> WeightsM:
 
 
 def best_member(pixels: MemberPixels) -> WeightsM:
-    """All weight on the member with the highest mIoU."""
+    """All weight on the member with the highest score."""
     alone_mm = np.eye(pixels.members)
-    best = int(np.argmax([_miou(pixels, alone_m) for alone_m in alone_mm]))
+    best = int(np.argmax([_score(pixels, alone_m) for alone_m in alone_mm]))
     return np.asarray(alone_mm[best])
 
 
 def fit_weights(pixels: MemberPixels) -> WeightsM:
-    """Local search from the greedy weights: move weight between two members while mIoU grows."""
+    """Local search from the greedy weights: move weight between two members while the score grows."""
     best_m = greedy_weights(pixels)
-    reached = _miou(pixels, best_m)
+    reached = _score(pixels, best_m)
     for step in STEPS:
         while moves := _moves(best_m, step):
-            scores = [_miou(pixels, moved_m) for moved_m in moves]
+            scores = [_score(pixels, moved_m) for moved_m in moves]
             if not max(scores) > reached:
                 break
             best_m, reached = moves[int(np.argmax(scores))], max(scores)
@@ -49,7 +48,7 @@ def greedy_weights(pixels: MemberPixels) -> WeightsM:
     best_m, reached, best_round = counts_m, -1.0, 0
     for round_ in range(ROUNDS):
         grown = [(counts_m + one_m) / (round_ + 1) for one_m in np.eye(pixels.members)]
-        scores = [_miou(pixels, weights_m) for weights_m in grown]
+        scores = [_score(pixels, weights_m) for weights_m in grown]
         chosen = int(np.argmax(scores))
         counts_m[chosen] += 1
         if scores[chosen] > reached:
@@ -59,8 +58,8 @@ def greedy_weights(pixels: MemberPixels) -> WeightsM:
     return best_m
 
 
-def _miou(pixels: MemberPixels, weights_m: WeightsM) -> float:
-    return miou(pixels.counts(weights_m)) if pixels.knows_all_classes(weights_m) else -1.0
+def _score(pixels: MemberPixels, weights_m: WeightsM) -> float:
+    return pixels.judge(weights_m).score if pixels.knows_all_classes(weights_m) else -1.0
 
 
 def _moves(weights_m: WeightsM, step: float) -> list[WeightsM]:

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.evaluate.tune.overlapping.overlap_tallies import Tallies, class_score
 from seg.evaluate.tune.overlapping.region_table import SURE, Fit, RegionTable
+from seg.metrics.from_counts import Tallies, class_score
 from seg.spec.ensemble.decision import ClassRule
 
 FITTED: Final = ("threshold", "least_area", "empty_below")

@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.evaluate.tune.overlapping.overlap_tallies import Tallies
 from seg.evaluate.tune.overlapping.sampled_members import SampledMembers
+from seg.metrics.from_counts import Tallies
 
 STEPS: Final = (0.2, 0.1)
 TRUST: Final = 0.5

@@ -1,26 +1,76 @@
-"""Which members, with which weights: judged on sampled pixels of groups that were left out."""
+"""Which members, with which weights: fitted on sampled pixels, together with thresholds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.evaluate.metrics.groups import GroupI
+from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
+from seg.evaluate.tune.fits.departures import DIGITS
 from seg.evaluate.tune.overlapping.fit_weights import TRUST, fit_weights
-from seg.evaluate.tune.overlapping.left_out import fit_without_each
-from seg.evaluate.tune.overlapping.overlap_tallies import Counts, Tallies, class_score
-from seg.evaluate.tune.overlapping.sampled_members import SampledMembers
-from seg.evaluate.tune.overlapping.threshold_curves import count_at_thresholds
-from seg.metrics.metric import TalliesIC2
+from seg.evaluate.tune.overlapping.judge_decisions import Decided, Rules
+from seg.evaluate.tune.overlapping.sampled_members import SampledMembers, SampledPasses, views_of
+from seg.evaluate.tune.overlapping.whole_counts import best_threshold
+from seg.metrics.from_counts import Counts, Tallies
 
 WEIGHTS: Final = f"weights at {TRUST:g}"
 
 WeightsM = NDArray[np.float64]
 
+FitWeights = Callable[[SampledMembers], WeightsM]
 
-def fits_of_weights(tallies: Tallies, count: int) -> dict[str, Callable[[SampledMembers], WeightsM]]:
+
+@dataclass(frozen=True)
+class WeighedMembers:
+    """Members in their views, and how they are weighed."""
+
+    name: str
+    members: SampledMembers
+    views: Sequence[Views]
+    fit: FitWeights
+
+    @cached_property
+    def mixture(self) -> Mixture:
+        """Fitted on all images."""
+        return Mixture.of(self.fit(self.members).round(DIGITS).tolist(), self.views)
+
+    def fit_on(
+        self, counts_c: Sequence[Counts], tallies: Tallies, given: Rules, chosen_i: NDArray[np.bool_]
+    ) -> Decided:
+        """Weights and thresholds that are fitted on some images.
+
+        Args:
+            counts_c: of each class in all pixels of the images at each threshold, `[T, I]`.
+            given: the other rules of classes.
+        """
+        weights_m = self.fit(self.members.of_images(chosen_i))
+        rules = (
+            rule.model_copy(update={"threshold": best_threshold(counts.of_images(chosen_i), tallies)})
+            for rule, counts in zip(given, counts_c, strict=True)
+        )
+        return Decided(Mixture.of(weights_m.tolist(), self.views), tuple(rules))
+
+
+def list_mixtures(
+    sampled: SampledPasses, all_views: tuple[Views, ...], useful: tuple[Views, ...], tallies: Tallies
+) -> list[WeighedMembers]:
+    """The mixtures that are compared: all in the useful views, and equal weights in all views, too."""
+    members = sampled.members(views_of(useful))
+    fits = fits_of_weights(tallies, members.members)
+    found = [WeighedMembers(name, members, useful, fit) for name, fit in fits.items()]
+    if useful != all_views:
+        in_all = WeighedMembers(
+            f"{EQUAL}, all views", sampled.members(views_of(all_views)), all_views, fits[EQUAL]
+        )
+        found.insert(0, in_all)
+    return found
+
+
+def fits_of_weights(tallies: Tallies, count: int) -> dict[str, FitWeights]:
     """The mixtures of so many members that are compared, by name."""
 
     def best_member(members: SampledMembers) -> WeightsM:
@@ -33,31 +83,3 @@ def fits_of_weights(tallies: Tallies, count: int) -> dict[str, Callable[[Sampled
     if count == 1:
         return {EQUAL: equal}
     return {SINGLE: best_member, EQUAL: equal, WEIGHTS: lambda members: fit_weights(members, tallies)}
-
-
-def judge_weights(
-    members: SampledMembers, fit: Callable[[SampledMembers], WeightsM], fold_i: GroupI, tallies: Tallies
-) -> TalliesIC2:
-    """Tallies of each image, with weights and thresholds that are fitted on other folds."""
-    images, classes = members.truth_cin.shape[1], len(members.truth_cin)
-    judged = np.zeros((images, classes, 2))
-    for fold, weights_m in enumerate(fit_without_each(fold_i, lambda i: fit(members.of_images(i)))):
-        left_out_i = fold_i == fold
-        for label in range(classes):
-            merged_in = np.tensordot(
-                weights_m.astype(np.float32), members.probabilities_mcin[:, label].astype(np.float32), 1
-            )
-            counts = count_at_thresholds(merged_in, members.truth_cin[label])
-            best = _best_threshold(_of_images(counts, ~left_out_i), tallies)
-            part, whole = tallies(_of_images(counts, left_out_i))
-            judged[left_out_i, label] = np.stack([part[best], whole[best]], axis=1)
-    return judged
-
-
-def _best_threshold(counts: Counts, tallies: Tallies) -> int:
-    scores_t = class_score(tallies, counts)
-    return int(np.nanargmax(scores_t)) if np.isfinite(scores_t).any() else len(scores_t) // 2
-
-
-def _of_images(counts: Counts, chosen_i: NDArray[np.bool_]) -> Counts:
-    return Counts(*(values[..., chosen_i] for values in counts))

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.decision.regions import find_regions, largest_area
-from seg.evaluate.tune.overlapping.overlap_tallies import Counts
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import MasksCHW
+from seg.metrics.from_counts import Counts
 from seg.spec.ensemble.decision import ClassRule, EmptyBelow
 
 THRESHOLDS: Final = tuple(round(0.05 * step, 2) for step in range(2, 19))

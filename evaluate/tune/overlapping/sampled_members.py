@@ -1,23 +1,26 @@
-"""Probabilities of members at some pixels of each image, to search their weights."""
+"""Probabilities of members at some pixels of each image, to search their views and weights."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.evaluate.cache.mixture import Mixture
+from seg.evaluate.cache.mixture import Views
 from seg.evaluate.cache.passes import Passes
-from seg.evaluate.tune.overlapping.overlap_tallies import Tallies, class_score
 from seg.evaluate.tune.overlapping.threshold_curves import count_at_thresholds
+from seg.labels.probability_codec import from_sigmoid_levels
 from seg.labels.task import masks_of
+from seg.metrics.from_counts import Counts, Tallies, class_score
 from seg.terminal.progress import progress
+from seg.views import ViewName
 
 MAX_PIXELS: Final = 2048
 """The most pixels of one image."""
 
-MAX_VALUES: Final = 2**26
-"""The most probabilities of all members, two bytes each."""
+MAX_BYTES: Final = 2**27
+"""The most bytes of the sampled probabilities of all passes, a byte each."""
 
 
 @dataclass(frozen=True)
@@ -49,28 +52,72 @@ class SampledMembers:
     def score(self, weights_m: NDArray[np.float64], tallies: Tallies) -> float:
         """The metric with the best threshold of each class."""
         best_c = []
-        for members_min, truth_in in zip(self.probabilities_mcin.swapaxes(0, 1), self.truth_cin, strict=True):
-            merged_in = np.tensordot(weights_m.astype(np.float32), members_min.astype(np.float32), 1)
-            curve_t = class_score(tallies, count_at_thresholds(merged_in, truth_in))
+        for label in range(len(self.truth_cin)):
+            curve_t = class_score(tallies, self._count(weights_m, label))
             best_c.append(np.nanmax(curve_t) if np.isfinite(curve_t).any() else 0.0)
         return float(np.average(best_c, weights=self.weights_c))
 
+    def tallies_at_best(self, weights_m: NDArray[np.float64], tallies: Tallies) -> NDArray[np.float64]:
+        """Part and whole of each image and class with the best threshold of each class, `[I, C, 2]`."""
+        best = []
+        for label in range(len(self.truth_cin)):
+            counts = self._count(weights_m, label)
+            threshold = _best(class_score(tallies, counts))
+            part_ti, whole_ti = tallies(counts)
+            best.append(np.stack([part_ti[threshold], whole_ti[threshold]], axis=1))
+        return np.stack(best, axis=1)
 
-def sample_members(passes: Passes, weights_c: NDArray[np.float64], seed: int = 0) -> SampledMembers:
+    def _count(self, weights_m: NDArray[np.float64], label: int) -> Counts:
+        """Counts of a class at each threshold, `[T, I]`."""
+        members_min = self.probabilities_mcin[:, label].astype(np.float32)
+        return count_at_thresholds(
+            np.tensordot(weights_m.astype(np.float32), members_min, 1), self.truth_cin[label]
+        )
+
+
+@dataclass(frozen=True)
+class SampledPasses:
+    """The levels of all passes at the same pixels, by member and view, uint8 `[C, I, n]`."""
+
+    levels: Mapping[tuple[int, ViewName], NDArray[np.uint8]]
+    truth_cin: NDArray[np.bool_]
+    weights_c: NDArray[np.float64]
+
+    def members(self, views: Mapping[int, Views]) -> SampledMembers:
+        """These members, each in these views."""
+        means = [self._mean(member, seen) for member, seen in views.items()]
+        return SampledMembers(np.stack(means), self.truth_cin, self.weights_c)
+
+    def _mean(self, member: int, views: Views) -> NDArray[np.float16]:
+        total_cin = sum(from_sigmoid_levels(self.levels[member, view]) for view in views)
+        return np.asarray(total_cin / np.float32(len(views)), dtype=np.float16)
+
+
+def sample_passes(passes: Passes, weights_c: NDArray[np.float64], seed: int = 0) -> SampledPasses:
     """Sample the same number of pixels from every image."""
-    members = range(len(passes.names))
-    count = min(MAX_PIXELS, MAX_VALUES // (len(members) * passes.classes * max(1, passes.images)))
+    keys = [(member, view) for member, views in enumerate(passes.views) for view in views]
+    count = min(MAX_PIXELS, MAX_BYTES // (len(keys) * passes.classes * max(1, passes.images)))
     random = np.random.default_rng(seed)
-    probabilities, truth = [], []
+    levels: dict[tuple[int, ViewName], list[NDArray[np.uint8]]] = {key: [] for key in keys}
+    truth: list[NDArray[np.bool_]] = []
     with progress("sample", passes.images, unit="images") as advance:
         for image in range(passes.images):
             masks = masks_of(passes.labels(image), "multilabel", passes.classes).reshape(passes.classes, -1)
             pixels = random.integers(masks.shape[1], size=count)
             truth.append(masks[:, pixels])
             cached_image = passes.cached_image(image)
-            alone = (cached_image.merged(Mixture.single(member, passes.views)) for member in members)
-            probabilities.append(
-                np.stack([one.reshape(passes.classes, -1)[:, pixels] for one in alone]).astype(np.float16)
-            )
+            for member, view in keys:
+                planes = cached_image.levels(member, view).reshape(passes.classes, -1)
+                levels[member, view].append(planes[:, pixels])
             advance()
-    return SampledMembers(np.stack(probabilities, axis=2), np.stack(truth, axis=1), weights_c)
+    stacked = {key: np.stack(listed, axis=1) for key, listed in levels.items()}
+    return SampledPasses(stacked, np.stack(truth, axis=1), weights_c)
+
+
+def views_of(views: Sequence[Views]) -> dict[int, Views]:
+    """The views of all members by their positions."""
+    return dict(enumerate(views))
+
+
+def _best(scores_t: NDArray[np.float64]) -> int:
+    return int(np.nanargmax(scores_t)) if np.isfinite(scores_t).any() else len(scores_t) // 2

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.evaluate.tune.overlapping.overlap_tallies import Counts
+from seg.metrics.from_counts import Counts
 
 THRESHOLDS: Final = np.arange(1, 100, dtype=np.float32) / np.float32(100)
 """The thresholds that are tried, 0.01 to 0.99."""

@@ -6,27 +6,30 @@ from typing import Any
 
 from seg.evaluate.tune.overlapping.fit_rules import FITTED
 from seg.evaluate.tune.overlapping.tune import TunedOverlapping
-from seg.evaluate.tune.write_spec import COMMENT, DIGITS
+from seg.evaluate.tune.write_spec import COMMENT, DIGITS, changed_views
 from seg.labels.classes import ClassInfo
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.decision import ClassRule
+from seg.spec.ensemble.metric import title_of
+from seg.spec.yaml.edit import write_under
 from seg.spec.yaml.splice import Place, Value, set_comment, set_values
 from seg.terminal.words import printable
 
 
 def write_overlapping(path: Path, spec: EnsembleSpec, tuned: TunedOverlapping) -> None:
-    """Set the weight of every member and the rule of every class in the spec's own file.
+    """Set weight and views of every member and the rule of every class in the spec's own file.
 
     The evidence becomes a comment above the members, in place of that of an earlier tuning.
     """
-    changes: dict[Place, Value] = {
-        ("members", position, "weight"): round(weight, DIGITS)
-        for position, weight in enumerate(tuned.mixture.mixture.weights)
-    }
+    changes: dict[Place, Value] = {}
+    mixture = tuned.mixture.mixture
+    for position, weight in enumerate(mixture.weights):
+        changes["members", position, "weight"] = round(weight, DIGITS)
+        changes |= changed_views(spec, mixture, position)
+    set_values(path, changes)
     decision = decision_of(spec, tuned.passes.split.classes, tuned.rules)
     if decision != spec.decision.model_dump(exclude_unset=True):
-        changes["decision",] = decision
-    set_values(path, changes)
+        write_under(path, "decision", decision, without=(*FITTED, "classes"))
     set_comment(path, "members", COMMENT, printable(evidence_of(tuned)))
 
 
@@ -47,10 +50,10 @@ def decision_of(
 
 def evidence_of(tuned: TunedOverlapping) -> str:
     """What was kept, what it scores on groups that were left out, and on what that was judged."""
-    kept = [step for step in tuned.steps if step.is_kept]
-    names = [tuned.mixture.name, *(step.name for step in kept[1:] or kept)]
-    gain = kept[-1].left_out - kept[0].left_out
+    names = [tuned.mixture.name, *(step.name for step in tuned.kept[1:] or tuned.kept)]
+    gain = tuned.left_out - tuned.kept[0].left_out
     return (
-        f"{', '.join(names)}: {kept[-1].left_out:.4f} of {tuned.metric.name} on groups that were left out,"
-        f" {100 * gain:+.2f} points over thresholds of 0.5, of {tuned.groups}"
+        f"{', '.join(names)}: {tuned.left_out:.4f} of {title_of(tuned.metric.name)} on groups that were left"
+        f" out, {100 * gain:+.2f} points over thresholds of 0.5,"
+        f" {100 * (tuned.left_out - tuned.nothing):+.2f} over nothing predicted, of {tuned.groups}"
     )

@@ -15,7 +15,7 @@ from seg.commands.options.shared import (
     require_extra,
 )
 from seg.errors import SpecError
-from seg.terminal.notices import suggest
+from seg.terminal.notices import suggest, suggest_opening
 from seg.terminal.words import counted, printable
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def check(
     failing = [finding for finding in report.findings if strict or finding.severity == "error"]
     if failing:
         raise DataError(f"{file}: {counted(len(failing), 'finding' if strict else 'error')}")
+    suggest(f"seg train {file}" if _is_ensemble(file) else f"name it in an ensemble's YAML: data: {file}")
 
 
 @app.command()
@@ -163,6 +164,7 @@ def preview(
     for crop in suspicious:
         typer.echo(f"warning: {crop.warning()}")
     typer.echo(f"{output}: written")
+    suggest_opening(output)
 
 
 @app.command()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seg.commands.options.shared import SpecPath, chosen_members, print_table
-from seg.errors import DataError, SpecError
+from seg.errors import SpecError
 
 if TYPE_CHECKING:
     from seg.export.sources.feeding.check import Feeding
@@ -25,8 +25,10 @@ def doctor_member(
     from seg.data import open_split
     from seg.export.sources.open_source import open_source
     from seg.spec import load_ensemble
+    from seg.spec.ensemble.compatibility import refuse_exclusions
 
     spec = load_ensemble(path)
+    refuse_exclusions(spec, "doctor member")
     (member,) = chosen_members(path, spec, name)
     if member.source is None:
         raise SpecError(f"{path}: {name} was not trained elsewhere, so it cannot be fed wrongly")
@@ -49,12 +51,7 @@ def feeding_of(spec: "EnsembleSpec", member: "MemberSpec", source: "Source") -> 
     from seg.data.labelling import labelling_of
     from seg.export.sources.feeding.check import check_feeding
     from seg.export.sources.resolve import resolve
-    from seg.labels.task import classes_overlap
 
-    if classes_overlap(spec.data.task):
-        raise DataError(
-            f"data: ways of feeding are compared by mIoU, and classes overlap with task: {spec.data.task}"
-        )
     split = open_split(spec.data, "val")
     split.labels(0)
     background = None if spec.data.ignores_unlabelled else spec.data.unlabelled

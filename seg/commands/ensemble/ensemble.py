@@ -7,7 +7,7 @@ import typer
 
 from seg import ranges
 from seg.commands.ensemble.other_images import STDIN, with_images, with_output
-from seg.commands.ensemble.source import Runtime, SpecOrModels, Views, Weights, resolve
+from seg.commands.ensemble.source import EnsembleSource, Runtime, SpecOrModels, Views, Weights, resolve
 from seg.commands.options.shared import Overwrite, print_table, require_extra
 from seg.experimental import marked, warnings_of
 from seg.terminal.notices import suggest
@@ -50,7 +50,8 @@ def ensemble(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="kaggle, kaggle-per-image, pixels, coco, coco-panoptic, png, npz, geotiff or geojson.",
+            help="kaggle, kaggle-per-image, pixels, coco, coco-panoptic, png, class-png, npz, geotiff or"
+            " geojson.",
         ),
     ] = None,
     save_spec: Annotated[
@@ -155,7 +156,7 @@ def ensemble(
                 overwrite=overwrite,
                 reads=source.reads,
             )
-            typer.echo(on_cluster.text())
+            _print_outcome(on_cluster.text(), source, spec.output.file)
             return
         if devices > 1:
             from seg.engine.cluster import run_on_devices
@@ -169,7 +170,7 @@ def ensemble(
                 overwrite=overwrite,
                 reads=source.reads,
             )
-            typer.echo(on_devices.text())
+            _print_outcome(on_devices.text(), source, spec.output.file)
             return
         if explain:
             _print_explanation(explain_ensemble(spec, allowed))
@@ -183,9 +184,13 @@ def ensemble(
             overwrite=overwrite,
             reads=source.reads,
         )
-        typer.echo(summary.text())
-        if source.yaml is not None:
-            suggest(f"seg submission check {source.yaml} {spec.output.file}")
+        _print_outcome(summary.text(), source, spec.output.file)
+
+
+def _print_outcome(text: str, source: EnsembleSource, submission: Path) -> None:
+    typer.echo(text)
+    if source.yaml is not None:
+        suggest(f"seg submission check {source.yaml} {submission}")
 
 
 def _save(

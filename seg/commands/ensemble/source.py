@@ -73,7 +73,7 @@ def resolve(
 
     Raises:
         SpecError: there is more than one YAML, or one beside models, or an option has no such value.
-        ModelError: the first model cannot be read.
+        ModelError: a model cannot be read.
     """
     from seg.spec import load_dataset, load_ensemble
 
@@ -96,6 +96,7 @@ def _spec_of_models(
     weights: Sequence[float] | None,
     runtime: str | None,
 ) -> "EnsembleSpec":
+    from seg.models.class_order import shared_card
     from seg.models.model_file import read_model_card
     from seg.spec import EnsembleSpec
     from seg.spec.ensemble.from_models import members_of
@@ -104,7 +105,7 @@ def _spec_of_models(
     for model in models:
         if not are_models([model]):
             raise SpecError(f"{model}: is no exported model: these end in {MODEL_SUFFIX}")
-    data = data or _dataset_of(read_model_card(models[0]))
+    data = data or _dataset_of(shared_card([read_model_card(model) for model in models]))
     members = _weighted(members_of(models), weights)
     return validate(EnsembleSpec, {"data": data, "members": members, **_options(views, runtime)})
 

@@ -10,6 +10,7 @@ from seg.commands.ensemble.source import EnsembleSource
 from seg.commands.options.shared import print_table
 from seg.errors import OutputError
 from seg.export.fuse.output_names import FusedOutput
+from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
     from seg.export.fuse.card import EnsembleCard, FusionCheck
@@ -33,6 +34,7 @@ def fuse(
     with target.writing() as final:
         card = fuse_ensemble(spec, FusionRequest.of(source.name, outputs), final)
     report(output, spec, card)
+    suggest(f'onnxruntime.InferenceSession("{output}").run(None, {{"image": images_nhwc}})')
 
 
 def report(output: Path, spec: "EnsembleSpec", card: "EnsembleCard") -> None:

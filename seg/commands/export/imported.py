@@ -56,6 +56,10 @@ def export_imported(
 
 def _say_what_scores_better(spec: "EnsembleSpec", member: "MemberSpec", source: "Source") -> None:
     """Warn if the member scores clearly better when it is fed otherwise, where there are labels to tell."""
+    from seg.spec.ensemble.compatibility import exclusions_in
+
+    if exclusions_in(spec, "doctor member"):
+        return
     try:
         feeding = feeding_of(spec, member, source)
     except DataError:

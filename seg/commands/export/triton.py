@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from seg.commands.ensemble.source import EnsembleSource
 from seg.commands.export.fuse import report, say_how_it_agrees
 from seg.export.fuse.output_names import FusedOutput
+from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
     from seg.export.triton.job import Job
@@ -25,7 +24,7 @@ def serve(
     with repository_update(repository, overwrite=overwrite) as update:
         model, card = add_fused_model(update, _job(source, outputs))
     report(model, source.spec, card)
-    _print_serving_command(repository)
+    suggest(f"tritonserver --model-repository {repository}")
 
 
 def serve_apart(
@@ -39,7 +38,7 @@ def serve_apart(
     with repository_update(repository, overwrite=overwrite) as update:
         verification = add_member_models(update, _job(source, outputs))
     say_how_it_agrees(repository / source.name, source.spec, verification)
-    _print_serving_command(repository)
+    suggest(f"tritonserver --model-repository {repository}")
 
 
 def _job(source: EnsembleSource, outputs: Sequence[FusedOutput]) -> "Job":
@@ -52,7 +51,3 @@ def _job(source: EnsembleSource, outputs: Sequence[FusedOutput]) -> "Job":
     height, width = plan.sizes[len(plan.sizes) // 2] if plan.sizes else images[0].shape[:2]
     request = FusionRequest.of(source.name, outputs)
     return Job(source.spec, request, Serving(plan.batch, (height, width)), images)
-
-
-def _print_serving_command(repository: Path) -> None:
-    typer.echo(f"{repository}: serve it with tritonserver --model-repository")

@@ -65,10 +65,10 @@ def check_metric(spec: "EnsembleSpec | SweepSpec", run_metric: bool) -> None:
 
 def check_picture_name(path: Path) -> None:
     """Raise OutputError if the suffix is not that of an image format."""
-    from seg.files.image_suffixes import IMAGE_SUFFIXES
+    from seg.files.image_suffixes import PICTURE_SUFFIXES
 
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
-        known = ", ".join(sorted(IMAGE_SUFFIXES))
+    if path.suffix.lower() not in PICTURE_SUFFIXES:
+        known = ", ".join(sorted(PICTURE_SUFFIXES))
         raise OutputError(f"{path}: is not an image format that can be written: {known}")
 
 

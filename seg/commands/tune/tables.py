@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from seg.evaluate.tune.evidence.judge_split import Judgement
 
 NEAR_BEST: Final = (0.001, 0.003, 0.01)
-"""mIoU below the best within which a sub-ensemble is pointed out."""
+"""Scores below the best within which a sub-ensemble is pointed out."""
 
 
 def print_tuned(tuned: "Tuned") -> None:
@@ -29,8 +29,8 @@ def _print_candidates(tuned: "Tuned") -> None:
     rows = [
         (
             name,
-            f"{tuned.mious[name]:.4f}",
-            "{:.4f}..{:.4f}".format(*tuned.intervals[name]) if tuned.groups.count > 1 else "-",
+            f"{tuned.scores[name]:.4f}",
+            "{:.4f}..{:.4f}".format(*interval) if (interval := tuned.intervals[name]) else "-",
             *_left_out(candidate),
             str(tuned.passes.of_members(candidate.mixture).passes),
             f"{candidate.mixture.milliseconds(per_pass):.0f}",
@@ -39,7 +39,7 @@ def _print_candidates(tuned: "Tuned") -> None:
     ]
     header = (
         "",
-        "val mIoU" if tuned.on == "val" else "out-of-fold mIoU",
+        f"{'val' if tuned.on == 'val' else 'out-of-fold'} {tuned.metric.title}",
         "95 %",
         "groups left out",
         "over equal, points",
@@ -52,11 +52,6 @@ def _print_candidates(tuned: "Tuned") -> None:
         header,
         rows,
     )
-    if tuned.passes.at_decoder:
-        typer.echo(
-            "merge_at: decoder: val mIoU and its interval are of labels merged where decoders end, as seg"
-            " ensemble gives them; groups left out and all below are of pixels merged at the image's size"
-        )
 
 
 def _left_out(candidate: "Candidate") -> tuple[str, str, str]:
@@ -105,20 +100,20 @@ def _print_disagreement(tuned: "Tuned") -> None:
 
 
 def _print_front(tuned: "Tuned") -> None:
-    names, best = tuned.passes.names, tuned.front[-1].miou
+    names, best = tuned.passes.names, tuned.front[-1].score
     rows = []
     for point in tuned.front:
-        near = [f"{100 * gap:g}" for gap in NEAR_BEST if best - point.miou <= gap]
+        near = [f"{100 * gap:g}" for gap in NEAR_BEST if best - point.score <= gap]
         members = " + ".join(names[m] for m in point.mixture.members)
         passes = tuned.passes.of_members(point.mixture).passes
         rows.append(
-            (members, str(passes), f"{point.milliseconds:.0f}", f"{point.miou:.4f}", near[0] if near else "")
+            (members, str(passes), f"{point.milliseconds:.0f}", f"{point.score:.4f}", near[0] if near else "")
         )
     header = (
         "sub-ensembles that nothing cheaper equals",
         "passes",
         "ms an image",
-        "mIoU",
+        tuned.metric.title,
         "within points of the best",
     )
     print_table("", header, rows)
@@ -138,6 +133,8 @@ def print_verdict(tuned: "Tuned") -> None:
         classes = tuned.passes.split.classes
         said = (f"{info.name} {factor:.3g}" for info, factor in zip(classes, chosen.factors, strict=True))
         typer.echo(f"  class factors: {', '.join(said)}")
+    if chosen.least_area:
+        typer.echo(f"  least area: {chosen.least_area}")
     if not tuned.worth_it:
         typer.echo(
             "the ensemble does not beat the best member on groups left out: it may not be worth its cost"
@@ -149,7 +146,7 @@ def print_judgement(judged: "Judgement") -> None:
     rows = [
         (
             name,
-            f"{one.miou:.4f}",
+            f"{one.score:.4f}",
             f"{100 * one.gain:+.2f}" + (f" ± {100 * one.error:.2f}" if judged.groups.count > 1 else ""),
             f"{one.worst:.4f}",
         )
@@ -157,6 +154,6 @@ def print_judgement(judged: "Judgement") -> None:
     ]
     print_table(
         f"judged on {judged.split}: {judged.groups}",
-        ("", "mIoU", "over equal, points", "worst group"),
+        ("", judged.metric, "over equal, points", "worst group"),
         rows,
     )

@@ -11,11 +11,12 @@ from seg.commands.options.shared import (
     Overwrite,
     RunMetric,
     SpecPath,
+    check_metric,
     require_extra,
 )
 from seg.commands.tune.overlapping import tune_rules
 from seg.commands.tune.tables import print_judgement, print_tuned, print_verdict
-from seg.errors import OutputError, SpecError
+from seg.errors import OutputError
 from seg.terminal.events import emit
 from seg.terminal.notices import suggest
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 Picture = Annotated[
     Path | None,
-    typer.Option(help="Draw mIoU against milliseconds of all sub-ensembles into this .png or .svg."),
+    typer.Option(help="Draw the score against milliseconds of all sub-ensembles into this .png or .svg."),
 ]
 CHARTS = (".png", ".svg")
 
@@ -40,7 +41,7 @@ def tune(
     keep: bool = typer.Option(True, "--write/--no-write", help="Write the result into the YAML."),
     criterion: Annotated[
         Literal["mean", "worst-group"],
-        typer.Option("--criterion", help="Tune for the mIoU of all images, or of the group with the lowest."),
+        typer.Option("--criterion", help="Tune for the score of all images, or of the worst group."),
     ] = "mean",
     on: Annotated[
         Literal["val", "folds"],
@@ -63,9 +64,9 @@ def tune(
 
     Everything is fitted on the validation images, or out of fold on the training images, and judged on
     groups of them that were left out: drives, patients, places. The fewer groups there are, the less is
-    fitted. Where classes overlap, thresholds, least areas and what a class needs to be there are fitted, too,
-    for the spec's metric. Every pass is computed once and cached, so that another run computes none. If the
-    spec has `stopping`, it is calibrated again.
+    fitted. What is tuned for is the spec's metric. Where classes overlap, thresholds, least areas and what a
+    class needs to be there are fitted, too. Every pass is computed once and cached, so that another run
+    computes none. If the spec has `stopping`, it is calibrated again.
     """
     from seg.commands.options.compatibility import check_options
 
@@ -81,29 +82,31 @@ def tune(
     from seg.files.outputs import Output
     from seg.labels.task import classes_overlap
     from seg.spec import load_ensemble
+    from seg.spec.ensemble.compatibility import Use, refuse_exclusions
     from seg.spec.reads import files_read
 
     limit = parse_bytes("--cache-limit", cache_limit)
     if picture is not None:
         _check_picture(picture)
     spec = load_ensemble(path)
-    if classes_overlap(spec.data.task):
-        _refuse_where_classes_overlap(
-            {
-                "--budget": budget is not None,
-                "--criterion worst-group": criterion == "worst-group",
-                "--judge": judge is not None,
-                "--on folds": on == "folds",
-                "--picture": picture is not None,
-            }
-        )
+    uses: dict[Use, bool] = {
+        "tune --budget": budget is not None,
+        "tune --criterion worst-group": criterion == "worst-group",
+        "tune --judge": judge is not None,
+        "tune --on folds": on == "folds",
+        "tune --picture": picture is not None,
+    }
+    for use in (use for use, is_given in uses.items() if is_given):
+        refuse_exclusions(spec, use)
     chart = picture and Output(picture, (path, *files_read(spec)), overwrite)
     if chart:
         chart.check()
-    if classes_overlap(spec.data.task):
-        tune_rules(path, spec, limit, keep=keep, run_metric=run_metric)
-        return
+    check_metric(spec, run_metric)
     cache = ProbabilityCache()
+    if classes_overlap(spec.data.task):
+        tune_rules(path, spec, cache, keep=keep)
+        cache.prune(limit)
+        return
     tuned = find(spec, cache, Budget.parse(budget) if budget else None, criterion, on)
     judged = judge_tuned(spec, tuned, judge, cache) if judge else None
     cache.prune(limit)
@@ -127,19 +130,20 @@ def _keep(path: Path, spec: "EnsembleSpec", tuned: "Tuned") -> None:
     from seg.evaluate.tune.write_spec import write_back
     from seg.spec import load_ensemble
 
-    write_back(path, spec, tuned.written, tuned.passes.split.classes, evidence_of(tuned), tuned.images)
+    write_back(
+        path,
+        spec,
+        tuned.written,
+        tuned.passes.split.classes,
+        evidence_of(tuned),
+        tuned.images,
+        areas_too=tuned.areas_too,
+    )
     typer.echo(f"written to {path}")
     emit("output", path=str(path))
     if spec.stopping is not None:
         calibrate_stopping(path, load_ensemble(path))
     suggest(f"seg ensemble {path}")
-
-
-def _refuse_where_classes_overlap(given: dict[str, bool]) -> None:
-    """Raise SpecError for the first of the options that was given."""
-    option = next((name for name, is_given in given.items() if is_given), None)
-    if option is not None:
-        raise SpecError(f"{option}: is for classes of which a pixel has one, and these overlap: remove it")
 
 
 def _check_picture(path: Path) -> None:

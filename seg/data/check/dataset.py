@@ -17,12 +17,14 @@ from seg.data.check.folders import ImageCheck, MaskCheck, TableCheck
 from seg.data.check.groups import shared_groups
 from seg.data.check.learnability import PixelCounts, crop_findings, learnable_findings, too_few_findings
 from seg.data.dataset import open_split, open_undivided
-from seg.data.deep.picture import levels_in_range
+from seg.data.deep.picture import check_rgb, levels_in_range
 from seg.data.images.decoding import BandsHWC
 from seg.data.images.image_header import Size
 from seg.data.images.images import read_bands, without_alpha
+from seg.data.images.pyramid import sizes_of_levels
 from seg.data.images.raster import open_raster, size_if_large
 from seg.data.images.read_sample import open_bands
+from seg.data.images.scaled_image import size_at
 from seg.data.labelling import Labelling, labelling_of
 from seg.data.masks.mask_split import MaskSplit
 from seg.data.splits.subset_split import Subset
@@ -215,6 +217,7 @@ def _check_split(
             size_hw = None
             try:
                 size_hw = _check_image(path, digests, findings, dataset)
+                findings += _scale(path, size_hw, dataset)
             except DataError as error:
                 findings.append(error_in(path, error, "replace or remove the image"))
             check_labels = split.check_labels(index, size_hw)
@@ -232,8 +235,7 @@ def _check_split(
 def _check_image(path: Path, digests: dict[Path, str], findings: list[Finding], dataset: DatasetSpec) -> Size:
     """Check an image; returns its size. Of an image that is read by window, only the size is checked."""
     if dataset.pixel_range is not None:
-        slices = dataset.stack.slices if dataset.stack else 1
-        return _check_bands(path, digests, findings, dataset.pixel_range, slices)
+        return _check_bands(path, digests, findings, dataset, dataset.pixel_range)
     large_hw = size_if_large(path)
     if large_hw is not None:
         open_raster(path)  # Bands that would be lost are reported.
@@ -245,13 +247,19 @@ def _check_image(path: Path, digests: dict[Path, str], findings: list[Finding], 
 
 
 def _check_bands(
-    path: Path, digests: dict[Path, str], findings: list[Finding], pixel_range: PixelRange, slices: int
+    path: Path,
+    digests: dict[Path, str],
+    findings: list[Finding],
+    dataset: DatasetSpec,
+    pixel_range: PixelRange,
 ) -> Size:
-    """Check an image of any bands, or one of so many slices; of a large one, only its size."""
+    """Check an image of any bands, or a slice of a stack; of a large one, only its size."""
     raster = open_bands(path, pixel_range)
     height, width, bands = raster.shape
+    bands *= dataset.stack.slices if dataset.stack else 1
     try:
-        pixel_range.seen_of(bands * slices)
+        pixel_range.seen_of(bands)
+        check_rgb(dataset.rgb, bands)
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
     if isinstance(raster, np.ndarray):
@@ -279,6 +287,16 @@ def _transparency(path: Path, bands_hwc: BandsHWC) -> Iterator[Finding]:
         share = (alpha_hw < _OPAQUE).mean()
         problem = f"{share:.0%} of its pixels are transparent, and are read as if they were opaque"
         yield Finding("warning", path, None, problem, "check that it looks right without its alpha channel")
+
+
+def _scale(path: Path, size_hw: Size, dataset: DatasetSpec) -> Iterator[Finding]:
+    """An error if the image cannot be read at the dataset's resolution or level."""
+    try:
+        if dataset.read_scale:
+            size_at(path, dataset.read_scale, sizes_of_levels(path) or (size_hw,))
+    except DataError as error:
+        problem, _, fix = str(error).removeprefix(f"{path}: ").rpartition(": ")
+        yield Finding("error", path, None, problem, fix)
 
 
 def _sizes(path: Path, size_hw: Size, check_labels: CheckedLabels) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.TiffImagePlugin import TiffImageFile
 
+from seg.data.images.band_file import BandFile, has_rasterio, silence_georeferencing_warnings
 from seg.data.images.decoding import decode_bands, decode_deep_png, upright_size
 from seg.data.images.image_files import bytes_of
 from seg.data.images.image_header import (
@@ -18,7 +19,8 @@ from seg.data.images.image_header import (
     open_image,
     refuse_too_many_pixels,
 )
-from seg.data.images.raster import has_rasterio, silence_georeferencing_warnings
+from seg.data.images.pyramid import is_pyramid, open_pyramid
+from seg.data.regions.region import Region
 from seg.distribution import install_advice
 from seg.errors import DataError
 from seg.image_type import PIXEL_TYPES, ImageHWB, ImageType, PixelType, type_of
@@ -58,6 +60,8 @@ def decode_deep(data: bytes) -> ImageHWB:
 def read_deep(path: Path) -> ImageHWB:
     """`decode_deep` of a file; raises DataError with its name."""
     try:
+        if is_pyramid(path):
+            return _read_pyramid(open_pyramid(path))
         return decode_deep(bytes_of(path))
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
@@ -112,6 +116,13 @@ def type_of_bands(dtypes: Sequence[str], nodata: Sequence[float | None]) -> Imag
     wanted = "float32" if has_nodata else str(np.result_type(*dtypes))
     kept: PixelType = next((name for name in PIXEL_TYPES if name == wanted), "float32")
     return ImageType(kept, len(dtypes))
+
+
+def _read_pyramid(file: BandFile) -> ImageHWB:
+    """A slide or an OME-TIFF, whole, at its full resolution."""
+    refuse_too_many_pixels(file.size_hw)
+    bands_bhw = file.read(range(1, file.bands + 1), Region.whole(file.size_hw))
+    return without_nodata(bands_bhw, file.nodata)
 
 
 def _is_dicom(data: bytes) -> bool:

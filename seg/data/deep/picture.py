@@ -9,6 +9,7 @@ from seg.data.deep.percentiles import percentiles_of, scale
 from seg.image_type import ImageHWB
 from seg.labels.label_map import ImageHWC
 from seg.pixel_range import PixelRange
+from seg.terminal.words import counted
 
 RgbBands = tuple[int, int, int]
 
@@ -24,10 +25,20 @@ def picture_of(image_hwb: ImageHWB, pixel_range: PixelRange, rgb: RgbBands | Non
         pixel_range: what networks see of it.
         rgb: the bands that are drawn red, green and blue, from 1; by default the first three that are seen,
             or the first as grey.
+
+    Raises:
+        ValueError: the image does not have these bands.
     """
+    check_rgb(rgb, image_hwb.shape[-1])
     shown = rgb or default_rgb(pixel_range, image_hwb.shape[-1])
-    chosen = image_hwb[..., [min(band, image_hwb.shape[-1]) - 1 for band in shown]]
+    chosen = image_hwb[..., [band - 1 for band in shown]]
     return _levels(scale(chosen, *percentiles_of(chosen, _STRETCH)))
+
+
+def check_rgb(rgb: RgbBands | None, bands: int) -> None:
+    """Raise ValueError if an image with so many bands lacks one that pictures show."""
+    if rgb is not None and max(rgb) > bands:
+        raise ValueError(f"has {counted(bands, 'band')}, and 'rgb' names band {max(rgb)}: they count from 1")
 
 
 def levels_in_range(image_hwb: ImageHWB, pixel_range: PixelRange) -> NDArray[np.uint8]:

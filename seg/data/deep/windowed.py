@@ -7,7 +7,8 @@ import numpy as np
 
 from seg.data.deep.decode import type_of_bands, without_nodata
 from seg.data.deep.percentiles import percentiles_of, scale
-from seg.data.images.raster import RasterFile, open_large_file
+from seg.data.images.band_file import BandFile
+from seg.data.images.raster import open_large_file
 from seg.data.regions.region import Region
 from seg.image_type import ImageHWB
 
@@ -18,7 +19,7 @@ _SAMPLED: Final = 2048
 class WindowedBands:
     """A file on disk whose bands are read by region; use it in one thread at a time."""
 
-    def __init__(self, file: RasterFile, percentile: tuple[float, float] | None) -> None:
+    def __init__(self, file: BandFile, percentile: tuple[float, float] | None) -> None:
         self._file = file
         self.shape = (*file.size_hw, file.bands)
         pixels = type_of_bands(file.dtypes, file.nodata).pixels

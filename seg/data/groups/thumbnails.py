@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.deep.picture import picture_of
 from seg.data.images.raster import LARGE
-from seg.data.images.read_sample import open_sample
+from seg.data.images.read_sample import as_picture, open_sample
 from seg.data.splits.split import Sample
 from seg.labels.label_map import ImageHWC
 from seg.terminal.progress import progress
@@ -96,4 +95,4 @@ def _pixels(sample: Sample) -> ImageHWC:
         top, left = max(0, height - _MIDDLE) // 2, max(0, width - _MIDDLE) // 2
         part = slice(top, top + _MIDDLE), slice(left, left + _MIDDLE)
     pixels = raster[part]
-    return pixels if sample.pixel_range is None else picture_of(pixels, sample.pixel_range, sample.rgb)
+    return as_picture(sample, pixels)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seg.data.deep.decode import read_deep
 from seg.data.guess.result import Guess
-from seg.data.images.image_files import bytes_of
+from seg.data.images.image_files import ARRAY_SUFFIXES, bytes_of
 from seg.data.images.image_header import LostBandsError, image_size
 from seg.data.splits.list_samples import images_at
 from seg.errors import DataError
@@ -18,6 +18,9 @@ from seg.image_type import ImageHWB
 
 _READ: Final = 16
 """Of a folder's images, so many are read, evenly spread."""
+
+_OPENED: Final = 256
+"""Of a folder's images, the headers of so many are read, since few of them may have other bands."""
 
 _REFLECTANCE: Final = (4, 10_000)
 """From this many bands on, values above 8 bits are probably reflectances times this."""
@@ -33,9 +36,10 @@ def with_pixel_range(guess: Guess) -> Guess:
     images = train["images"]
     try:
         _, paths = images_at(images if isinstance(images, Path) else images[0])
-        some = paths[:: max(1, len(paths) // _READ)][:_READ]
-        if not any(_would_lose_bands(path) for path in some):
+        others = [path for path in _spread(paths, _OPENED) if _would_lose_bands(path)]
+        if not others:
             return guess
+        some = dict.fromkeys([*_spread(paths, _READ), *_spread(others, _READ)])
         found = [read_deep(path) for path in some]
     except DataError:
         return guess
@@ -43,7 +47,14 @@ def with_pixel_range(guess: Guess) -> Guess:
     return replace(guess, dataset={**guess.dataset, **keys}, unsure=(*guess.unsure, *unsure))
 
 
+def _spread(paths: Sequence[Path], most: int) -> Sequence[Path]:
+    """At most so many of the paths, evenly spread."""
+    return paths[:: max(1, -(-len(paths) // most))]
+
+
 def _would_lose_bands(path: Path) -> bool:
+    if path.suffix.lower() in ARRAY_SUFFIXES:
+        return True
     try:
         image_size(bytes_of(path))
     except LostBandsError:
@@ -71,7 +82,7 @@ def _keys_of(counts: Sequence[int], values: NDArray[np.float64]) -> tuple[dict[s
     low, high = (float(end) for end in np.percentile(values, (_FIRST, _LAST))) if values.size else (0.0, 1.0)
     if most <= np.iinfo(np.uint8).max and float(values.min(initial=0)) >= 0 and (values % 1 == 0).all():
         keys["range"] = [0, 255]
-    elif least >= _REFLECTANCE[0] and most > 1:
+    elif least >= _REFLECTANCE[0] and most > np.iinfo(np.uint8).max:
         keys["range"] = [0, _REFLECTANCE[1]]
         unsure.append(f"range: the values that become 0 and 1; of some images, most are {low:g}..{high:g}")
     else:

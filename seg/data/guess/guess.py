@@ -19,6 +19,10 @@ from seg.terminal.words import counted
 _FEWEST: Final = 3
 """Two images to train on, and one to measure on."""
 
+_CROP: Final = 512
+_CROPS: Final = 1000
+"""Crops in an epoch, to begin with."""
+
 __all__ = ["Guess", "guess_dataset"]
 
 
@@ -31,7 +35,7 @@ def guess_dataset(folder: Path) -> Guess:
     found = survey(folder.absolute())
     for recognise in (guess_coco, guess_masks, guess_objects, guess_annotations, guess_tables):
         if (guess := recognise(found)) is not None:
-            return _with_sample(_with_enough_to_train(with_pixel_range(guess)), found)
+            return _with_crops(_with_sample(_with_enough_to_train(with_pixel_range(guess)), found))
     raise DataError(
         f"{folder}: no labels are recognised: seg reads COCO JSONs, masks beside images or in a folder of"
         " their own, and tables of run lengths, and imports those of annotation tools"
@@ -54,6 +58,15 @@ def _with_enough_to_train(guess: Guess) -> Guess:
     few = f"val: {counted(len(images), 'labelled image')}: training takes 2, and another to measure on:"
     unsure = tuple(one for one in guess.unsure if not one.startswith("val:"))
     return replace(guess, dataset=dataset, unsure=(*unsure, f"{few} label more, and add 'val: 0.2'"))
+
+
+def _with_crops(guess: Guess) -> Guess:
+    """The guess with a recipe that draws crops, if blocks of a few images are held out."""
+    val = guess.dataset.get("val")
+    if not isinstance(val, Mapping) or "tiles" not in val:
+        return guess
+    crop = min(val["block"], _CROP)
+    return replace(guess, recipe={"crop": crop, "samples": _CROPS})
 
 
 def _with_sample(guess: Guess, found: Survey) -> Guess:

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,6 +32,10 @@ class Survey:
 
     def of_kind(self, *suffixes: str) -> list[Path]:
         return [path for path in self.files if path.suffix.lower() in suffixes]
+
+    def only(self, files: Iterable[Path]) -> "Survey":
+        """The same folder with some of its files."""
+        return Survey(self.folder, tuple(sorted(files)))
 
     def named(self, *names: str) -> list[Path]:
         """Files of one of the names, in the order of the names, and those nearest to the folder first."""

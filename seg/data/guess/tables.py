@@ -1,7 +1,8 @@
 """Tables of run lengths: which images they are of, their classes, and the order of their pixels."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from seg.data.deep.decode import header_of
 from seg.data.guess.held_out import guess_val
 from seg.data.guess.result import ONE_CLASS_A_PIXEL, Guess
-from seg.data.guess.survey import Survey, by_split, common_folder
+from seg.data.guess.survey import Survey, by_split, common_folder, split_of
 from seg.data.guess.table_ids import IdPattern, id_pattern
 from seg.data.images.image_files import bytes_of
 from seg.data.pairing.lookup import ImageLookup
@@ -26,11 +27,25 @@ _TRIED = 10
 
 
 def guess_tables(found: Survey) -> Guess | None:
-    """A CSV with an image, perhaps a class, and runs in each row; None if there is none."""
-    for path in found.of_kind(".csv"):
-        if "sample" not in path.stem.lower() and (guess := _of_table(found, path)) is not None:
-            return guess
-    return None
+    """A CSV with an image, perhaps a class, and runs in each row; None if there is none.
+
+    A table and a folder may be of validation, by their names.
+    """
+    tables = [path for path in found.of_kind(".csv") if "sample" not in path.stem.lower()]
+    of_val = [path for path in tables if split_of(path.stem) == "val"]
+    images = by_split(found.images, found.folder).get("val", [])
+    val = _first(found.only([*images, *of_val]), of_val) if images else None
+    rest = found.only(path for path in found.files if path not in {*images, *of_val})
+    train = _first(rest, [path for path in tables if path not in of_val]) if val else None
+    if val is None or train is None:
+        return _first(found, tables)
+    unsure = tuple(one for one in train.unsure if not one.startswith("val:"))
+    return replace(train, dataset={**train.dataset, "val": val.dataset["train"]}, unsure=unsure)
+
+
+def _first(found: Survey, tables: Iterable[Path]) -> Guess | None:
+    """The guess by the first of the tables that is of images."""
+    return next((guess for path in tables if (guess := _of_table(found, path)) is not None), None)
 
 
 def _of_table(found: Survey, path: Path) -> Guess | None:

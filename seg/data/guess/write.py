@@ -17,9 +17,10 @@ def yaml_of(guess: Guess, folder: Path) -> str:
     """The YAML; its paths are relative to `folder`, in which it is to be written."""
     lines = [f"# {guess.layout}, as `seg data guess` sees it" + ("; please check:" if guess.unsure else "")]
     lines += [f"# - {one}" for one in guess.unsure]
-    if guess.sample is not None:
-        form = _text({"sample": guess.sample}, folder)
-        lines.append(f"# The ensemble's YAML takes the contest's form: output: {form}")
+    if guess.output:
+        lines.append(f"# The ensemble's YAML takes the contest's form: output: {_text(guess.output, folder)}")
+    if guess.recipe:
+        lines.append(f"# It draws crops from these few images: recipe: {_text(guess.recipe, folder)}")
     for key, value in guess.dataset.items():
         text = _text(value, folder)
         if len(text) > _LINE and isinstance(value, Sequence) and not isinstance(value, str):

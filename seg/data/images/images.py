@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from seg.data.images.decoding import BandsHWC, decode_bands, decode_index_map, decode_indexes
 from seg.data.images.image_files import bytes_of
+from seg.data.images.image_header import refuse_too_many_pixels
+from seg.data.images.pyramid import is_pyramid, open_pyramid
+from seg.data.images.windowed_image import open_as_rgb
 from seg.errors import DataError, OutputError
 from seg.files.atomic import atomic_path
 from seg.labels.label_map import ImageHWC, LabelsHW
@@ -27,6 +30,8 @@ def read_image(path: Path) -> ImageHWC:
         DataError: the file is missing, empty, truncated, damaged, or not an image; or it has more than 8 bits
             per channel, or other bands.
     """
+    if is_pyramid(path):
+        return _read_pyramid(path)
     return decode_image(bytes_of(path), path)
 
 
@@ -37,6 +42,8 @@ def decode_image(data: bytes, name: Path | str) -> ImageHWC:
 
 def read_bands(path: Path) -> BandsHWC:
     """Decode an image with its alpha channel, if it has one: uint8 `[H, W, 3 or 4]`."""
+    if is_pyramid(path):
+        return _read_pyramid(path)
     return _decoded(bytes_of(path), path)
 
 
@@ -80,6 +87,17 @@ def write_mask(path: Path, labels_hw: LabelsHW) -> None:
     if path.suffix.lower() != ".png":
         raise OutputError(f"{path}: a mask needs a lossless format: name it .png")
     _write(path, labels_hw, ())
+
+
+def _read_pyramid(path: Path) -> ImageHWC:
+    """A slide or an OME-TIFF, whole, at its full resolution."""
+    image = open_as_rgb(path, open_pyramid(path))
+    height, width, _ = image.shape
+    try:
+        refuse_too_many_pixels((height, width))
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
+    return image[:, :]
 
 
 def _decoded(data: bytes, name: Path | str) -> BandsHWC:

@@ -1,25 +1,29 @@
 """Large images that are read by region instead of being decoded whole."""
 
-import importlib.util
 import math
-import threading
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from seg.data.images.band_file import (
+    BandFile,
+    RasterFile,
+    has_palette,
+    has_rasterio,
+    silence_georeferencing_warnings,
+)
 from seg.data.images.decoding import refuse_colour_in_alpha, upright_size
 from seg.data.images.image_files import bytes_of, special_file
 from seg.data.images.image_header import LostBandsError
 from seg.data.images.images import read_image
-from seg.data.regions.region import Region, Size
+from seg.data.images.pyramid import is_pyramid, open_pyramid, open_tiff
+from seg.data.images.windowed_image import GREY_OR_RGB, WindowedImage, open_as_rgb
+from seg.data.regions.region import Size
 from seg.data.regions.tiled_copy import Bands, existing_copy, write_copy
 from seg.errors import DataError
 from seg.image_type import ImageHWB
-from seg.labels.label_map import ImageHWC
 from seg.terminal.words import counted
 
 if TYPE_CHECKING:
@@ -27,9 +31,6 @@ if TYPE_CHECKING:
 
 LARGE: Final = 2**25
 """From this number of pixels on, an image is read by region; decoded, it would take at least 100 MB."""
-
-CACHE_BYTES: Final = 256 * 2**20
-"""GDAL's cache of decoded blocks, for the next row of tiles; its default is 5% of all memory."""
 
 _LARGEST_BLOCK: Final = 2**25
 """Pixels of a block that may be decoded for a region of it."""
@@ -43,16 +44,11 @@ _DRIVERS: Final[Mapping[str, str]] = {
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
 }
-TIFF_SUFFIXES: Final = frozenset({".tif", ".tiff"})
 _MOST_SHRUNK: Final = 1024
 """Pixels for each byte of a file, at most: deflate shrinks a plain image a thousandfold."""
 
-_PALETTE_SIZE: Final = 256
 _MIDDLE: Final = 512
 """Rows and columns in the middle of an image that are sampled."""
-
-_RGB: Final = (1, 2, 3)
-_GREY: Final = (1, 1, 1)
 
 
 class Raster(Protocol):
@@ -74,77 +70,6 @@ class Raster(Protocol):
         ...
 
 
-class RasterFile:
-    """A file whose bands are read by region; threads take turns."""
-
-    def __init__(self, path: Path, dataset: "DatasetReader") -> None:
-        self._path = path
-        self._dataset = dataset
-        self.size_hw: Size = (dataset.height, dataset.width)
-        self.bands: int = dataset.count
-        self.dtypes: tuple[str, ...] = dataset.dtypes
-        self.nodata: tuple[float | None, ...] = dataset.nodatavals
-        self._turn = threading.Lock()
-
-    @property
-    def rows_of_a_block(self) -> int:
-        """The rows that are decoded together."""
-        return int(self._dataset.block_shapes[0][0])
-
-    @property
-    def palette(self) -> NDArray[np.uint8] | None:
-        """The colours of its palette, uint8 `[256, 3]`, if it has one."""
-        if not _has_palette(self._dataset):
-            return None
-        colours = np.zeros((_PALETTE_SIZE, len(_RGB)), dtype=np.uint8)
-        for index, colour in self._dataset.colormap(1).items():
-            colours[index] = colour[: len(_RGB)]
-        return colours
-
-    def read_sampled(self, size_hw: Size) -> NDArray[Any]:
-        """All bands of the whole file, every n-th pixel: `[B, H, W]`."""
-        return np.asarray(self._dataset.read(out_shape=(self.bands, *size_hw)))
-
-    def read(self, bands: Sequence[int], region: Region) -> NDArray[Any]:
-        """Some bands, from 1, of a region: `[B, H, W]`.
-
-        Raises:
-            DataError: the file is truncated or damaged there.
-        """
-        import rasterio
-        from rasterio.windows import Window
-
-        window = Window(region.left, region.top, region.width, region.height)
-        try:
-            with self._turn, rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
-                return np.asarray(self._dataset.read(tuple(bands), window=window))
-        except rasterio.errors.RasterioError as error:
-            raise DataError(
-                f"{self._path}: is cut off or damaged at row {region.top}, column {region.left}"
-            ) from error
-
-
-class WindowedImage:
-    """An image on disk that is read by region as RGB; threads take turns."""
-
-    dtype = np.dtype(np.uint8)
-
-    def __init__(self, file: RasterFile) -> None:
-        self._file = file
-        self.shape = (*file.size_hw, len(_RGB))
-
-    @property
-    def nbytes(self) -> int:
-        """The memory of one row of blocks, which are cached until the next row of tiles."""
-        return self._file.rows_of_a_block * self.shape[1] * len(_RGB)
-
-    def __getitem__(self, place: tuple[slice, slice], /) -> ImageHWC:
-        """The pixels of some rows and columns; raises DataError as `RasterFile.read`."""
-        bands = _RGB if self._file.bands >= len(_RGB) else _GREY
-        pixels_chw = self._file.read(bands, Region.of_slices(place, self._file.size_hw))
-        return np.ascontiguousarray(pixels_chw.transpose(1, 2, 0))
-
-
 def open_raster(path: Path) -> Raster:
     """Open an image to cut tiles from: by region if it is large, else decoded whole.
 
@@ -163,29 +88,44 @@ def open_large_image(path: Path) -> WindowedImage | None:
     Raises:
         DataError: it has bands that would be lost.
     """
+    if is_pyramid(path):
+        file = open_pyramid(path)
+        return open_as_rgb(path, file) if math.prod(file.size_hw) > LARGE else None
     dataset = _open_large(path)
-    if dataset is None or _has_palette(dataset):
+    if dataset is None or has_palette(dataset):
         return None
-    try:
-        _refuse_other_bands(dataset)
-    except ValueError as error:
-        raise DataError(f"{path}: {error}") from error
+    _check_bands(path, dataset)
     return WindowedImage(RasterFile(path, _by_region(path, dataset)))
+
+
+def open_level(path: Path, level: int) -> WindowedImage:
+    """Open a level of a file as RGB of 8 bits; raises DataError if it has bands that would be lost."""
+    if is_pyramid(path):
+        return open_as_rgb(path, open_pyramid(path, level))
+    dataset = open_tiff(path, level=level)
+    _check_bands(path, dataset)
+    return WindowedImage(RasterFile(path, dataset))
 
 
 def size_if_large(path: Path) -> Size | None:
     """Height and width of an image that is read by region; None for all others."""
+    if is_pyramid(path):
+        size_hw = open_pyramid(path).size_hw
+        return size_hw if math.prod(size_hw) > LARGE else None
     dataset = _open_large(path)
     if dataset is None:
         return None
     with dataset:
         if dataset.driver == _JPEG:
             return upright_size(bytes_of(path))
-        return None if _has_palette(dataset) else (dataset.height, dataset.width)
+        return None if has_palette(dataset) else (dataset.height, dataset.width)
 
 
-def open_large_file(path: Path) -> RasterFile | None:
+def open_large_file(path: Path) -> BandFile | None:
     """Open a large file of any bands and depth, such as a mask, to read it by region; None for others."""
+    if is_pyramid(path):
+        file = open_pyramid(path)
+        return file if math.prod(file.size_hw) > LARGE else None
     dataset = _open_large(path)
     return RasterFile(path, _by_region(path, dataset)) if dataset else None
 
@@ -227,14 +167,16 @@ def _by_region(path: Path, dataset: "DatasetReader") -> "DatasetReader":
         if copy is None and dataset.driver == _JPEG:
             copy = write_copy(path, Bands.of_image(read_image(path)))
         return rasterio.open(
-            copy or write_copy(path, Bands.of_file(path, dataset, has_palette=_has_palette(dataset)))
+            copy or write_copy(path, Bands.of_file(path, dataset, has_palette=has_palette(dataset)))
         )
 
 
-def _has_palette(dataset: "DatasetReader") -> bool:
-    from rasterio.enums import ColorInterp
-
-    return bool(dataset.colorinterp[0] == ColorInterp.palette)
+def _check_bands(path: Path, dataset: "DatasetReader") -> None:
+    """Raise DataError for bands that would be lost."""
+    try:
+        _refuse_other_bands(dataset)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def _refuse_other_bands(dataset: "DatasetReader") -> None:
@@ -243,20 +185,9 @@ def _refuse_other_bands(dataset: "DatasetReader") -> None:
     from rasterio.windows import Window
 
     has_alpha = dataset.colorinterp[-1] == ColorInterp.alpha
-    if set(dataset.dtypes) != {"uint8"} or dataset.count - has_alpha not in {len(set(_GREY)), len(_RGB)}:
+    if set(dataset.dtypes) != {"uint8"} or dataset.count - has_alpha not in GREY_OR_RGB:
         raise LostBandsError(f"{counted(dataset.count, 'band')} of {dataset.dtypes[0]}")
     if has_alpha:
         height, width = min(dataset.height, _MIDDLE), min(dataset.width, _MIDDLE)
         middle = Window((dataset.width - width) // 2, (dataset.height - height) // 2, width, height)
         refuse_colour_in_alpha(dataset.read(dataset.count, window=middle))
-
-
-def has_rasterio() -> bool:
-    return importlib.util.find_spec("rasterio") is not None
-
-
-def silence_georeferencing_warnings() -> None:
-    """Silence rasterio's warning about images without a georeference, in the whole process."""
-    from rasterio.errors import NotGeoreferencedWarning
-
-    warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)

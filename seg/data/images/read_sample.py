@@ -1,7 +1,8 @@
 """Read the image of a sample: RGB of 8 bits, or all its bands where the dataset names a pixel range."""
 
+import math
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,15 @@ import numpy as np
 from seg.data.deep.decode import header_of, read_deep, type_of_bands
 from seg.data.deep.percentiles import scale_by_percentiles
 from seg.data.deep.picture import picture_of
-from seg.data.deep.windowed import open_large_bands
+from seg.data.deep.windowed import WindowedBands, open_large_bands
 from seg.data.images.decoding import upright_size
 from seg.data.images.image_files import bytes_of
 from seg.data.images.images import read_image
-from seg.data.images.raster import Raster, open_large_file, open_raster, size_if_large
+from seg.data.images.pixel_size import pixel_size_of
+from seg.data.images.pyramid import is_pyramid, open_pyramid, sizes_of_levels
+from seg.data.images.raster import LARGE, Raster, open_large_file, open_level, open_raster, size_if_large
+from seg.data.images.scaled_image import open_scaled, size_at
+from seg.data.regions.region import Size
 from seg.data.splits.split import Sample
 from seg.errors import DataError
 from seg.image_type import RGB8, ImageHWB, ImageType, common_type
@@ -29,6 +34,8 @@ def read_sample(sample: Sample) -> ImageHWB:
     """
     if sample.region is not None:
         return open_sample(replace(sample, region=None))[sample.region.slices]
+    if sample.scale is not None:
+        return open_sample(sample)[:, :]
     if sample.pixel_range is None:
         return read_image(sample.image)
     slices = [_read_bands(path, sample.pixel_range) for path in sample.stack or (sample.image,)]
@@ -39,9 +46,23 @@ def open_sample(sample: Sample) -> Raster:
     """The image of a sample to cut tiles from: by region if it is a large file, else as `read_sample`."""
     if sample.region is not None or sample.stack:
         return read_sample(sample)
-    if sample.pixel_range is None:
-        return open_raster(sample.image)
-    return open_bands(sample.image, sample.pixel_range)
+    if sample.scale is not None:
+        return open_scaled(sample.image, sample.scale, _levels_of(sample), partial(_open_level, sample))
+    return _open_level(sample, 0)
+
+
+def _open_level(sample: Sample, level: int) -> Raster:
+    path, pixel_range = sample.image, sample.pixel_range
+    if level and pixel_range is None:
+        return open_level(path, level)
+    if level and pixel_range is not None:
+        return WindowedBands(open_pyramid(path, level), pixel_range.percentile)
+    return open_raster(path) if pixel_range is None else open_bands(path, pixel_range)
+
+
+def _levels_of(sample: Sample) -> tuple[Size, ...]:
+    """The size of each level of its file, the full resolution first."""
+    return sizes_of_levels(sample.image) or (full_size_of_sample(sample),)
 
 
 def open_bands(path: Path, pixel_range: PixelRange) -> Raster:
@@ -51,15 +72,40 @@ def open_bands(path: Path, pixel_range: PixelRange) -> Raster:
 
 def draw_sample(sample: Sample) -> ImageHWC:
     """A sample's image as a picture, uint8 RGB `[H, W, 3]`; raises DataError as `read_sample`."""
+    return as_picture(sample, read_sample(sample))
+
+
+def as_picture(sample: Sample, pixels: ImageHWB) -> ImageHWC:
+    """Pixels of a sample's image as a picture; raises DataError if it lacks bands that pictures show."""
     if sample.pixel_range is None:
-        return read_sample(sample)
-    return picture_of(read_sample(sample), sample.pixel_range, sample.rgb)
+        return pixels
+    try:
+        return picture_of(pixels, sample.pixel_range, sample.rgb)
+    except ValueError as error:
+        raise DataError(f"{sample.image}: {error}") from error
 
 
-def size_of_sample(sample: Sample) -> tuple[int, int]:
+def size_of_sample(sample: Sample) -> Size:
     """Height and width of a sample's image; raises DataError."""
     if sample.region is not None:
         return sample.region.size_hw
+    if sample.scale is None:
+        return full_size_of_sample(sample)
+    return size_at(sample.image, sample.scale, _levels_of(sample))
+
+
+def size_if_by_region(sample: Sample) -> Size | None:
+    """Height and width of a sample's image that is read by region; None for those that are decoded whole."""
+    if sample.scale is None:
+        return size_if_large(sample.image)
+    size_hw = size_of_sample(sample)
+    return size_hw if math.prod(size_hw) > LARGE else None
+
+
+def full_size_of_sample(sample: Sample) -> Size:
+    """Height and width of a sample's whole image at its full resolution; raises DataError."""
+    if is_pyramid(sample.image):
+        return open_pyramid(sample.image).size_hw
     if large_hw := size_if_large(sample.image):
         return large_hw
     data = bytes_of(sample.image)
@@ -67,6 +113,16 @@ def size_of_sample(sample: Sample) -> tuple[int, int]:
         return upright_size(data) if sample.pixel_range is None else header_of(data)[0]
     except ValueError as error:
         raise DataError(f"{sample.image}: {error}") from error
+
+
+def micrometres_read(sample: Sample) -> float | None:
+    """The side of a pixel of a sample as it is read, if it is known and in micrometres."""
+    found = pixel_size_of(sample.image)
+    if found is not None and found.unit != "um":
+        return None
+    if sample.scale is None:
+        return found.width if found else None
+    return sample.scale.resolution
 
 
 def type_of_sample(sample: Sample) -> ImageType:
@@ -95,7 +151,7 @@ def _read_bands(path: Path, pixel_range: PixelRange) -> ImageHWB:
 
 
 def _type_of(path: Path) -> ImageType:
-    if large := open_large_file(path):
+    if large := open_pyramid(path) if is_pyramid(path) else open_large_file(path):
         return type_of_bands(large.dtypes, large.nodata)
     try:
         return header_of(bytes_of(path))[1]

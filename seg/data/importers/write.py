@@ -12,6 +12,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from seg.data.coco.rasterise import rasterise_to_runs, runs_as_coco
+from seg.data.division.suggest_val import suggest_val
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject
 from seg.data.importers.formats import Format, importer_of
 from seg.errors import DataError
@@ -21,7 +22,6 @@ from seg.spec.dataset.dataset import UNLABELLED_IGNORED
 
 YAML_NAME: Final = "dataset.yaml"
 _SPLITS: Final = ("train", "val", "predict")
-_HELD_OUT: Final = 0.2
 _DIGITS: Final = 10
 """From this length on, a name of digits is not taken for an id."""
 
@@ -56,7 +56,7 @@ def import_dataset(name: Format, source: Path, target: Path, *, overwrite: bool 
             raise DataError(f"{source}: has no object with a class")
         for split in images:
             _write_coco(folder / f"{split}.json", images[split], report.classes)
-        text = _yaml(name, dataset, report)
+        text = _yaml(name, dataset, images, report)
         (folder / YAML_NAME).write_text(text, encoding="utf-8", newline="\n")
     report.dropped = +report.dropped
     return report
@@ -149,7 +149,17 @@ def _write_coco(path: Path, entries: Sequence[_Entry], id_of: Mapping[str, int])
     path.write_text(json.dumps(document) + "\n", encoding="utf-8", newline="\n")
 
 
-def _yaml(name: Format, dataset: ImportedDataset, report: ImportReport) -> str:
+def _held_out(sizes: Sequence[tuple[int, int]]) -> list[str]:
+    """The line of `val`: a share of the training images, or of the blocks of a few large ones."""
+    val = suggest_val(len(sizes), min(sizes, default=None))
+    if isinstance(val, dict):
+        return [f"val: {{ tiles: {val['tiles']}, block: {val['block']} }} # a share of the images' blocks"]
+    return [f"val: {val} # a random share of the training images"] if len(sizes) > 1 else []
+
+
+def _yaml(
+    name: Format, dataset: ImportedDataset, images: Mapping[str, Sequence[_Entry]], report: ImportReport
+) -> str:
     """The dataset YAML; pixels without an object are of the format's own background, if it has one."""
     unlabelled = dataset.unlabelled
     if unlabelled != UNLABELLED_IGNORED:
@@ -158,6 +168,6 @@ def _yaml(name: Format, dataset: ImportedDataset, report: ImportReport) -> str:
     for split in _SPLITS:
         if report.images[split]:
             lines.append(f"{split}: {{ images: ., annotations: {split}.json }}")
-        elif split == "val" and report.images["train"] > 1:
-            lines.append(f"val: {_HELD_OUT} # a random share of the training images")
+        elif split == "val":
+            lines += _held_out([(one.image["height"], one.image["width"]) for one in images["train"]])
     return "\n".join([*lines, f"unlabelled: {json.dumps(unlabelled)}", ""])

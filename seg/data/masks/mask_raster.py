@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seg.data.images.raster import RasterFile, open_large_file
+from seg.data.images.band_file import BandFile
+from seg.data.images.raster import open_large_file
 from seg.data.labelling import Labelling
 from seg.data.masks.mask_values import MaskValues, whole_numbers
 from seg.data.regions.region import Region, Size, grid
@@ -18,7 +19,7 @@ _AT_ONCE = (2048, 2048)
 class MaskFile:
     """The pixel values of a large mask, `[H, W]` or colours `[H, W, 3]`, read by region."""
 
-    def __init__(self, path: Path, file: RasterFile, *, palette: bool) -> None:
+    def __init__(self, path: Path, file: BandFile, *, palette: bool) -> None:
         self._path = path
         self._file = file
         self._palette = file.palette if palette else None

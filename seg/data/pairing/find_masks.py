@@ -10,11 +10,11 @@ from typing import Final
 from seg.data.pairing.find_images import FoundImage
 from seg.data.pairing.pattern import Captures, Pattern, has_placeholders
 from seg.errors import DataError
-from seg.files.image_suffixes import IMAGE_SUFFIXES
+from seg.files.image_suffixes import PICTURE_SUFFIXES
 from seg.spec.dataset.masks import MasksSpec
 from seg.terminal.words import counted
 
-MASK_SUFFIXES: Final = IMAGE_SUFFIXES | {".gif", ".jp2", ".npy"}
+MASK_SUFFIXES: Final = PICTURE_SUFFIXES | {".gif", ".jp2", ".npy"}
 _USUAL: Final = ".png"
 _EXAMPLES: Final = 3
 

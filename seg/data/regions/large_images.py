@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from seg.data.images.raster import size_if_large
+from seg.data.images.read_sample import size_if_by_region
 from seg.data.regions.region_split import in_regions
 from seg.data.splits.split import Sample, Split
 
@@ -22,7 +22,7 @@ def cut_for_networks(split: Split) -> Split:
 
 def cut_large_images(split: Split) -> Split:
     """The split with its large images in regions, each measured as an image of its own."""
-    sizes = [size_if_large(sample.image) if _is_cut(sample) else None for sample in split.samples]
+    sizes = [size_if_by_region(sample) if _is_cut(sample) else None for sample in split.samples]
     return in_regions(split, sizes, (MEASURED_SIDE, MEASURED_SIDE))
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from seg.data.images.raster import has_rasterio, silence_georeferencing_warnings
+from seg.data.images.band_file import has_rasterio, silence_georeferencing_warnings
 from seg.data.sample.slide import ROWS, SLIDE_CLASSES, Slide
 from seg.data.sample.write import new_sample_folder
 from seg.distribution import install_advice

@@ -22,17 +22,18 @@ def hash_of_images(samples: Sequence[Sample]) -> str:
 
 
 def content_keys(samples: Sequence[Sample]) -> tuple[str, ...]:
-    """The SHA-256 of each sample's file, and of its region and slices if it has some."""
+    """The SHA-256 of each sample's file, and of its region, scale and slices if it has some."""
     files = dict.fromkeys(path for sample in samples for path in sample.stack or (sample.image,))
     whole = {path: sha256_of(path) for path in files}
     return tuple(_content_key(sample, whole) for sample in samples)
 
 
 def _content_key(sample: Sample, whole: Mapping[Path, str]) -> str:
-    if not sample.region and not sample.stack:
+    if not sample.region and not sample.stack and not sample.scale:
         return whole[sample.image]
     parts = [whole[path] for path in sample.stack or (sample.image,)]
     parts += [str(sample.region)] if sample.region else []
+    parts += [str(sample.scale)] if sample.scale else []
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 

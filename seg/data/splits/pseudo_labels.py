@@ -1,7 +1,9 @@
 """Pseudo-labels: label maps predicted by an ensemble where its confidence is high, as a split to train on.
 
 pseudo.json          the classes, in the order of their labels, and the confidence threshold
-<image's id>.png     the label map: a class's position in that list, or the ignore index
+<image's id>.png     the label map: a class's position in that list, or the ignore index. Where classes
+                     overlap: a bit for each and one for ignored pixels, the bytes of each value in planes
+                     below each other, the lowest first
 """
 
 import hashlib
@@ -14,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seg.data.images.image_files import bytes_of
-from seg.data.images.images import read_mask
+from seg.data.images.images import read_mask, write_mask
 from seg.data.regions.label_raster import LabelRaster
 from seg.data.splits.list_samples import list_samples
 from seg.data.splits.split import Sample
@@ -22,8 +24,15 @@ from seg.errors import DataError
 from seg.files.atomic import regular, write_text
 from seg.files.file_names import FileNames
 from seg.labels.classes import ClassInfo
-from seg.labels.label_map import IGNORE_INDEX, LabelsHW
-from seg.labels.task import Task
+from seg.labels.task import (
+    LabelMap,
+    Task,
+    bytes_apart,
+    bytes_together,
+    classes_overlap,
+    ignored_in,
+    truth_dtype,
+)
 
 RECORD: Final = "pseudo.json"
 MASK_SUFFIX: Final = ".png"
@@ -37,29 +46,34 @@ class PseudoRecord(BaseModel):
     classes: tuple[str, ...]
     confidence: float
     teacher: str
+    task: Task = "multiclass"
 
     def write(self, masks: Path) -> None:
-        write_text(masks / RECORD, self.model_dump_json(indent=2) + "\n")
+        write_text(masks / RECORD, self.model_dump_json(indent=2, exclude_defaults=True) + "\n")
 
 
 class PseudoSplit:
     """Images with their pseudo-labels.
 
     Raises:
-        DataError: the folder has no pseudo-labels, or they are of other classes.
+        DataError: the folder has no pseudo-labels, or they are of other classes or of another task.
     """
 
-    def __init__(self, images: Path, masks: Path, classes: Sequence[ClassInfo]) -> None:
-        self.task: Task = "multiclass"
+    def __init__(
+        self, images: Path, masks: Path, classes: Sequence[ClassInfo], task: Task = "multiclass"
+    ) -> None:
+        self.task = task
         self.classes = tuple(classes)
         self.samples = list_samples(images)
         self._masks = masks
-        recorded = _read(masks).classes
+        record = _read(masks)
         names = tuple(c.name for c in classes)
-        if recorded != names:
+        if record.classes != names:
             raise DataError(
-                f"{masks}: was guessed for the classes {list(recorded)}, the dataset has {list(names)}"
+                f"{masks}: was guessed for the classes {list(record.classes)}, the dataset has {list(names)}"
             )
+        if record.task != task:
+            raise DataError(f"{masks}: was guessed for 'task: {record.task}', the dataset has 'task: {task}'")
 
     @cached_property
     def fingerprint(self) -> str:
@@ -69,11 +83,17 @@ class PseudoSplit:
             digest.update(bytes_of(pseudo_mask(self._masks, sample)))
         return digest.hexdigest()
 
-    def labels(self, index: int) -> LabelsHW:
+    def labels(self, index: int) -> LabelMap:
         path = pseudo_mask(self._masks, self.samples[index])
-        labels_hw = read_mask(path)
-        known = labels_hw[labels_hw != IGNORE_INDEX]
-        if known.size and known.max() >= len(self.classes):
+        classes = len(self.classes)
+        size = truth_dtype(self.task, classes).itemsize
+        planes_hw = read_mask(path)
+        if len(planes_hw) % size:
+            raise DataError(f"{path}: is no label map of {classes} classes: run seg pseudo-label again")
+        labels_hw = bytes_together(planes_hw, size)
+        known = labels_hw[~ignored_in(labels_hw, self.task, classes)]
+        largest = (1 << classes) - 1 if classes_overlap(self.task) else classes - 1
+        if known.size and known.max() > largest:
             raise DataError(
                 f"{path}: has label {np.max(known)}, which is no class: run seg pseudo-label again"
             )
@@ -86,6 +106,11 @@ class PseudoSplit:
 def pseudo_mask(masks: Path, sample: Sample) -> Path:
     """The path of an image's pseudo-labels."""
     return masks / FileNames(MASK_SUFFIX).name_of(sample.id)
+
+
+def write_pseudo_mask(path: Path, labels_hw: LabelMap) -> None:
+    """Write ground truth of any task; see the top of this file."""
+    write_mask(path, bytes_apart(labels_hw))
 
 
 def _read(masks: Path) -> PseudoRecord:

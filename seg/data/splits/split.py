@@ -12,6 +12,7 @@ from seg.errors import DataError
 from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap, Task
 from seg.pixel_range import PixelRange
+from seg.read_scale import ReadScale
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,8 @@ class Sample:
     `coco_id` is its number in a COCO JSON, if there is one. `file_name` is the path that the dataset gives
     it: that of the COCO JSON, or that below the folder of images. With a `pixel_range` all bands of the image
     are read, else RGB of 8 bits; `stack` has the slices whose bands make the image, if there are several, and
-    `rgb` the bands that pictures show. With a `region`, the sample is that part of the image. See
-    `seg.data.images.read_sample`.
+    `rgb` the bands that pictures show. With a `scale` it is read at a resolution or level, and with a
+    `region`, the sample is that part of the image, at that scale. See `seg.data.images.read_sample`.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Sample:
     rgb: tuple[int, int, int] | None = None
     stack: tuple[Path, ...] = ()
     region: Region | None = None
+    scale: ReadScale | None = None
 
 
 class Split(Protocol):

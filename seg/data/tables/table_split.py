@@ -34,6 +34,7 @@ class TableSplit(WithLabelling):
     def __init__(self, spec: SplitSpec, table: LabelsTableSpec, read_labelling: ReadLabelling) -> None:
         self.table = table
         super().__init__(read_labelling)
+        self._spec = spec
         self.samples = listed_samples(spec)
 
     @cached_property
@@ -85,10 +86,10 @@ class TableSplit(WithLabelling):
 
     @property
     def unknown_images(self) -> list[str]:
-        """What the table calls images that are not in the split."""
-        return [
-            name for name in dict.fromkeys(row.image for row in self.rows) if self._lookup.find(name) is None
-        ]
+        """What the table calls images that are neither in the split nor left out by its list."""
+        everything = listed_samples(self._spec.model_copy(update={"list": None}))
+        lookup = ImageLookup(everything)
+        return [name for name in dict.fromkeys(row.image for row in self.rows) if lookup.find(name) is None]
 
     @cached_property
     def _lookup(self) -> ImageLookup:

@@ -16,12 +16,14 @@ from pydantic import (
     model_validator,
 )
 
+from seg import ranges
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo, Colour, default_colour
 from seg.labels.label_map import MAX_CLASSES
 from seg.labels.task import MAX_OVERLAPPING_CLASSES, Task, classes_overlap
 from seg.pixel_range import MAX_BANDS, Band, Percent, PixelRange, Window
-from seg.spec.base import Spec, did_you_mean, path_beside
+from seg.read_scale import ReadScale
+from seg.spec.base import Spec, did_you_mean, path_beside, within
 from seg.spec.class_lists import PRESETS, read_class_list
 from seg.spec.class_lists.unlabelled import MAX_PIXEL_VALUE, UNLABELLED_VALUES, without_unlabelled
 from seg.spec.dataset.groups import GROUP_OR_PATTERN
@@ -137,6 +139,17 @@ class DatasetSpec(Spec):
     """The bands that pictures show as red, green and blue. Default: the first three that networks see."""
     stack: StackSpec | None = None
     """2.5-d: the bands of neighbouring slices make one image."""
+    resolution: Annotated[float, within(ranges.PIXEL_SIZE)] | None = None
+    """The side of a pixel at which images are read, trained on and predicted: micrometres of slides, such as
+    0.5, metres of georeferenced images. Labels are those of the full resolution, and are scaled with them.
+    Default: as the file is.
+    """
+    level: Annotated[int, within(ranges.LEVEL)] | None = None
+    """Instead of a `resolution`: the level of each file's pyramid, from 0."""
+    pixel_size: Annotated[float, within(ranges.PIXEL_SIZE)] | None = None
+    """For `resolution`: the side of a pixel of all files at their full resolution, in the same unit. Default:
+    by their metadata.
+    """
 
     @model_validator(mode="before")
     @classmethod
@@ -177,8 +190,6 @@ class DatasetSpec(Spec):
             )
         if count > MAX_OVERLAPPING_CLASSES:
             raise ValueError(f"{count} classes that overlap: at most {MAX_OVERLAPPING_CLASSES}")
-        if self.pseudo is not None:
-            raise ValueError(f"'pseudo' with 'task: {self.task}': pseudo-labels have one class a pixel")
         return self
 
     @model_validator(mode="after")
@@ -226,6 +237,24 @@ class DatasetSpec(Spec):
         """The bands that networks see and their values; None if images are read as RGB of 8 bits."""
         given = {name: getattr(self, name) for name in PixelRange.model_fields}
         return PixelRange(**given) if any(value is not None for value in given.values()) else None
+
+    @model_validator(mode="after")
+    def _one_scale(self) -> Self:
+        if self.resolution is not None and self.level is not None:
+            raise ValueError("'resolution' and 'level' exclude each other: keep one")
+        if self.pixel_size is not None and self.resolution is None:
+            raise ValueError("'pixel_size' is for a 'resolution': add one, or remove it")
+        for name in ("stack", "pseudo"):
+            if self.read_scale and getattr(self, name) is not None:
+                raise ValueError(f"{name!r} is for images as they are: remove 'resolution' and 'level'")
+        return self
+
+    @property
+    def read_scale(self) -> ReadScale | None:
+        """The scale at which images are read; None if that is how they are."""
+        if self.resolution is None and self.level is None:
+            return None
+        return ReadScale(self.resolution, self.level, self.pixel_size)
 
     @model_validator(mode="after")
     def _a_share_of_something(self) -> Self:

@@ -4,6 +4,23 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from seg.errors import SpecError
 from seg.labels.classes import ClassInfo
+from seg.spec.base import did_you_mean
+from seg.spec.dataset.dataset import DatasetSpec, class_list
+
+
+def refuse_unlisted(dataset: DatasetSpec, named: Mapping[str, Iterable[str]]) -> None:
+    """Raise ValueError where a name is of no class that the dataset lists; if it lists none, any may be.
+
+    Args:
+        named: the names of classes by their place in the spec, which the message quotes.
+    """
+    if dataset.classes is None:
+        return
+    known = [info.name for info in class_list(dataset.classes, dataset.unlabelled, dataset.task)]
+    for place, names in named.items():
+        for name in names:
+            if name not in known:
+                raise ValueError(f"'{place}.{name}': there is no class {name!r}: {did_you_mean(name, known)}")
 
 
 def by_class(place: str, named: Mapping[str, float], classes: Sequence[ClassInfo]) -> tuple[float, ...]:

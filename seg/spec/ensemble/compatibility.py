@@ -12,7 +12,17 @@ from seg.views import without_scale
 if TYPE_CHECKING:
     from seg.spec.ensemble.ensemble import EnsembleSpec
 
-Use = Literal["--deadline", "--fuse", "--format triton-ensemble", "pseudo-label"]
+Use = Literal[
+    "--deadline",
+    "--fuse",
+    "--format triton-ensemble",
+    "doctor member",
+    "tune --budget",
+    "tune --criterion worst-group",
+    "tune --judge",
+    "tune --on folds",
+    "tune --picture",
+]
 """A command or an option of one that not every ensemble can be used with."""
 
 
@@ -85,20 +95,8 @@ EXCLUSIONS: Final = (
         lambda spec: spec.merge != "mean" and _has_specialists(spec),
     ),
     Exclusion(
-        "`merge_at: decoder`", "`views` with a scale", "decoders of scaled images have other grids",
-        lambda spec: _merges_at_decoder(spec) and _has_scaled_views(spec),
-    ),
-    Exclusion(
-        "`merge_at: decoder`", "`stopping`", "early exit compares pixels, which exist only at the end",
-        lambda spec: _merges_at_decoder(spec) and spec.stopping is not None,
-    ),
-    Exclusion(
         "`merge_at: decoder`", "`runtime: tensorrt-plan`", "graphs are cut, and a plan is whole",
         lambda spec: _merges_at_decoder(spec) and spec.runtime == "tensorrt-plan",
-    ),
-    Exclusion(
-        "`merge_at: decoder`", "`covers`", "a specialist is weighed by pixels, which exist only at the end",
-        lambda spec: _merges_at_decoder(spec) and _has_specialists(spec),
     ),
     Exclusion(
         "`covers`", "`stopping`", "how much a mean can still change depends on pixels not yet predicted",
@@ -107,11 +105,6 @@ EXCLUSIONS: Final = (
     Exclusion(
         "`decision` with regions", "`stopping`", "regions need the probabilities of all passes",
         lambda spec: _needs_regions(spec) and spec.stopping is not None,
-    ),
-    Exclusion(
-        "`task: multilabel` or `binary`", "`merge_at: decoder`",
-        "what decoders give is interpolated as a softmax over the classes",
-        lambda spec: _overlaps(spec) and _merges_at_decoder(spec),
     ),
     Exclusion(
         "`task: multilabel` or `binary`", "`stopping`", "early exit compares the two likeliest classes",
@@ -123,12 +116,13 @@ EXCLUSIONS: Final = (
         lambda spec: _overlaps(spec) and spec.output.format in ONE_CLASS_FORMATS,
     ),
     Exclusion(
-        "`task: multilabel` or `binary`", "`output.values`", "a pixel's value has a bit for each class",
-        lambda spec: _overlaps(spec) and "values" in spec.output.model_fields_set,
+        "`task: multilabel` or `binary`", "`class_factors`",
+        "each class has a threshold of its own in 'decision'",
+        lambda spec: _overlaps(spec) and bool(spec.class_factors),
     ),
     Exclusion(
-        "`tile`", "`stopping`", "early exit decides about whole images",
-        lambda spec: spec.tile is not None and spec.stopping is not None,
+        "`task: multilabel` or `binary`", "`output.values`", "a pixel's value has a bit for each class",
+        lambda spec: _overlaps(spec) and "values" in spec.output.model_fields_set,
     ),
     Exclusion(
         "`tile`", "`output.size`", "tiled images are written at their own size",
@@ -147,28 +141,38 @@ EXCLUSIONS: Final = (
         _has_specialists, ("--deadline",),
     ),
     Exclusion(
-        "`seg ensemble --deadline`", "`merge_at: decoder`", "passes are ranked at the size of the image",
-        _merges_at_decoder, ("--deadline",),
-    ),
-    Exclusion(
         "`seg ensemble --deadline`", "`task: multilabel` or `binary`",
         "passes are ranked by what each adds to the likeliest class",
         _overlaps, ("--deadline",),
     ),
     Exclusion(
-        "`seg pseudo-label`", "`task: multilabel` or `binary`",
-        "a bit says that a class is there or not, and cannot say that this is uncertain",
-        _overlaps, ("pseudo-label",),
+        "`seg doctor member`", "`task: multilabel` or `binary`", "ways of feeding are compared by mIoU",
+        _overlaps, ("doctor member",),
+    ),
+    Exclusion(
+        "`seg tune --budget` or `--picture`", "`task: multilabel` or `binary`",
+        "weights of members are fitted there, and sub-ensembles are not compared",
+        _overlaps, ("tune --budget", "tune --picture"),
+    ),
+    Exclusion(
+        "`seg tune --criterion worst-group`", "`task: multilabel` or `binary`",
+        "rules of classes are fitted for all groups together",
+        _overlaps, ("tune --criterion worst-group",),
+    ),
+    Exclusion(
+        "`seg tune --judge`", "`task: multilabel` or `binary`",
+        "rules that are written can be judged by seg evaluate --split",
+        _overlaps, ("tune --judge",),
+    ),
+    Exclusion(
+        "`seg tune --on folds`", "`task: multilabel` or `binary`",
+        "rules of classes are fitted on the masks of one ensemble, and folds have several",
+        _overlaps, ("tune --on folds",),
     ),
     Exclusion(
         "`seg export --fuse` or `--format triton-ensemble`",
         "`tile`", "one graph cannot cut images",
         lambda spec: spec.tile is not None, _GRAPHS,
-    ),
-    Exclusion(
-        "`seg export --fuse` or `--format triton-ensemble`",
-        "`merge_at: decoder`", "a fused file merges whole images",
-        _merges_at_decoder, _GRAPHS,
     ),
     Exclusion(
         "`seg export --fuse` or `--format triton-ensemble`",
@@ -179,6 +183,11 @@ EXCLUSIONS: Final = (
         "`seg export --fuse` or `--format triton-ensemble`",
         "`decision` with regions", "a graph finds no regions: seg.engine.decision does, in what it returns",
         _needs_regions, _GRAPHS,
+    ),
+    Exclusion(
+        "`seg export --format triton-ensemble`", "`merge_at: decoder`",
+        "there members return whole probabilities; --format triton can",
+        _merges_at_decoder, ("--format triton-ensemble",),
     ),
     Exclusion(
         "`seg export --format triton-ensemble`", "`merge: vote`",

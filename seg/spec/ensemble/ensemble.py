@@ -1,6 +1,6 @@
 """The ensemble spec: one YAML from labelled images to a submission."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, get_args
 
@@ -12,7 +12,7 @@ from seg.labels.task import classes_overlap
 from seg.spec.base import LocalPath, Spec
 from seg.spec.dataset.dataset import DATASET_OR_PATH, DatasetSpec
 from seg.spec.dataset.folds import FoldsSpec
-from seg.spec.ensemble.by_class import by_class, covered_by
+from seg.spec.ensemble.by_class import by_class, covered_by, refuse_unlisted
 from seg.spec.ensemble.compatibility import exclusions_in
 from seg.spec.ensemble.decision import DecisionSpec
 from seg.spec.ensemble.export import ExportSpec
@@ -150,12 +150,27 @@ class EnsembleSpec(Spec):
     @model_validator(mode="after")
     def _decision_is_of_the_task(self) -> Self:
         if classes_overlap(self.data.task):
-            if self.class_factors:
-                raise ValueError("class_factors: are for task: multiclass: set decision: {threshold: ...}")
             return self
         given = {key for rule in self.decision.rules for key in rule.model_fields_set}
         for key in sorted(given - {"least_area", "connectivity"}):
             raise ValueError(f"decision: {key} is for task: binary or multilabel, and data has multiclass")
+        return self
+
+    @model_validator(mode="after")
+    def _classes_are_those_of_the_dataset(self) -> Self:
+        plain = self.tile.plain.label if self.tile and self.tile.plain else None
+        of_members = {
+            f"members.{position}.{key}": getattr(member, key)
+            for position, member in enumerate(self.members)
+            for key in ("covers", "class_weights")
+        }
+        of_all: dict[str, Iterable[str]] = {
+            "class_factors": self.class_factors,
+            "decision.classes": self.decision.classes,
+            **self.metric.classes_named,
+            "tile.plain.label": [plain] if plain else [],
+        }
+        refuse_unlisted(self.data, of_all | of_members)
         return self
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from seg.labels.task import Task
+from seg.models.class_order import shared_card
 from seg.models.model_file import read_model_card
 from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.ensemble.ensemble import EnsembleSpec
@@ -31,7 +32,7 @@ def spec_from_models(
 
     Raises:
         ValueError: there is no model, or not one weight for each, or an option has no such value.
-        ModelError: the first model is not one of seg.
+        ModelError: a model is not one of seg.
     """
     members = members_of(models, weights)
     data = data or DatasetSpec(task=_task_of(models))
@@ -39,9 +40,9 @@ def spec_from_models(
 
 
 def _task_of(models: Sequence[Path | str]) -> Task:
-    """The task of the first model; those that are missing or no files are refused when they are loaded."""
-    first = next((path for path in map(Path, models) if path.is_file()), None)
-    return read_model_card(first).task if first else "multiclass"
+    """The task that the models share; those that are missing or no files are refused when they are loaded."""
+    cards = [read_model_card(path) for path in map(Path, models) if path.is_file()]
+    return shared_card(cards).task if cards else "multiclass"
 
 
 def members_of(

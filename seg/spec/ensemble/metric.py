@@ -1,6 +1,7 @@
 """What predictions are judged by: a contest's metric, the classes that count, and their weights."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
@@ -71,6 +72,16 @@ class MetricSpec(Spec):
         return name
 
     @property
+    def title(self) -> str:
+        """How tables name it."""
+        return title_of(self.name)
+
+    @property
+    def classes_named(self) -> dict[str, Iterable[str]]:
+        """The names of classes that it has, by their place in a spec."""
+        return {"metric.without": self.without, "metric.class_weights": self.class_weights}
+
+    @property
     def judges_images(self) -> bool:
         """Whether each image has a score of its own, so that it matters what counts as an image."""
         of_images = self.name in {"dice", "iou", "dice+hausdorff"}
@@ -84,8 +95,19 @@ class MetricSpec(Spec):
     @property
     def own_function(self) -> OwnFunction | None:
         """The user's function, if it is one."""
-        file, _, function = self.name.rpartition(":")
-        return OwnFunction(Path(file), function) if file.endswith(".py") else None
+        return _own_function(self.name)
+
+
+def title_of(name: str) -> str:
+    """How tables name a metric."""
+    if own := _own_function(name):
+        return f"{own.file.name}:{own.function}"
+    return "mIoU" if name == "miou" else name
+
+
+def _own_function(name: str) -> OwnFunction | None:
+    file, _, function = name.rpartition(":")
+    return OwnFunction(Path(file), function) if file.endswith(".py") else None
 
 
 def _thresholds(name: str) -> AtThresholds | None:

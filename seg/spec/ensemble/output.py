@@ -13,10 +13,19 @@ from seg.spec.dataset.id_pattern import IdPattern, parse_pattern
 from seg.terminal.notices import notice
 
 Format = Literal[
-    "kaggle", "kaggle-per-image", "pixels", "coco", "coco-panoptic", "png", "npz", "geotiff", "geojson"
+    "kaggle",
+    "kaggle-per-image",
+    "pixels",
+    "coco",
+    "coco-panoptic",
+    "png",
+    "class-png",
+    "npz",
+    "geotiff",
+    "geojson",
 ]
 RLE_FORMATS: tuple[Format, ...] = ("kaggle", "kaggle-per-image")
-FOLDER_FORMATS: tuple[Format, ...] = ("coco-panoptic", "png", "geotiff", "geojson")
+FOLDER_FORMATS: tuple[Format, ...] = ("coco-panoptic", "png", "class-png", "geotiff", "geojson")
 VALUE_FORMATS: tuple[Format, ...] = ("png", "npz", "geotiff")
 """Those whose files hold a pixel value for each pixel."""
 
@@ -24,6 +33,9 @@ ONE_CLASS_FORMATS: tuple[Format, ...] = ("pixels", "coco-panoptic")
 """Those in which a pixel has one class."""
 
 TABLE_FORMATS: tuple[Format, ...] = (*RLE_FORMATS, "pixels")
+
+FULL_SIZE_FORMATS: tuple[Format, ...] = (*TABLE_FORMATS, "coco", "coco-panoptic", "geojson")
+"""Those that are about pixels of the full resolution, whatever the resolution that is predicted at."""
 
 Values = Literal["ids", "positions"]
 """What the pixel values of a label map are: class ids, or positions in the class list, from 0."""
@@ -86,7 +98,7 @@ class OutputSpec(Spec):
     """The submission."""
 
     file: LocalPath = Field(default=Path("submission.csv"), validate_default=True)
-    """The file to write; for `png`, `geotiff`, `geojson` and `coco-panoptic` a folder."""
+    """The file to write; for `png`, `class-png`, `geotiff`, `geojson` and `coco-panoptic` a folder."""
     format: Format = "kaggle"
     """The submission format."""
     rle: RleSpec = RleSpec()

@@ -74,6 +74,8 @@ class CalibrationSpec(Spec):
     """Number of images that it was learnt from."""
     groups: Annotated[int, within(ranges.IMAGES)] | None = None
     """Number of their groups: images of a group count as one. Without it, each image counts."""
+    tiles: Annotated[int, within(ranges.TILES)] | None = None
+    """Number of their tiles, where each tile counts as one."""
     order: tuple[Annotated[int, within(ranges.PASS_POSITION)], ...]
     """Order of the passes, as positions in the usual order, round by round."""
     risk: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(

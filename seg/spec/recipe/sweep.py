@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 from seg import ranges
 from seg.spec.base import LocalPath, Seed, Spec, within
 from seg.spec.dataset.dataset import DATASET_OR_PATH, DatasetSpec
+from seg.spec.ensemble.by_class import refuse_unlisted
 from seg.spec.ensemble.metric import MIOU, Metric
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.spec.yaml.source import load
@@ -107,6 +108,11 @@ class SweepSpec(Spec):
                 " use 'search', which chooses among them"
             )
         return grid
+
+    @model_validator(mode="after")
+    def _classes_are_those_of_the_dataset(self) -> Self:
+        refuse_unlisted(self.data, self.metric.classes_named)
+        return self
 
     @model_validator(mode="after")
     def _one_way_to_choose(self) -> Self:

@@ -1,7 +1,7 @@
 """Writing into a YAML file that people write too: their comments, order and layout stay."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,11 @@ from seg.spec.yaml.yaml_text import parse_text, read_text
 LINE_WIDTH = 110
 
 
-def write_under(path: Path, key: str, values: Mapping[str, Any]) -> None:
+def write_under(path: Path, key: str, values: Mapping[str, Any], without: Iterable[str] = ()) -> None:
     """Write `values` into the mapping under the top-level `key`, which need not be there.
 
-    All lines outside that mapping stay as they are, and inside it what `values` does not name. What
-    stood under the key and was no mapping goes.
+    All lines outside that mapping stay as they are, and inside it what `values` does not name, but for the
+    keys in `without`. What stood under the key and was no mapping goes.
 
     Raises:
         SpecError: the file cannot be read, or is no YAML.
@@ -31,6 +31,8 @@ def write_under(path: Path, key: str, values: Mapping[str, Any]) -> None:
     inside = block.get(key)
     if not isinstance(inside, CommentedMap):
         block[key] = inside = CommentedMap()
+    for name in without:
+        inside.pop(name, None)
     inside.update({name: _plain(value) for name, value in values.items()})
     if lines and not lines[-1].endswith("\n"):
         lines[-1] += "\n"

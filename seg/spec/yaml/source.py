@@ -81,17 +81,20 @@ def _message(model: type[BaseModel], error: ErrorDetails) -> str:
             known = _fields_at(model, place[:-1])
             message = f"unknown key: {did_you_mean(str(place[-1]), known)}"
         case "literal_error":
-            choices = literal_values(error["ctx"]["expected"])
-            message = f"{error['input']!r} is not known: {did_you_mean(str(error['input']), choices)}"
+            choices, given = literal_values(error["ctx"]["expected"]), error["input"]
+            message = f"{given!r} is not known: {did_you_mean(str(given), choices)}"
+            if given in choices and not error["ctx"]["expected"].startswith("'"):
+                message = f"is a number, got {given!r}: write it without quotes"
     where = ".".join(str(part) for part in place)
     return printable(f"{where}: {message}" if where else message)
 
 
-def _key_named_in(message: str, document: Any, place: Sequence[str | int]) -> list[str]:
+def _key_named_in(message: str, document: Any, place: Sequence[str | int]) -> list[str | int]:
     """The first key of the mapping at a place that a message puts in quotes, and those after its dots."""
     _, node = _deepest(document, place)
     quoted = (name.split(".") for name in re.findall(r"'(\w+(?:\.\w+)*)", message))
-    return next((keys for keys in quoted if isinstance(node, dict) and keys[0] in node), [])
+    keys: list[str] = next((keys for keys in quoted if isinstance(node, dict) and keys[0] in node), [])
+    return [int(key) if key.isdigit() else key for key in keys]
 
 
 def _fields_at(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:

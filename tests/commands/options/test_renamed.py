@@ -40,6 +40,7 @@ def test_a_former_name_is_one_line_of_warning(
     assert capsys.readouterr().err == f"seg: {old} is now {new}: the old name goes in the next release\n"
 
 
+@pytest.mark.slow
 def test_former_names_are_in_no_help_and_new_ones_are() -> None:
     for command, option in [("", ""), *OPTIONS]:
         done = subprocess.run(

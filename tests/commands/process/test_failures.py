@@ -185,6 +185,7 @@ def seg(command: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, stderr=subprocess.PIPE, text=True, check=False, **options)
 
 
+@pytest.mark.slow
 def test_stdout_on_a_full_device_is_named() -> None:
     full = Path("/dev/full")
     if not full.exists():
@@ -197,6 +198,7 @@ def test_stdout_on_a_full_device_is_named() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_is_one_line() -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -206,6 +208,7 @@ def test_a_reader_that_leaves_early_is_one_line() -> None:
     assert done.stderr == "seg: spec schema: standard output: was closed before all was written\n"
 
 
+@pytest.mark.slow
 def test_closed_streams_are_no_failure() -> None:
     done = subprocess.run(
         f"{sys.executable} -m seg --version >&- && {sys.executable} -m seg spec check /nothing 2>&-",
@@ -217,6 +220,7 @@ def test_closed_streams_are_no_failure() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 
 
+@pytest.mark.slow
 def test_a_name_that_is_no_text_is_spelled_out() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "seg", "spec", "check", b"/nothing/\xff.yaml"],

@@ -43,23 +43,28 @@ def run(
 INTERRUPTED = (130, "seg: interrupted\n")
 
 
+@pytest.mark.slow
 def test_without_it_the_command_ends_well() -> None:
     assert run() == (0, "")
 
 
+@pytest.mark.slow
 def test_before_the_handler_is_set() -> None:
     assert run("seg.commands.process.interrupts") == INTERRUPTED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["seg.commands.app", "seg.evaluate.cache"])
 def test_an_import_cannot_swallow_it(module: str) -> None:
     """Of the command line, and of a command at work."""
     assert run(module, swallows=True) == INTERRUPTED
 
 
+@pytest.mark.slow
 def test_while_the_process_comes_to_its_end() -> None:
     assert run(at_exit=True) == INTERRUPTED
 
 
+@pytest.mark.slow
 def test_a_job_in_the_background_does_not_hear_it() -> None:
     assert run("seg.evaluate.cache", before="SIG_IGN") == (0, "")

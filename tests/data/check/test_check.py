@@ -317,3 +317,13 @@ def test_transparency_that_is_dropped_is_a_warning(masks: MaskWriter, tmp_path: 
         Image.fromarray(pixels, "RGBA").save(tmp_path / "images/in/a.png")
         problems = [one.problem for one in check_dataset(dataset).findings if one.severity == "warning"]
         assert [one[: len(found[0])] for one in problems if "transparent" in one] == found
+
+
+def test_images_that_cannot_be_read_at_the_resolution_are_errors(tmp_path: Path) -> None:
+    write_image(tmp_path / "images/a.png", np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8))
+    data = {"predict": {"images": tmp_path / "images"}, "classes": ["a", "b"], "resolution": 0.5}
+    [finding] = check_dataset(DatasetSpec.model_validate(data)).findings
+    assert finding.severity == "error"
+    assert finding.problem == "does not say how large its pixels are, and 'resolution: 0.5' is wanted"
+    assert finding.fix == "add 'pixel_size', the side of a pixel in the same unit, to the dataset"
+    assert not check_dataset(DatasetSpec.model_validate(data | {"pixel_size": 0.25})).findings

@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 from seg.data import read_image, read_mask
 from seg.data.images.images import write_image, write_mask
 from seg.errors import DataError, OutputError
-from seg.files.image_suffixes import IMAGE_SUFFIXES
+from seg.files.image_suffixes import PICTURE_SUFFIXES
 from seg.labels.label_map import ImageHWC
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
@@ -271,7 +271,7 @@ def test_what_cannot_be_written_leaves_no_file(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("suffix", sorted(IMAGE_SUFFIXES))
+@pytest.mark.parametrize("suffix", sorted(PICTURE_SUFFIXES))
 def test_writing_says_nothing(suffix: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_WARNING)
     write_image(tmp_path / f"x{suffix}", RGB)

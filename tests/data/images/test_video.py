@@ -17,6 +17,7 @@ list(read_frames(Path(sys.argv[1])))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut off", "changed within"])
 def test_nothing_is_written_past_us(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "x.mp4"

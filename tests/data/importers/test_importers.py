@@ -261,3 +261,18 @@ def test_training_images_are_held_out_where_none_are_for_validation(tmp_path: Pa
     images = [{sample.id for sample in open_split(dataset, name).samples} for name in ("train", "val")]
     assert [len(ids) for ids in images] == [8, 2]
     assert not set.intersection(*images)
+
+
+def test_blocks_are_held_out_of_a_single_large_image(tmp_path: Path) -> None:
+    square = [[100, 100], [500, 100], [500, 600], [100, 600], [100, 100]]
+    feature = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [square]}}
+    feature["properties"] = {"classification": {"name": "gland"}}
+    (tmp_path / "slides").mkdir()
+    Image.new("RGB", (1300, 1100)).save(tmp_path / "slides/a.png")
+    (tmp_path / "slides/a.json").write_text(json.dumps([feature]))
+    import_dataset("geojson", tmp_path / "slides", tmp_path / "out")
+    assert "val: { tiles: 0.2, block: 256 }" in (tmp_path / "out/dataset.yaml").read_text()
+    data = load_dataset(tmp_path / "out/dataset.yaml")
+    assert open_split(data, "train").labels(0).shape == (1100, 1300)
+    regions = [sample.region for sample in open_split(data, "val").samples]
+    assert regions and all(region and max(region.size_hw) <= 256 for region in regions)

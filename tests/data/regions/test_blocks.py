@@ -8,8 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from seg.data import open_split, read_image
+from seg.data.division.suggest_val import FEW
 from seg.data.groups import group_images
-from seg.data.guess.held_out import FEW, guess_val
+from seg.data.guess.held_out import guess_val
 from seg.data.images.images import write_image, write_mask
 from seg.data.images.read_sample import open_sample, read_sample, size_of_sample
 from seg.data.regions.class_map import CELL, ClassMap

@@ -11,7 +11,8 @@ from PIL import Image
 from seg.data import open_split
 from seg.data.images import raster
 from seg.data.images.images import read_image
-from seg.data.images.raster import WindowedImage, open_raster, size_if_large
+from seg.data.images.raster import open_raster, size_if_large
+from seg.data.images.windowed_image import WindowedImage
 from seg.data.regions import tiled_copy
 from seg.data.regions.label_raster import LabelRaster
 from seg.errors import DataError

@@ -128,3 +128,17 @@ def test_the_check_tells_overlaps_and_unknown_images(tmp_path: Path) -> None:
     assert "1 image of the table are not in the split, such as 'z'" in problems
     assert "1 pixel are of two classes" in problems
     assert open_split(dataset(tmp_path, table), "train").labels(0).tolist() == [[1, 2, 0], [1, 0, 0]]
+
+
+def test_rows_of_images_that_the_list_leaves_out_are_known(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_image(tmp_path / f"images/{name}.png", np.zeros((4, 4, 3), np.uint8))
+    (tmp_path / "table.csv").write_text("id,rle\na,1 2\nb,3 2\n")
+    (tmp_path / "list.txt").write_text("a\n")
+    split = {"images": tmp_path / "images", "labels": tmp_path / "table.csv", "list": tmp_path / "list.txt"}
+    data = {"train": split, "classes": ["x"], "task": "binary"}
+    problems = [one.problem for one in check_dataset(DatasetSpec.model_validate(data)).findings]
+    assert not any("are not in the split" in problem for problem in problems)
+    (tmp_path / "table.csv").write_text("id,rle\na,1 2\nb,3 2\nc,3 2\n")
+    problems = [one.problem for one in check_dataset(DatasetSpec.model_validate(data)).findings]
+    assert "1 image of the table are not in the split, such as 'c'" in problems

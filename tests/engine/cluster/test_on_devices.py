@@ -154,6 +154,7 @@ def test_images_that_cannot_be_read_are_named_as_by_one_process(many: EnsembleSp
     assert many.output.file.read_bytes() == plain(many)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks Linux for the children of a process")
 @pytest.mark.parametrize("ends", [signal.SIGKILL, signal.SIGINT], ids=lambda ends: ends.name)
 def test_no_process_outlives_the_command_and_the_next_one_goes_on(

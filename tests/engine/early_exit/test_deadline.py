@@ -34,6 +34,31 @@ def test_what_is_no_duration_is_one_line(text: str) -> None:
         parse_duration(text)
 
 
+def test_time_that_just_suffices_is_taken() -> None:
+    """Of ten seconds a twentieth is reserved."""
+    budget = PassBudget([0.95, 0.95], 10, 10.0, now=lambda: 0.0)
+    assert budget.open_image() == 1
+    with pytest.raises(SpecError, match="one pass an image takes 11 s, but after loading and measuring 10 s"):
+        PassBudget([1.0], 10, 10.0, now=lambda: 0.0)
+
+
+def test_it_does_not_matter_when_a_clock_began() -> None:
+    """Passes of a second take 1.5."""
+
+    def passes_from(began: float) -> list[int]:
+        now = began
+        budget = PassBudget([1.0] * 8, 12, began + 64, now=lambda: now)
+        taken = []
+        for _ in range(12):
+            taken.append(budget.open_image())
+            now += 1.5 * taken[-1]
+            budget.close_image(taken[-1])
+        return taken
+
+    assert passes_from(0) == passes_from(4096)
+    assert len(set(passes_from(0))) > 1
+
+
 @given(
     costs=st.lists(st.floats(0.1, 5), min_size=1, max_size=24),
     images=st.integers(20, 300),
@@ -89,6 +114,13 @@ def test_the_pass_that_is_most_like_the_whole_goes_first() -> None:
     """The full ensemble says 0 0 1 1: by hand, pass 1 says so alone."""
     samples = np.stack([answer(0, 2, 2, 2), answer(0, 0, 1, 1), answer(1, 0, 1, 1)])
     assert order_by_gain([samples], np.full((3, samples.shape[1]), 1 / 3), [1.0, 1.0, 1.0])[0] == 1
+
+
+def test_of_passes_that_change_no_label_the_nearest_goes_first() -> None:
+    """All say the first class, with a mean of 0.71."""
+    firsts = np.array([0.9, 0.7, 0.53], dtype=np.float32)
+    samples = np.stack([firsts, 1 - firsts], axis=1)[:, :, None]
+    assert order_by_gain([samples], np.full((3, 2), 1 / 3), [1.0, 1.0, 1.0])[0] == 1
 
 
 def test_of_equals_the_cheaper_goes_first() -> None:

@@ -3,13 +3,17 @@
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seg.engine.early_exit.pass_samples import pass_shares
+from seg.engine import Ensemble
+from seg.engine.early_exit.pass_samples import MAX_PIXELS, pass_shares, sample_passes
 from seg.engine.early_exit.rounds import order_in_rounds, round_ends
+from seg.engine.member import default_pass_order
 from seg.engine.passes.passes import PlannedPass
 from seg.engine.passes.views import VIEWS
+from tests.engine.tiny_models import MakeModel
 
 views_of = st.lists(st.integers(1, 6), min_size=1, max_size=4)
 
@@ -82,3 +86,19 @@ def test_each_view_is_the_best_that_its_member_has_left(weights: list[float], se
         others = [p for p, member in enumerate(members) if member == members[best] and p not in order[:step]]
         # A label or two may tie within what float32 rounds.
         assert changed(order[: step + 1]) <= min(changed([*order[:step], p]) for p in others) + 2 / 101
+
+
+@pytest.mark.parametrize(
+    ("size_hw", "count"), [((100, 200), 20_000), ((100, 201), 10_050), ((200, 220), 14_667)]
+)
+def test_pixels_are_sampled_evenly_up_to_a_limit(
+    size_hw: tuple[int, int], count: int, make_model: MakeModel
+) -> None:
+    ensemble = Ensemble.from_models([make_model(1)])
+    image_hwc = np.random.default_rng(0).integers(0, 256, (*size_hw, 3), dtype=np.uint8)
+    (samples,) = sample_passes(ensemble.members, default_pass_order(ensemble.members), [("", image_hwc)])
+    assert count <= MAX_PIXELS
+    every = -(-size_hw[0] * size_hw[1] // count)
+    whole_chw = ensemble.predict(image_hwc).probabilities
+    np.testing.assert_allclose(samples[0], whole_chw.reshape(len(whole_chw), -1)[:, ::every], atol=1e-6)
+    assert samples.shape[-1] == count

@@ -13,11 +13,12 @@ from seg.engine.early_exit.rules import (
     RecordedMargins,
     Rule,
     StoppingMonitor,
+    TileMargins,
     WorstCaseRule,
     new_monitors,
     new_rule,
 )
-from seg.engine.jobs.calibrate import Trace, estimate_risk
+from seg.engine.early_exit.traces import Trace, estimate_risk
 from seg.engine.merging.decision import Decision, decide
 from seg.spec.ensemble.prediction import DOUBT_LEVELS, CalibrationSpec, StoppingSpec
 
@@ -171,3 +172,14 @@ def test_doubt_that_does_not_fall_anew_settles_nothing() -> None:
     assert not one.settles(RecordedMargins(changeable_share=1, uncertain_share=0.01))
     assert not one.settles(RecordedMargins(changeable_share=0.4, uncertain_share=0.01))
     assert one.settles(RecordedMargins(changeable_share=0.4, uncertain_share=0.001))
+
+
+@pytest.mark.parametrize(("missing", "uncertain"), [(0.8, 1.0), (0.5, 0.0), (0.2, 0.0)])
+def test_a_tile_is_uncertain_by_the_error_of_a_mean_of_so_few_passes(
+    missing: float, uncertain: float
+) -> None:
+    """The margin is 0.15. Bounds are 0.2, 0.1 and 0.05: a tenth of the roots of 4, 1 and 1/4."""
+    added = 1 - missing
+    sum_chw = np.empty((2, 8, 8), dtype=np.float32)
+    sum_chw[0], sum_chw[1] = 0.575 * added, 0.425 * added
+    assert TileMargins.of(sum_chw, np.full(2, missing), Decision()).uncertain_share == uncertain

@@ -1,6 +1,7 @@
 """`seg calibrate` as a whole: what it writes is taken by the next run, and only for the same ensemble."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from seg.data import read_image
 from seg.data.images.images import write_image
 from seg.engine import Ensemble
 from seg.engine.early_exit.rules import CalibratedRule, RecordedMargins, new_rule
-from seg.engine.jobs.calibrate import Trace, calibrate_ensemble, estimate_risk
+from seg.engine.early_exit.traces import AnyTrace, Trace, estimate_risk
+from seg.engine.jobs.calibrate import calibrate_ensemble
 from seg.engine.jobs.cross_validate import cross_validate
 from seg.engine.jobs.predict import run_ensemble
 from seg.errors import SpecError
@@ -21,7 +23,7 @@ from seg.spec.yaml.edit import write_under
 from tests.engine.tiny_models import IMAGES
 
 
-def calibrate(path: Path, tolerance: float) -> list[Trace]:
+def calibrate(path: Path, tolerance: float) -> Sequence[AnyTrace]:
     calibration, traces = calibrate_ensemble(load_ensemble(path))
     write_under(path, "stopping", {"tolerance": tolerance, "calibration": calibration.model_dump()})
     return traces
@@ -40,7 +42,9 @@ def test_the_next_run_stops_by_it(project: Path) -> None:
 
 def test_a_trace_tells_what_the_passes_said(project: Path) -> None:
     """Against members run one by one: the share of labels that the first view of each has otherwise."""
-    calibration, traces = calibrate_ensemble(load_ensemble(project))
+    calibration, found = calibrate_ensemble(load_ensemble(project))
+    traces = [trace for trace in found if isinstance(trace, Trace)]
+    assert len(traces) == IMAGES
     assert sorted(calibration.order) == list(range(16))
     ensemble = Ensemble.load(load_ensemble(project))
     pass_order = ensemble.passes_in_order(calibration.order)
@@ -130,7 +134,7 @@ def test_a_calibration_counts_groups_of_validation_but_images_to_predict(project
     assert stopping
     rule = new_rule(stopping)
     assert isinstance(rule, CalibratedRule)
-    assert rule.groups == 1
+    assert rule.units == 1
 
 
 def test_what_others_say_is_what_a_calibration_on_them_says() -> None:

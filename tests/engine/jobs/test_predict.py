@@ -132,6 +132,7 @@ def test_without_a_bad_image_it_is_another_run_as_it_says(project: Path) -> None
     assert run_ensemble(spec, restart=True).images == IMAGES - 1
 
 
+@pytest.mark.slow
 def test_paths_on_stdin_may_have_quotes_and_commas(project: Path) -> None:
     odd = project.parent / 'a "b", c.png'
     odd.write_bytes((project.parent / "images/0.png").read_bytes())
@@ -140,6 +141,7 @@ def test_paths_on_stdin_may_have_quotes_and_commas(project: Path) -> None:
     assert {row[0].rpartition("_")[0] for row in rows_of(project.parent / "submission.csv")[1:]} == {odd.stem}
 
 
+@pytest.mark.slow
 def test_no_path_on_stdin_is_said_so(project: Path) -> None:
     command = [sys.executable, "-m", "seg", "ensemble", str(project), "--images", "-"]
     done = subprocess.run(command, input="\n", text=True, check=False, capture_output=True)
@@ -178,6 +180,7 @@ def test_a_missing_model_says_how_to_make_it(project: Path) -> None:
         run_ensemble(load_ensemble(project))
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_byte_identical(project: Path) -> None:
     rng = np.random.default_rng(1)
     for number in range(IMAGES, 150):
@@ -204,6 +207,7 @@ def test_a_killed_run_goes_on_and_ends_byte_identical(project: Path) -> None:
     assert spec.output.file.read_bytes() == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["images", "images/[3-9].png", "list.txt", "-", "images/5.png"])
 def test_other_images_by_pattern_list_and_stdin(project: Path, where: str) -> None:
     """The rows of the images that are named are those of a run over all."""

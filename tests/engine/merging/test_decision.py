@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from seg.engine import Ensemble
 from seg.engine.merging.decision import Decision, decide, resized_to
 from seg.errors import SpecError
 from seg.spec import load_ensemble
+from seg.spec.ensemble.decision import ClassRule
 from tests.engine.tiny_images import images_of_sizes
 
 
@@ -72,6 +74,30 @@ def test_a_factor_for_no_class_is_refused(project: Path) -> None:
         SpecError, match=r"class_factors: there is no class 'gold': classes are ground, paper"
     ):
         Ensemble.load(spec)
+
+
+def test_a_grid_that_is_larger_on_one_side_is_interpolated_on_both() -> None:
+    probabilities = np.random.default_rng(0).random((3, 4, 6)).astype(np.float32)
+    for size_hw in ((8, 3), (2, 9), (8, 12)):
+        expected = torch.nn.functional.interpolate(
+            torch.from_numpy(probabilities)[None], size_hw, mode="bilinear"
+        )
+        np.testing.assert_allclose(resized_to(probabilities, size_hw), expected[0].numpy(), atol=1e-6)
+
+
+def test_areas_of_rules_are_counted_on_the_grid() -> None:
+    """A region of 4 x 4 pixels is one of 2 x 2 on a grid of half the size, where 20 pixels are 5."""
+    probabilities = np.full((2, 16, 16), 0.9, dtype=np.float32)
+    probabilities[1] = 0.1
+    probabilities[:, 4:8, 4:8] = probabilities[::-1, 4:8, 4:8]
+    for least_area, kept in ((16, 4), (20, 0)):
+        rules = (ClassRule(), ClassRule(least_area=least_area))
+        assert (Decision((8, 8), rules=rules).labels(probabilities) == 1).sum() == kept
+
+
+def test_classes_that_overlap_have_a_threshold_of_a_half_without_rules() -> None:
+    probabilities = np.array([[[0.2, 0.6]], [[0.7, 0.5]]], dtype=np.float32)
+    assert Decision(task="multilabel").labels(probabilities).tolist() == [[0b10, 0b01]]
 
 
 def test_a_smaller_grid_averages_the_cells() -> None:

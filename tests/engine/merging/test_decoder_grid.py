@@ -1,286 +1,318 @@
-"""Merging where decoders end, against the networks in PyTorch, cut and merged by hand."""
+"""Merging at the decoders' grids, with all that can be combined with it, against passes upsampled by PyTorch.
 
-import json
-from collections.abc import Callable, Sequence
+Upsampling is linear. So the reference is the plain mean of passes that were each upsampled.
+"""
+
+import time
 from pathlib import Path
 from typing import Any, Final
 
 import cv2
 import numpy as np
-import onnx
 import pytest
 import torch
 from numpy.typing import NDArray
-from onnx import helper
-from torch import Tensor, nn
 
-from seg.data.images.images import write_image
 from seg.engine import Ensemble
+from seg.engine.early_exit.deadline import PassBudget
+from seg.engine.early_exit.pass_samples import sample_passes
+from seg.engine.early_exit.rules import MissingC, Stopping
+from seg.engine.early_exit.traces import Trace
 from seg.engine.jobs.calibrate import calibrate_ensemble
-from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.jobs.predict import run_ensemble
-from seg.engine.merging.decoder_grid import padded_to_grid
-from seg.engine.resolved import resolve_ensemble
-from seg.engine.runtimes.decoder_cut import cut_at_decoder, find_decoder
-from seg.engine.runtimes.openvino.runtime import openvino_is_usable
-from seg.errors import ModelError, OutputError, SpecError
-from seg.export.export import export_checkpoint
-from seg.export.onnx_file.exported_model import ExportedModel
-from seg.export.onnx_file.to_onnx import write_onnx
-from seg.export.precision.half import in_half
-from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
-from seg.models.card import CARD_KEY
-from seg.models.model_file import read_model_card
-from seg.spec import EnsembleSpec, load_ensemble
-from seg.train.networks.checkpoint import load_checkpoint
-from seg.train.networks.segmenter import Segmenter
-from tests.export.untrained import CLASSES, checkpoint, image
-
-pytestmark = pytest.mark.slow
-
-CELLS: Final = {"fpn": 4, "unet": 1, "deeplabv3": 8}
-SHARP: Final = 0.1
-"""A temperature at which untrained networks are sure of themselves."""
-
-Models = dict[str, Path]
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    """Exported models by architecture, whose checkpoints lie beside them."""
-    found = {}
-    for architecture in CELLS:
-        folder = tmp_path_factory.mktemp(architecture)
-        path = checkpoint(folder, architecture, encoder="resnet18")
-        export_checkpoint(path, folder / "model.onnx", [image(70, 100)])
-        found[architecture] = folder / "model.onnx"
-    return found
-
-
-def spec_of(folder: Path, models: Models, names: Sequence[str], **options: Any) -> EnsembleSpec:
-    """Members of those architectures, the first of the least weight, merged at their decoders."""
-    write_image(folder / "images/0.png", image(40, 56))
-    categories = [{"id": c.id, "name": c.name} for c in CLASSES]
-    (folder / "train.json").write_text(json.dumps({"images": [], "categories": categories}))
-    spec = {
-        "data": {"train": {"images": "images", "annotations": "train.json"}, "val": {"images": "images"}},
-        "members": [
-            {"name": name, "model": str(models[name]), "weight": 1 + number, "temperature": SHARP}
-            for number, name in enumerate(names)
-        ],
-        "merge_at": "decoder",
-        "runtime": "cpu",
-    }
-    (folder / "spec.yaml").write_text(json.dumps(spec | options))
-    return load_ensemble(folder / "spec.yaml")
-
-
-def at_image(spec: EnsembleSpec) -> EnsembleSpec:
-    return spec.model_copy(update={"merge_at": "image"})
-
-
-def probabilities(spec: EnsembleSpec, image_hwc: ImageHWC) -> ProbabilitiesCHW:
-    return Ensemble.load(spec).predict(image_hwc).probabilities
-
-
-def cells_by_hand(model: Path, image_hwc: ImageHWC) -> Tensor:
-    """Probabilities where the decoder ends, `[C, h, w]`, of an image whose sides are multiples of 32."""
-    network, card = load_checkpoint(model.with_name("model.safetensors"))
-    head = network.get_submodule("segmentation_head")
-    head.register_module("1", nn.Identity())
-    rgb = torch.from_numpy(np.ascontiguousarray(image_hwc)).float().permute(2, 0, 1)[None] / 255
-    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (card.input.mean, card.input.std))
-    with torch.no_grad():
-        logits: Tensor = network((rgb - mean) / std)
-    return (logits / SHARP).softmax(1)[0].double()
-
-
-def upsampled_by_hand(cells_chw: Tensor, size_hw: tuple[int, int]) -> Tensor:
-    """PyTorch's own interpolation, of logarithms; what each cell sums to is interpolated beside them."""
-    resized = [
-        torch.nn.functional.interpolate(one[None], size_hw, mode="bilinear", align_corners=True)[0]
-        for one in (cells_chw.clamp(min=1e-300).log(), cells_chw.sum(0, keepdim=True))
-    ]
-    return resized[0].softmax(0) * resized[1]
-
-
-@pytest.mark.parametrize("architecture", CELLS)
-def test_a_graph_is_cut_where_its_decoder_ends(models: Models, architecture: str) -> None:
-    model = models[architecture]
-    decoder = find_decoder(model, read_model_card(model))
-    assert decoder.cell == CELLS[architecture]
-    content = cut_at_decoder(model)
-    assert (content is None) == (decoder.cell == 1)
-    if content is not None:
-        cut = onnx.load_from_string(content)
-        onnx.checker.check_model(cut, full_check=True)
-        assert not {node.op_type for node in cut.graph.node[-3:]} & {"Resize", "Slice"}
-
-
-@pytest.mark.parametrize("architecture", CELLS)
-@pytest.mark.parametrize("size_hw", [(64, 96), (32, 32)])
-def test_one_upright_pass_is_what_the_network_says(
-    models: Models, architecture: str, size_hw: tuple[int, int], tmp_path: Path
-) -> None:
-    spec = spec_of(tmp_path, models, [architecture])
-    image_hwc = image(*size_hw)
-    expected = probabilities(at_image(spec), image_hwc)
-    np.testing.assert_allclose(probabilities(spec, image_hwc), expected, atol=2e-4)
-
-
-@pytest.mark.parametrize("size_hw", [(70, 101), (33, 95), (1, 1), (1, 40), (360, 48)])
-def test_where_images_are_padded_only_the_last_cells_differ(
-    models: Models, size_hw: tuple[int, int], tmp_path: Path
-) -> None:
-    spec = spec_of(tmp_path, models, ["fpn"])
-    image_hwc = image(*size_hw)
-    found, expected = probabilities(spec, image_hwc), probabilities(at_image(spec), image_hwc)
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found.sum(0), 1, atol=1e-5)
-    height, width = (max(0, extent - 2 * CELLS["fpn"]) for extent in size_hw)
-    np.testing.assert_allclose(found[:, :height, :width], expected[:, :height, :width], atol=2e-3)
-
-
-UPRIGHT: Final[dict[str, Callable[[NDArray[Any]], NDArray[Any]]]] = {
-    "identity": lambda a: a,
-    "hflip": lambda a: a[..., ::-1],
-    "vflip": lambda a: a[..., ::-1, :],
-    "transpose": lambda a: a.swapaxes(-1, -2),
-}
-"""Views that are their own inverse, on `[..., H, W]`."""
-
-
-@pytest.mark.parametrize("class_weights", [{}, {CLASSES[1].name: 3.0, CLASSES[2].name: 0.4}])
-def test_the_mean_of_members_and_views(
-    models: Models, class_weights: dict[str, float], tmp_path: Path
-) -> None:
-    """Cells of 1, 4 and 8 pixels, added up where they are, then brought to the image's size."""
-    spec = spec_of(tmp_path, models, list(CELLS), views=list(UPRIGHT))
-    weighed = spec.members[1].model_copy(update={"class_weights": class_weights})
-    spec = spec.model_copy(update={"members": (spec.members[0], weighed, spec.members[2])})
-    image_hwc = image(64, 96)
-    total = torch.zeros((len(CLASSES), 64, 96), dtype=torch.float64)
-    by_class = torch.tensor([class_weights.get(one.name, 1.0) for one in CLASSES])
-    weights = torch.stack([1 * torch.ones(3), 2 * by_class, 3 * torch.ones(3)])
-    for name, share in zip(CELLS, weights / weights.sum(0), strict=True):
-        mean = torch.zeros(1)
-        for turn in UPRIGHT.values():
-            turned_hwc = turn(image_hwc.transpose(2, 0, 1)).transpose(1, 2, 0)
-            cells = cells_by_hand(models[name], turned_hwc)
-            mean = mean + torch.from_numpy(turn(cells.numpy()).copy()) / len(UPRIGHT)
-        total += upsampled_by_hand(mean * share[:, None, None], (64, 96))
-    expected = (total / total.sum(0)).numpy()
-    np.testing.assert_allclose(probabilities(spec, image_hwc), expected, atol=1e-3)
-
-
-def test_labels_are_nearly_those_of_merging_at_the_image(models: Models, tmp_path: Path) -> None:
-    """With factors that make all classes as likely, as networks that have learnt nothing say but one."""
-    spec = spec_of(tmp_path, models, list(CELLS), views="d4")
-    image_hwc = cv2.resize(image(6, 8), (160, 120), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
-    means = probabilities(at_image(spec), image_hwc).mean((1, 2))
-    factors = {one.name: float(1 / mean) for one, mean in zip(CLASSES, means, strict=True)}
-    spec = spec.model_copy(update={"class_factors": factors})
-    ours, exact = (Ensemble.load(one).predict(image_hwc).labels for one in (spec, at_image(spec)))
-    assert set(np.unique(exact)) == set(range(len(CLASSES)))
-    assert 0.9 < (ours == exact).mean() < 1
-
-
-@pytest.mark.skipif(not openvino_is_usable("f32"), reason="OpenVINO is not installed")
-def test_runtimes_agree(models: Models, tmp_path: Path) -> None:
-    spec = spec_of(tmp_path, models, list(CELLS), views="hflip")
-    other = spec.model_copy(update={"runtime": "openvino"})
-    image_hwc = image(70, 100)
-    np.testing.assert_allclose(probabilities(other, image_hwc), probabilities(spec, image_hwc), atol=2e-3)
-
-
-def test_tiles_are_merged_so_too(models: Models, tmp_path: Path) -> None:
-    tile = {"size": "64x64", "overlap": 0.5}
-    spec = spec_of(tmp_path, models, ["fpn", "unet"], views="hflip", tile=tile)
-    image_hwc = image(100, 130)
-    ours, exact = probabilities(spec, image_hwc), probabilities(at_image(spec), image_hwc)
-    assert ours.shape == exact.shape
-    assert (ours.argmax(0) == exact.argmax(0)).mean() > 0.98
-
-
-def test_half_precision_is_cut_too(models: Models, tmp_path: Path) -> None:
-    network, card = load_checkpoint(models["fpn"].with_name("model.safetensors"))
-    half = in_half(ExportedModel(Segmenter(network, card.input)))
-    write_onnx(half, card, tmp_path / "half.onnx")
-    spec = spec_of(tmp_path, {"half": tmp_path / "half.onnx"}, ["half"])
-    image_hwc = image(64, 96)
-    ours, exact = probabilities(spec, image_hwc), probabilities(at_image(spec), image_hwc)
-    assert (ours.argmax(0) == exact.argmax(0)).mean() > 0.99
-
-
-def test_it_says_in_what_cells_each_member_answers(models: Models, tmp_path: Path) -> None:
-    spec = spec_of(tmp_path, models, list(CELLS))
-    (note,) = Ensemble.load(spec).notes
-    assert "fpn in cells of 4x4 pixels, unet in cells of 1x1 pixels, deeplabv3 in cells of 8x8" in note
-    assert Ensemble.load(at_image(spec)).notes == ()
-
-
-def test_padding_repeats_the_last_row_and_column() -> None:
-    image_hwc = image(13, 16)
-    padded_hwc = padded_to_grid(image_hwc)
-    np.testing.assert_array_equal(padded_hwc, np.pad(image_hwc, ((0, 3), (0, 0), (0, 0)), mode="edge"))
-    assert padded_to_grid(padded_hwc) is padded_hwc
-
-
-def test_another_place_is_another_ensemble(models: Models, tmp_path: Path) -> None:
-    spec = spec_of(tmp_path, models, ["fpn"])
-    at_decoder, at_images = (ensemble_fingerprint(resolve_ensemble(one)) for one in (spec, at_image(spec)))
-    assert at_decoder != at_images
-    run_ensemble(spec)
-    with pytest.raises(OutputError, match="--restart"):
-        run_ensemble(at_image(spec))
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"merge": "geometric"}, "'merge: geometric' or 'vote' and 'merge_at: decoder' exclude"),
-        ({"views": ["identity", "scale1.25"]}, "'views' with a scale exclude"),
-        ({"stopping": {"tolerance": 0}}, "'merge_at: decoder' and 'stopping' exclude"),
-        ({"merge_at": "decoders"}, "did you mean .decoder."),
-    ],
+from seg.engine.jobs.stopping import build_stopping
+from seg.engine.member import default_pass_order
+from seg.engine.passes.passes import PassOrder
+from seg.engine.pipeline.timing import Clock
+from seg.errors import ModelError, SpecError
+from seg.labels.label_map import ImageHWC, LabelsHW, ProbabilitiesCHW
+from seg.labels.task import Task
+from seg.spec.ensemble.prediction import StoppingSpec
+from tests.engine.decoder_models import (
+    NETWORKS,
+    TURNS,
+    WEIGHTS,
+    cells_of,
+    decoder_spec,
+    padded,
+    photo,
+    upsampled_pass,
+    write_network,
 )
-def test_what_does_not_go_with_it_is_refused(
-    options: dict[str, Any], message: str, models: Models, tmp_path: Path
+from tests.engine.tiny_models import CLASSES
+
+VIEWS: Final = tuple(TURNS)
+SIZES: Final = [(64, 96), (64, 56), (33, 95), (1, 1), (1, 40)]
+
+
+def resized(image_hwc: ImageHWC, size_wh: tuple[int, int], method: int) -> ImageHWC:
+    return np.asarray(cv2.resize(image_hwc, size_wh, interpolation=method), dtype=np.uint8)
+
+
+def passes_by_hand(
+    ensemble: Ensemble, pass_order: PassOrder, image_hwc: ImageHWC, task: Task = "multiclass"
+) -> list[ProbabilitiesCHW]:
+    """The passes in their order, each upsampled."""
+    networks = {network.name: network for network in NETWORKS}
+    return [
+        upsampled_pass(networks[ensemble.members[planned.member].name], planned.view.name, image_hwc, task)
+        for planned in pass_order
+    ]
+
+
+def mean_by_hand(passes: list[ProbabilitiesCHW], pass_order: PassOrder) -> ProbabilitiesCHW:
+    """The mean by the shares of the passes, over those that there are."""
+    shares = np.array([[planned.share_of(c) for c in range(len(CLASSES))] for planned in pass_order])
+    total = sum(share[:, None, None] * one for share, one in zip(shares, passes, strict=False))
+    return np.asarray(total / np.sum(total, axis=0))
+
+
+@pytest.mark.parametrize("size_hw", SIZES)
+@pytest.mark.parametrize("class_weights", [{}, {CLASSES[1].name: 3.0, CLASSES[2].name: 0.4}])
+def test_the_mean_is_that_of_upsampled_passes(
+    size_hw: tuple[int, int], class_weights: dict[str, float], tmp_path: Path
 ) -> None:
-    with pytest.raises(SpecError, match=message):
-        spec_of(tmp_path, models, ["fpn"], **options)
+    members = [
+        {"name": n.name, "model": f"{n.name}.onnx", "weight": w}
+        for n, w in zip(NETWORKS, WEIGHTS, strict=True)
+    ]
+    members[1]["class_weights"] = class_weights
+    ensemble = Ensemble.load(decoder_spec(tmp_path, views=list(VIEWS), members=members))
+    image_hwc = photo(*size_hw)
+    shares = np.array(WEIGHTS, dtype=float)[:, None] * np.ones(len(CLASSES))
+    shares[1] *= [class_weights.get(one.name, 1) for one in CLASSES]
+    shares /= shares.sum(0)
+    expected: Any = sum(
+        share[:, None, None] / len(VIEWS) * upsampled_pass(network, view, image_hwc)
+        for network, share in zip(NETWORKS, shares, strict=True)
+        for view in VIEWS
+    )
+    expected = expected / expected.sum(0)
+    found = ensemble.predict(image_hwc)
+    np.testing.assert_allclose(found.probabilities, expected, atol=2e-6)
+    first, second = np.sort(expected, axis=0)[:-3:-1]
+    np.testing.assert_array_equal(
+        found.labels[first - second > 1e-5], expected.argmax(0)[first - second > 1e-5]
+    )
 
 
-def test_neither_deadlines_nor_calibration_go_with_it(models: Models, tmp_path: Path) -> None:
-    spec = spec_of(tmp_path, models, ["fpn"])
-    with pytest.raises(SpecError, match="--deadline"):
-        run_ensemble(spec, deadline=60)
-    with pytest.raises(SpecError, match="'merge_at: decoder' and 'stopping' exclude"):
-        calibrate_ensemble(spec)
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: f"cells of {network.cell}")
+def test_one_upright_pass_is_nearly_what_the_network_returns(network: Any, tmp_path: Path) -> None:
+    """The network interpolates logits, so that probabilities between cells differ a little."""
+    spec = decoder_spec(tmp_path, members=[{"name": network.name, "model": f"{network.name}.onnx"}])
+    smooth_hwc = resized(photo(4, 5), (96, 64), cv2.INTER_CUBIC)
+    at_image = Ensemble.load(spec.model_copy(update={"merge_at": "image"})).predict(smooth_hwc)
+    ours = Ensemble.load(spec).predict(smooth_hwc)
+    corners = np.s_[:, ::63, ::95]
+    np.testing.assert_allclose(ours.probabilities[corners], at_image.probabilities[corners], atol=1e-6)
+    assert (ours.labels == at_image.labels).mean() > (0.9 if network.cell > 1 else 0.9999)
 
 
-def changed(model: Path, folder: Path, name: str, value: Any) -> Path:
-    """The model with another attribute in its last upsampling."""
-    graph = onnx.load(model)
-    resize = next(node for node in reversed(graph.graph.node) if node.op_type == "Resize")
-    (attribute,) = [one for one in resize.attribute if one.name == name]
-    attribute.CopyFrom(helper.make_attribute(name, value))
-    onnx.save(graph, folder / "changed.onnx")
-    return folder / "changed.onnx"
+SPECIALIST: Final = [
+    {"name": "m1", "model": "m1.onnx"},
+    {"name": "m2", "model": "m2.onnx", "weight": 2, "covers": [CLASSES[1].name, CLASSES[2].name]},
+]
 
 
-def test_an_ending_that_cannot_be_cut_is_refused(models: Models, tmp_path: Path) -> None:
-    model = changed(models["fpn"], tmp_path, "coordinate_transformation_mode", "half_pixel")
-    with pytest.raises(ModelError, match=r"changed\.onnx: upsamples .* set merge_at: image"):
-        Ensemble.load(spec_of(tmp_path, {"fpn": model}, ["fpn"]))
+def test_specialists_are_weighed_as_at_the_image(tmp_path: Path) -> None:
+    """Two classes are the specialist's and the other's; the two others fill what these leave."""
+    ensemble = Ensemble.load(decoder_spec(tmp_path, members=SPECIALIST))
+    image_hwc = photo(40, 56)
+    general, special = (
+        upsampled_pass(network, "identity", image_hwc).astype(float) for network in NETWORKS[:2]
+    )
+    expected = general.copy()
+    expected[1:3] = (general[1:3] + 2 * special[1:3]) / 3
+    rest = general[[0, 3]] + 1e-4
+    expected[[0, 3]] = rest / rest.sum(0) * np.maximum(1 - expected[1:3].sum(0), 0)
+    expected /= expected.sum(0)
+    np.testing.assert_allclose(ensemble.predict(image_hwc).probabilities, expected, atol=1e-5)
 
 
-def test_a_model_of_its_own_size_is_refused(models: Models, tmp_path: Path) -> None:
-    graph = onnx.load(models["fpn"])
-    (entry,) = [one for one in graph.metadata_props if one.key == CARD_KEY]
-    card = read_model_card(models["fpn"])
-    resized = card.input.model_copy(update={"mode": "resize", "size_hw": (64, 64)})
-    entry.value = card.model_copy(update={"input": resized}).model_dump_json()
-    onnx.save(graph, tmp_path / "resized.onnx")
-    with pytest.raises(ModelError, match=r"resized\.onnx: resizes images"):
-        Ensemble.load(spec_of(tmp_path, {"fpn": tmp_path / "resized.onnx"}, ["fpn"]))
+def test_classes_that_overlap_are_merged_one_by_one(tmp_path: Path) -> None:
+    ensemble = Ensemble.load(decoder_spec(tmp_path, "multilabel", views=list(VIEWS)))
+    image_hwc = photo(40, 56)
+    expected: Any = sum(
+        weight / sum(WEIGHTS) / len(VIEWS) * upsampled_pass(network, view, image_hwc, "multilabel")
+        for network, weight in zip(NETWORKS, WEIGHTS, strict=True)
+        for view in VIEWS
+    )
+    found = ensemble.predict(image_hwc)
+    np.testing.assert_allclose(found.probabilities, expected, atol=2e-6)
+    assert not np.allclose(expected.sum(0), 1, atol=0.1)
+
+
+@pytest.mark.parametrize("view", ["scale0.5", "scale1.25", "scale2", "hflip-scale0.75"])
+def test_scaled_views_are_interpolated_at_the_image_s_cells(view: str, tmp_path: Path) -> None:
+    """Sampled by PyTorch at the places of the cells, for each member; then upsampled as any pass."""
+    ensemble = Ensemble.load(decoder_spec(tmp_path, views=[view]))
+    image_hwc, scale = photo(40, 56), float(view.rpartition("scale")[2])
+    turn = TURNS["hflip" if view.startswith("hflip") else "identity"]
+    padded_hwc = padded(image_hwc)
+    height, width = padded_hwc.shape[:2]
+    seen_wh = round(width * scale), round(height * scale)
+    turned_hwc = np.ascontiguousarray(turn(padded_hwc.transpose(2, 0, 1)).transpose(1, 2, 0))
+    seen_hwc = resized(turned_hwc, seen_wh, cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    expected: Any = 0
+    for network, weight in zip(NETWORKS, WEIGHTS, strict=True):
+        cells = cells_of(network, seen_hwc)
+        places = []
+        for extent, seen in ((height, seen_wh[1]), (width, seen_wh[0])):
+            at_cells = np.linspace(0, extent - 1, extent // network.cell)
+            in_view = np.clip((at_cells + 0.5) * seen / extent - 0.5, 0, seen - 1)
+            places.append(in_view / (seen + -seen % network.stride - 1) * 2 - 1)
+        where = np.stack(np.meshgrid(*places, indexing="ij")[::-1], axis=-1)
+        sampled = torch.nn.functional.grid_sample(
+            torch.from_numpy(cells)[None].double(),
+            torch.from_numpy(where)[None],
+            align_corners=True,
+            padding_mode="border",
+        )
+        upright = torch.from_numpy(turn(sampled.numpy()).copy())
+        pixels = torch.nn.functional.interpolate(
+            upright, (height, width), mode="bilinear", align_corners=True
+        )
+        expected = expected + weight / sum(WEIGHTS) * pixels[0, :, :40, :56].numpy()
+    np.testing.assert_allclose(ensemble.predict(image_hwc).probabilities, expected, atol=1e-5)
+
+
+class Recorder:
+    """A monitor that keeps what it is asked about and settles after `end` looks."""
+
+    def __init__(self, end: int = 1000) -> None:
+        self.seen: list[tuple[ProbabilitiesCHW, MissingC]] = []
+        self._end = end
+
+    def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
+        self.seen.append((sum_chw.copy(), missing_c.copy()))
+        return len(self.seen) == self._end
+
+
+def labels_of(ensemble: Ensemble, image_hwc: ImageHWC, **options: Any) -> LabelsHW:
+    found: list[LabelsHW] = list(
+        ensemble.label_all([("one", image_hwc)], lambda _, labels: labels, **options)
+    )
+    (labels_hw,) = found
+    return labels_hw
+
+
+def test_early_exit_looks_at_the_sum_of_upsampled_passes(tmp_path: Path) -> None:
+    ensemble = Ensemble.load(decoder_spec(tmp_path, views=["identity", "hflip"]))
+    image_hwc, order = photo(40, 56), default_pass_order(ensemble.members, by_view=True)
+    recorder = Recorder()
+    stopping = Stopping(order, tuple(range(1, len(order))), lambda: recorder)
+    labels_of(ensemble, image_hwc, stopping=stopping)
+    sum_chw = np.zeros((len(CLASSES), 40, 56))
+    assert len(recorder.seen) == len(order) - 1
+    for (seen_chw, missing_c), planned, one in zip(
+        recorder.seen, order, passes_by_hand(ensemble, order, image_hwc), strict=False
+    ):
+        sum_chw += planned.share * one
+        np.testing.assert_allclose(seen_chw, sum_chw, atol=2e-6)
+        np.testing.assert_allclose(missing_c, 1 - sum_chw.sum(0)[0, 0], atol=1e-5)
+
+
+def test_an_image_that_exits_early_has_the_labels_of_the_passes_that_ran(tmp_path: Path) -> None:
+    ensemble = Ensemble.load(decoder_spec(tmp_path, views=["identity", "hflip"]))
+    image_hwc, order = photo(40, 56), default_pass_order(ensemble.members, by_view=True)
+    stopping = Stopping(order, tuple(range(1, len(order))), lambda: Recorder(end=3))
+    found = labels_of(ensemble, image_hwc, stopping=stopping)
+    passes = passes_by_hand(ensemble, order, image_hwc)
+    np.testing.assert_array_equal(found, mean_by_hand(passes[:3], order).argmax(0))
+    assert (found != mean_by_hand(passes, order).argmax(0)).any()
+
+
+def test_a_certain_exit_changes_no_label(tmp_path: Path) -> None:
+    """Networks that are sure of themselves, one of which has nearly all weight."""
+    members = [
+        {"name": n.name, "model": f"{n.name}.onnx", "weight": w, "temperature": 0.02}
+        for n, w in zip(NETWORKS, (30, 1, 1, 1), strict=True)
+    ]
+    spec = decoder_spec(tmp_path, members=members)
+    ensemble = Ensemble.load(spec)
+    for seed in range(4):
+        image_hwc = resized(photo(3, 4, seed), (56, 40), cv2.INTER_NEAREST)
+        clock = Clock()
+        stopping = build_stopping(StoppingSpec(tolerance=0.05), ensemble)
+        found = labels_of(ensemble, image_hwc, stopping=stopping, clock=clock)
+        whole = labels_of(ensemble, image_hwc)
+        assert (found != whole).mean() <= 0.05
+        assert clock.passes < len(NETWORKS)
+
+
+def test_calibration_and_the_run_that_it_stops(tmp_path: Path) -> None:
+    spec = decoder_spec(tmp_path, views=["identity", "hflip"])
+    calibration, traces = calibrate_ensemble(spec)
+    assert len(traces) == 3
+    assert sorted(calibration.order) == list(range(8))
+    for trace in traces:
+        assert isinstance(trace, Trace)
+        for loss, margins in zip(trace.losses, trace.margins, strict=True):
+            assert 0 <= loss <= margins.changeable_share
+    stopped = spec.model_copy(update={"stopping": StoppingSpec(tolerance=0.5, calibration=calibration)})
+    summary = run_ensemble(stopped)
+    assert summary.images == 3
+
+
+def test_tiles_are_calibrated_too(tmp_path: Path) -> None:
+    spec = decoder_spec(tmp_path, views=["identity", "hflip"], tile={"size": "32x32", "overlap": 0.5})
+    calibration, traces = calibrate_ensemble(spec)
+    assert {trace.passes for trace in traces} == {8 * 2 * 3}
+    stopped = spec.model_copy(update={"stopping": StoppingSpec(tolerance=0.5, calibration=calibration)})
+    summary = run_ensemble(stopped)
+    assert summary.images == 3
+
+
+def test_passes_are_ranked_by_what_each_adds_at_the_decoder(tmp_path: Path) -> None:
+    ensemble = Ensemble.load(decoder_spec(tmp_path, views=["identity", "transpose"]))
+    order, image_hwc = default_pass_order(ensemble.members), photo(33, 47)
+    (samples,) = sample_passes(ensemble.members, order, [("", image_hwc)])
+    for sampled, expected in zip(samples, passes_by_hand(ensemble, order, image_hwc), strict=True):
+        np.testing.assert_allclose(sampled, expected.reshape(len(CLASSES), -1), atol=2e-6)
+
+
+@pytest.mark.parametrize("passes", [1, 3, 8])
+def test_a_budget_of_passes_gives_the_labels_of_these(passes: int, tmp_path: Path) -> None:
+    ensemble = Ensemble.load(decoder_spec(tmp_path, views=["identity", "hflip"]))
+    image_hwc, order = photo(40, 56), default_pass_order(ensemble.members, by_view=True)
+    # Two images are left to open: the one, and one to spare.
+    budget = PassBudget([1.0] * len(order), 1, 1000 + 2 * (passes + 0.5) / 0.95, now=lambda: 1000)
+    found = labels_of(ensemble, image_hwc, pass_order=order, budget=budget)
+    assert budget.fewest == passes
+    by_hand = mean_by_hand(passes_by_hand(ensemble, order, image_hwc)[:passes], order)
+    np.testing.assert_array_equal(found, by_hand.argmax(0))
+
+
+def test_a_run_with_a_deadline(tmp_path: Path) -> None:
+    spec = decoder_spec(tmp_path, views="hflip")
+    start = time.monotonic()
+    summary = run_ensemble(spec, deadline=300)
+    assert summary.images == 3
+    assert time.monotonic() - start < 300
+
+
+def test_tiles_are_merged_so_too(tmp_path: Path) -> None:
+    """A tile is an image; overlapping tiles of equal weight are averaged."""
+    spec = decoder_spec(tmp_path, tile={"size": "64x64", "overlap": 0.5, "blend": "uniform"})
+    ensemble, image_hwc = Ensemble.load(spec), photo(64, 96)
+    order = default_pass_order(ensemble.members)
+    left, right = (
+        mean_by_hand(passes_by_hand(ensemble, order, np.ascontiguousarray(part_hwc)), order)
+        for part_hwc in (image_hwc[:, :64], image_hwc[:, 32:])
+    )
+    middle = (left[..., 32:] + right[..., :32]) / 2
+    expected: NDArray[Any] = np.concatenate([left[..., :32], middle, right[..., 32:]], axis=2)
+    np.testing.assert_allclose(ensemble.predict(image_hwc).probabilities, expected, atol=1e-5)
+
+
+def test_a_stride_that_does_not_divide_the_grid_is_refused(tmp_path: Path) -> None:
+    spec = decoder_spec(tmp_path)
+    write_network(tmp_path, NETWORKS[0]._replace(stride=12))
+    with pytest.raises(ModelError, match=r"m1\.onnx: pads images to multiples of 12, which do not divide 32"):
+        Ensemble.load(spec)
+
+
+@pytest.mark.parametrize("merge", ["geometric", "vote"])
+def test_other_merges_are_refused(merge: str, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="'merge: geometric' or 'vote' and 'merge_at: decoder' exclude"):
+        decoder_spec(tmp_path, merge=merge)

@@ -70,6 +70,13 @@ def test_weights_for_each_class_are_weights_of_its_mean(weights: list[float], se
     np.testing.assert_allclose(merged("mean", pass_order, samples), expected, atol=1e-6)
 
 
+def test_a_pass_at_the_threshold_votes_against_a_class() -> None:
+    """As a decision does, for which a class is there only above its threshold."""
+    samples = [np.full((CLASSES, *SIZE), 0.5, dtype=np.float32)]
+    assert (merged("vote", plan_of([1.0]), samples) < 0.5).all()
+    assert (Decision(task="multilabel").labels(samples[0]) == 0).all()
+
+
 @given(shares=SHARES, seed=st.integers(0, 99))
 def test_geometric_is_the_sigmoid_of_mean_logits(shares: list[float], seed: int) -> None:
     samples = sigmoids(len(shares), seed)

@@ -94,26 +94,32 @@ def test_a_row_is_handed_on_as_soon_as_it_is_final() -> None:
 
 
 @given(
-    height=side, th=tile_side, overlap=overlaps, blend=blends, row=st.floats(0, 1), seed=st.integers(0, 99)
+    height=side,
+    th=tile_side,
+    overlap=overlaps,
+    blend=blends,
+    places=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    seed=st.integers(0, 99),
 )
-def test_from_a_row_on_the_rest_is_the_same_to_the_last_bit(
-    height: int, th: int, overlap: float, blend: Blend, row: float, seed: int
+def test_some_bands_are_the_same_to_the_last_bit_without_the_others(
+    height: int, th: int, overlap: float, blend: Blend, places: tuple[float, float], seed: int
 ) -> None:
     layout = lay_out((height, 20), spec_of(th, 8, overlap, blend))
     tiles = np.random.default_rng(seed).random((layout.count, 2, *layout.tile_hw)).astype(np.float32)
 
-    def blended(first_row: int) -> list[ProbabilitiesCHW]:
+    def blended(rows: range) -> list[ProbabilitiesCHW]:
         bands: list[ProbabilitiesCHW] = []
-        blender = Blender(layout, lambda band: bands.append(np.array(on_host(band))), first_row)
-        for number in range(layout.first_over(first_row), layout.count):
+        blender = Blender(layout, lambda band: bands.append(np.array(on_host(band))), rows.start)
+        for number in layout.tiles_over(rows):
             blender.add(number, tiles[number])
         return bands
 
-    whole = blended(0)
-    starts = np.cumsum([0, *(band.shape[1] for band in whole)])
-    first_row = int(starts[int(row * (len(whole) - 1))])
-    rest = np.concatenate(blended(first_row), axis=1)
-    assert rest.tobytes() == np.concatenate(whole, axis=1)[:, first_row:].tobytes()
+    whole = blended(range(height))
+    edges = [0, *np.cumsum([band.shape[1] for band in whole]).tolist()]
+    first = int(min(places) * (len(whole) - 1))
+    last = first + 1 + int(max(places) * (len(whole) - 1 - first))
+    some = blended(range(edges[first], edges[last]))
+    assert [band.tobytes() for band in some] == [band.tobytes() for band in whole[first:last]]
 
 
 def test_an_image_that_fits_is_left_whole() -> None:

@@ -15,6 +15,7 @@ print(*(name for name, module in sys.modules.items() if module))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_openvino(), reason="OpenVINO is not installed")
 def test_its_telemetry_is_not_loaded() -> None:
     """It would send to the internet; OpenVINO has a stub for where it is not installed."""

@@ -97,7 +97,12 @@ def engine_in_a_thread(ensemble: Ensemble, spec: EnsembleSpec, memory: MemoryPla
 
 @contextmanager
 def serving(
-    spec: Path, gate: Gate | None = None, free: int | None = None, memory: int = MEMORY, **limits: float
+    spec: Path,
+    gate: Gate | None = None,
+    free: int | None = None,
+    memory: int = MEMORY,
+    maps: Path | None = None,
+    **limits: float,
 ) -> Iterator[str]:
     """The address of a server for a spec, named `team`; with `free` bytes for all its requests."""
     loaded = load_ensemble(spec)
@@ -107,7 +112,7 @@ def serving(
     planned = replace(planned, requests=free or planned.requests)
     ensemble = replace(behind(gate, ensemble) if gate else ensemble, tile=planned.tile)
     with (
-        opened(engine_in_a_thread(ensemble, loaded, planned), loaded, "team", asked) as endpoints,
+        opened(engine_in_a_thread(ensemble, loaded, planned), loaded, "team", asked, maps) as endpoints,
         socket.create_server(("127.0.0.1", 0)) as door,
     ):
         server = server_of(endpoints)

@@ -270,3 +270,28 @@ def test_many_clients_at_once_get_what_each_asked_for(address: str, project: Pat
 
         for found, labels_hw in zip(threads.map(ask, images), wanted, strict=True):
             np.testing.assert_array_equal(found, labels_hw)
+
+
+def test_maps_are_shown_and_nothing_beside_them(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "maps/1").mkdir(parents=True)
+    (tmp_path / "maps/index.html").write_text("the list")
+    (tmp_path / "maps/1/index.html").write_text("a map")
+    (tmp_path / "maps/linked").symlink_to(project)
+    with serving(project, maps=tmp_path / "maps") as address:
+        assert httpx.get(f"{address}/about").json()["maps"] is True
+        assert httpx.get(f"{address}/maps/").text == "the list"
+        assert httpx.get(f"{address}/maps/1/index.html").text == "a map"
+        for other in (
+            "maps/2",
+            "maps/..%2Fspec.yaml",
+            "maps/%2e%2e/spec.yaml",
+            "maps/linked",
+            "maps//etc/passwd",
+        ):
+            found = httpx.get(f"{address}/{other}")
+            assert (found.status_code, "members" in found.text) == (404, False), other
+
+
+def test_without_maps_there_are_none(client: httpx.Client) -> None:
+    assert client.get("/about").json()["maps"] is False
+    assert client.get("/maps/").status_code == 404

@@ -115,3 +115,29 @@ def test_everyone_can_use_it(scheme: str, page: Page, picture: Path) -> None:
     expect(page.locator("#status")).to_contain_text("34 x 21 pixels")
     found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "best-practice"]})
     assert found.violations_count == 0, found.generate_report()
+
+
+def test_a_class_is_hidden_and_the_image_zoomed(page: Page, picture: Path, project: Path) -> None:
+    page.set_input_files("#file", picture)
+    expect(page.locator("#status")).to_contain_text("34 x 21 pixels")
+    labels_hw = Ensemble.load(project).predict(picture).labels
+    label = int(labels_hw.max())
+    page.get_by_role("checkbox", name=CLASSES[label].name).uncheck()
+    hidden = np.isin(labels_hw, [0, label])
+    np.testing.assert_array_equal(mask_of(page)[..., 3], np.where(hidden, 0, 255))
+
+    for _ in range(4):
+        page.locator("#in").click()
+    box = page.locator("#stage").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(page.locator("#readout")).to_contain_text("17, 10 — ensemble: ")
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 1, box["y"] + box["height"] - 1)
+    page.mouse.up()
+    page.mouse.move(box["x"] + 2, box["y"] + 2)
+    moved = page.locator("#readout").inner_text()
+    assert not moved.startswith(("0, 0 ", "17, 10 ")), moved
+    page.locator("#fit").click()
+    page.locator("#mask").hover(position={"x": 2, "y": 2})
+    expect(page.locator("#readout")).to_contain_text("0, 0 — ensemble: ")

@@ -21,7 +21,8 @@ from typer.testing import CliRunner
 from seg.commands.app import app
 from seg.data.images import raster
 from seg.data.images.images import read_image, write_image
-from seg.data.images.raster import WindowedImage, open_raster
+from seg.data.images.raster import open_raster
+from seg.data.images.windowed_image import WindowedImage
 from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.submissions import open_format

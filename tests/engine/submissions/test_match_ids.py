@@ -113,7 +113,7 @@ def check_ids(path: Path, land: Path, name: Format, names: Sequence[str]) -> Non
     assert sorted(found) == sorted(names)
     for image_id, labels_hw in images:
         np.testing.assert_array_equal(found[image_id], labels_hw)
-    if name not in ("png", "geotiff", "geojson"):
+    if name not in ("png", "class-png", "geotiff", "geojson"):
         others = ids_by_another(name, path)
         assert {str(one) for one in others} <= set(names)
         assert len(set(map(repr, others))) == len(others)
@@ -244,7 +244,7 @@ def test_an_unknown_image_is_named_with_its_place(
         list(form_of(name, land, ["a"]).read(tmp_path / "out", partial(refuse, ["a"])))
 
 
-@pytest.mark.parametrize("name", ["png", "geotiff", "npz", "coco-panoptic"])
+@pytest.mark.parametrize("name", ["png", "class-png", "geotiff", "npz", "coco-panoptic"])
 def test_a_label_map_of_another_size_is_named(tmp_path: Path, land: Path, name: Format) -> None:
     form_of(name, land, ["a"]).write(tmp_path / "out", maps_of("a"))
     with pytest.raises(DataError, match=r"out.*a(\.\w+)?:? (has 3x4 pixels|is uint8 \(3, 4\))"):

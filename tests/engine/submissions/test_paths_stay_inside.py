@@ -78,7 +78,8 @@ def number_written(target: Path, name: Format) -> int:
     if name not in FOLDER_FORMATS:
         with zipfile.ZipFile(target) as archive:
             return len(archive.namelist())
-    return sum(path.suffix == FILE_FORMATS[name] for path in target.rglob("*") if path.is_file())
+    files = sum(path.suffix == FILE_FORMATS[name] for path in target.rglob("*") if path.is_file())
+    return files // len(CLASSES) if name == "class-png" else files
 
 
 def made_raster(folder: Path) -> str:

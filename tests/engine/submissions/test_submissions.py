@@ -25,6 +25,8 @@ from tests.engine.tiny_models import CLASSES
 CLASS_IDS = np.array([c.id for c in CLASSES])
 FORMATS: tuple[Format, ...] = tuple(name for name in get_args(Format) if name != "geotiff")
 """All but the one that takes something over from images, which has tests of its own."""
+RESULT = '{"image_id": "x", "category_id": 1, "segmentation": {"size": [2, 3], "counts": [0, 6]}}'
+SCORED = RESULT[:-1] + ', "score": %s}'
 STYLES: list[dict[str, Any]] = [
     {"rle": {"order": order, "first": first}, "empty": empty}
     for order in ("columns", "rows")
@@ -191,6 +193,9 @@ def test_a_folder_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
         ("coco", "{}", "is not a list"),
         ("coco", "[{}]", "entry 0: needs all of"),
         ("coco", "nothing", "is not JSON"),
+        ("coco", f"[{RESULT}, {RESULT}]", "entry 1: is entry 0 once more"),
+        ("coco", f"[{SCORED % 'NaN'}]", "entry 0: its score is nan: a finite number"),
+        ("coco", f"[{SCORED % 'null'}]", "entry 0: its score is None"),
         ("npz", "nothing", "is not an npz"),
     ],
 )

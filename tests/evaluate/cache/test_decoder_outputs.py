@@ -9,9 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from typer.testing import CliRunner
 
-from seg.commands.app import app
 from seg.data import open_split
 from seg.data.images.images import read_image, write_image, write_mask
 from seg.engine import Ensemble
@@ -25,13 +23,14 @@ from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.evaluate.report.findings import measure_ensemble
 from seg.evaluate.report.image_view import view_image
 from seg.evaluate.tune import tune
-from seg.evaluate.tune.scorer import count_all, miou
+from seg.evaluate.tune.whole_maps import WholeMaps
 from seg.evaluate.tune.write_spec import write_back
 from seg.export.export import export_checkpoint
 from seg.labels.probability_codec import from_levels
 from seg.labels.soft_labels import SoftLabels
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
+from tests.evaluate.conftest import counted
 from tests.export.untrained import CLASSES, checkpoint, image
 
 pytestmark = pytest.mark.slow
@@ -41,8 +40,9 @@ SURE: Final = 12.0
 """What untrained logits are multiplied with, so that it matters where they are merged."""
 
 TILE: Final = {"size": "64x64", "overlap": 0.5}
-ROUNDED: Final = 0.005
-"""What the cache rounds off moves a probability by less; so it may turn a pixel whose class leads by less."""
+ROUNDED: Final = 0.008
+"""Cached probabilities are off by 0.004 at most: a class that leads by more than twice that stays ahead."""
+
 
 Models = dict[str, Path]
 
@@ -185,8 +185,9 @@ def test_what_tuning_judges_is_what_the_written_spec_predicts(
         written.write_text(path.read_text())
         write_back(written, spec, mixture, classes)
         assert load_ensemble(written).merge_at == "decoder"
-        (counts_icc,) = count_all(tuned.passes, [mixture], range(IMAGES))
-        assert miou(counts_icc) == pytest.approx(miou_of(load_ensemble(written)), abs=0.01)
+        whole_maps = WholeMaps(tuned.passes, counted("miou", len(classes)), tuple(range(IMAGES)))
+        (judged,) = whole_maps.judge([[mixture] * IMAGES])
+        assert judged.score == pytest.approx(miou_of(load_ensemble(written)), abs=0.01)
 
 
 def test_passes_of_another_place_or_other_tiles_are_others(models: Models, tmp_path: Path) -> None:
@@ -221,18 +222,3 @@ def test_what_a_student_learns_is_what_the_ensemble_says(models: Models, tmp_pat
         found = from_levels(kept.read(sample.image).transpose(2, 0, 1))
         expected = Ensemble.load(spec).predict(read_image(sample.image)).probabilities
         np.testing.assert_allclose(found, expected, atol=0.01)
-
-
-def test_the_commands_say_what_is_measured_where(models: Models, tmp_path: Path) -> None:
-    path = project(tmp_path, models)
-    done = CliRunner().invoke(app, ["tune", str(path), "--no-write"], catch_exceptions=False)
-    assert "merge_at: decoder: val mIoU" in done.output
-    done = CliRunner().invoke(app, ["report", str(path), "-o", str(tmp_path / "r.html"), "--images", "1"])
-    assert done.exit_code == 0, done.output
-    said = "merged at the decoders' resolution"
-    assert (tmp_path / "r.html").read_text().count(said) == 2
-    path.write_text(path.read_text().replace('"decoder"', '"image"'))
-    done = CliRunner().invoke(app, ["tune", str(path), "--no-write"], catch_exceptions=False)
-    assert "merge_at" not in done.output
-    CliRunner().invoke(app, ["report", str(path), "-o", str(tmp_path / "r.html"), "--images", "1"])
-    assert said not in (tmp_path / "r.html").read_text()

@@ -3,6 +3,7 @@
 import itertools
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.report import write_report
 from seg.spec import load_ensemble
+from tests.engine.overlapping_project import write_overlapping_project
 from tests.engine.tiny_models import MakeModel
 from tests.evaluate.conftest import write_labelled_project
 
@@ -45,8 +47,28 @@ def address(tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel) -> 
     return (folder / "report.html").as_uri()
 
 
+@pytest.fixture(scope="module")
+def overlapping_address(tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel) -> str:
+    folder = tmp_path_factory.mktemp("overlapping")
+    spec = load_ensemble(write_overlapping_project(folder, make_model))
+    write_report(spec, folder / "report.html", "overlapping", ProbabilityCache(folder / "cache"), images=6)
+    return (folder / "report.html").as_uri()
+
+
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
+    with opened(browser, address) as page:
+        yield page
+
+
+@pytest.fixture
+def overlapping_page(browser: Browser, overlapping_address: str) -> Iterator[Page]:
+    with opened(browser, overlapping_address) as page:
+        yield page
+
+
+@contextmanager
+def opened(browser: Browser, address: str) -> Iterator[Page]:
     """The page; fails the test afterwards where it complained or asked for anything but itself."""
     context = browser.new_context(viewport={"width": 1200, "height": 900}, reduced_motion="reduce")
     page = context.new_page()
@@ -250,6 +272,33 @@ def test_axe_finds_nothing(page: Page, theme: str, width: int) -> None:
         summary.click()
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_the_page_of_overlapping_classes_is_as_sound(overlapping_page: Page, width: int) -> None:
+    page = overlapping_page
+    page.set_viewport_size({"width": width, "height": 900})
+    for summary in page.locator("summary").all():
+        summary.click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    page.locator("[data-layer=contours]").click()
+    assert over(page) == "contours"
+
+
+def test_images_say_which_classes_they_miss_or_invent(overlapping_page: Page) -> None:
+    page = overlapping_page
+    assert captions(page) == sorted(captions(page))
+    page.locator("#strip button[data-image='0']").click()
+    facts = page.locator("#facts")
+    assert "invented" in facts.inner_text() and "missed" not in facts.inner_text()
+    page.locator("#order input[value=best]").check(force=True)
+    *shown, last = captions(page)
+    assert shown == sorted(shown, reverse=True), "an image that shows nothing is last"
+    assert page.locator("#strip button").last.get_attribute("data-image") == "0" and last <= 1
+    page.locator("#class").select_option("pits")
+    assert page.locator("#facts dt").first.inner_text() == "dice, pits"
 
 
 def test_the_keyboard_goes_through_the_page_from_top_to_bottom(page: Page) -> None:

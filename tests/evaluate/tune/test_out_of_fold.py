@@ -76,7 +76,7 @@ def test_each_image_is_seen_by_the_members_that_hold_it_out(project: Path, tmp_p
 def test_a_family_is_weighed_as_one_and_written_to_its_members(project: Path, tmp_path: Path) -> None:
     spec, cache = load_ensemble(project), ProbabilityCache(tmp_path / "cache")
     tuned = tune(spec, cache, on="folds")
-    assert tuned.mious["best member"] == pytest.approx(1.0, abs=0.01)
+    assert tuned.scores["best member"] == pytest.approx(1.0, abs=0.01)
     assert list(tuned.written.weights) == [0.5, 0.5, 0, 0]
     write_back(project, spec, tuned.written, tuned.passes.split.classes)
     written = load_ensemble(project)
@@ -84,7 +84,7 @@ def test_a_family_is_weighed_as_one_and_written_to_its_members(project: Path, tm
     assert [member.name for member in Ensemble.load(written).members] == ["a-0", "a-1"]
     assert tune(written, cache, on="folds").passes.names == ("a (2 folds)", "b (2 folds)")
     judged = judge_tuned(spec, tuned, "predict", cache)
-    assert judged.scores["chosen"].miou == pytest.approx(1.0, abs=0.01)
+    assert judged.scores["chosen"].score == pytest.approx(1.0, abs=0.01)
 
 
 def test_images_that_no_member_of_a_family_holds_out_are_left_out(project: Path, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from seg.evaluate.report.predictors import predictors_of
 from seg.evaluate.tune import tune
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.fits.weights import best_member, equal_weights, fit_weights, greedy_weights
-from seg.evaluate.tune.scorer import miou
 from seg.evaluate.tune.write_spec import write_back
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.tiny_models import MakeModel
@@ -52,8 +51,8 @@ def test_fits_keep_a_member_that_knows_all(make_scorer: MakeScorer, covered: tup
     for fit in (greedy_weights, fit_weights):
         weights_m = fit(pixels)
         assert weights_m[0] > 0
-        assert miou(pixels.counts(weights_m)) >= miou(pixels.counts(alone))
-    assert miou(pixels.counts(equal_weights(2))) > miou(pixels.counts(alone))
+        assert pixels.judge(weights_m).score >= pixels.judge(alone).score
+    assert pixels.judge(equal_weights(2)).score > pixels.judge(alone).score
 
 
 def test_a_tuned_spec_can_be_loaded(tmp_path: Path, make_model: MakeModel) -> None:

@@ -3,15 +3,19 @@
 import itertools
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from torchmetrics.classification import MulticlassJaccardIndex
 
 from seg.data import open_split
+from seg.data.images.images import write_image, write_mask
 from seg.engine import Ensemble
 from seg.errors import DataError, SpecError
 from seg.evaluate.cache.mixture import Mixture
@@ -24,14 +28,16 @@ from seg.evaluate.tune.cost.pareto_plot import draw_pareto
 from seg.evaluate.tune.cost.sub_ensembles import pareto_front, price_sub_ensembles
 from seg.evaluate.tune.evidence.evidence import evidence_of
 from seg.evaluate.tune.evidence.judge_split import judge_tuned
+from seg.evaluate.tune.evidence.least_area import fit_least_area
 from seg.evaluate.tune.fits.useful_views import useful_views
 from seg.evaluate.tune.scorer import Scorer
 from seg.evaluate.tune.write_spec import write_back
+from seg.metrics.image_tallies import ImageTallies
 from seg.spec import load_ensemble
 from seg.spec.dataset.groups import GroupSpec
 from seg.views import VIEW_SETS
-from tests.engine.tiny_models import MakeModel
-from tests.evaluate.conftest import MakeScorer, write_labelled_project
+from tests.engine.tiny_models import CLASSES, MakeModel
+from tests.evaluate.conftest import MakeScorer, counted, write_labelled_project
 
 
 def by_hand(scorer: Scorer, mixture: Mixture) -> float:
@@ -48,7 +54,7 @@ def by_hand(scorer: Scorer, mixture: Mixture) -> float:
 def test_a_score_is_that_of_torchmetrics(make_scorer: MakeScorer, weights: tuple[float, ...]) -> None:
     scorer = make_scorer([1.5, 2.0, 2.5], views=("identity", "hflip"))
     mixture = Mixture.of(weights, scorer.views)
-    assert scorer.miou(mixture) == pytest.approx(by_hand(scorer, mixture), abs=1e-3)
+    assert scorer.score(mixture) == pytest.approx(by_hand(scorer, mixture), abs=1e-3)
 
 
 def test_a_view_that_harms_is_dropped(make_scorer: MakeScorer) -> None:
@@ -63,7 +69,7 @@ def test_shapley_values_are_the_mean_over_all_orders(make_scorer: MakeScorer) ->
     mixture = Mixture.of((0.5, 0.3, 0.2), scorer.views)
 
     def worth(members: tuple[int, ...]) -> float:
-        return scorer.miou(mixture.only(members)) if members else 0.0
+        return scorer.score(mixture.only(members)) if members else 0.0
 
     values = value_members(scorer, mixture)
     for member, value in enumerate(values):
@@ -96,7 +102,7 @@ def test_nothing_cheaper_equals_a_point_of_the_front(make_scorer: MakeScorer) ->
             candidate = mixture.only(members).with_views(seen)
             cost = sum(per_pass[m] * len(seen[m]) for m in members)
             score = by_hand(scorer, candidate)
-            assert any(p.milliseconds <= cost and p.miou >= score - 1e-3 for p in front)
+            assert any(p.milliseconds <= cost and p.score >= score - 1e-3 for p in front)
 
 
 def test_a_member_without_the_upright_view_is_priced_as_it_is(make_scorer: MakeScorer) -> None:
@@ -128,7 +134,7 @@ def test_tuning_finds_the_member_that_made_the_labels(project: Path, tmp_path: P
     assert tuned.passes.computed == 6 * 6
     assert tuned.chosen.members == (0,)
     assert tuned.chosen.views[0] == ("identity",)
-    assert tuned.mious["best member"] == pytest.approx(1.0, abs=0.01)
+    assert tuned.scores["best member"] == pytest.approx(1.0, abs=0.01)
     assert tune(spec, cache).passes.computed == 0
 
     write_back(project, spec, tuned.chosen, tuned.passes.split.classes)
@@ -144,7 +150,80 @@ def test_figures_are_those_of_seg_evaluate(project: Path, tmp_path: Path) -> Non
     spec = load_ensemble(project)
     tuned = tune(spec, ProbabilityCache(tmp_path / "cache"))
     ensemble_row = compare_members(spec).rows[-1]
-    assert tuned.mious["equal weights"] == pytest.approx(ensemble_row.viewed.miou, abs=0.005)
+    assert tuned.scores["equal weights"] == pytest.approx(ensemble_row.viewed.miou, abs=0.005)
+
+
+@pytest.mark.parametrize("metric", ["dice", "dataset-dice", "boundary-iou", "mine.py:score"])
+def test_any_metric_is_tuned_for(project: Path, tmp_path: Path, metric: str) -> None:
+    (tmp_path / "mine.py").write_text(
+        "def score(truth, predicted):\n    return (truth == predicted).mean()\n"
+    )
+    document = json.loads(project.read_text()) | {"metric": {"name": metric, "without": ["ground"]}}
+    project.write_text(json.dumps(document))
+    spec = load_ensemble(project)
+    tuned = tune(spec, ProbabilityCache(tmp_path / "cache"))
+    ensemble_row = compare_members(spec).rows[-1]
+    assert tuned.scores["equal weights"] == pytest.approx(ensemble_row.viewed.score, abs=0.005)
+    assert tuned.scores["best member"] == pytest.approx(1.0, abs=0.01)
+    assert tuned.chosen.members == (0,)
+    assert f"of {spec.metric.title} over equal weights" in evidence_of(tuned)
+
+
+@pytest.mark.parametrize(("gain", "kept"), [(0.1, True), (0.0, False)])
+def test_a_least_area_is_kept_where_it_gains_on_groups_left_out(gain: float, kept: bool) -> None:
+    metric = counted("dice", 1).metric
+    images = 12
+    noise_i = np.random.default_rng(0).normal(0, 0.05, images)
+
+    def judge(deciding: Sequence[Sequence[Mixture]]) -> list[ImageTallies]:
+        dice_ai = [
+            0.5 + noise_i * (one[0].least_area > 0) + gain * (one[0].least_area == 64) for one in deciding
+        ]
+        return [ImageTallies(metric, np.stack([d, np.ones(images)], axis=1)[:, None]) for d in dice_ai]
+
+    mixture_i = [Mixture.single(0, [VIEW_SETS["none"]])] * images
+    found = fit_least_area(mixture_i, judge, 100_000, np.arange(images), "mean")
+    assert (found is not None) == kept
+    if found:
+        assert found[0] == 64
+        assert found[1].score == pytest.approx(0.6 + noise_i.mean())
+
+
+def test_a_least_area_is_found_on_whole_label_maps(tmp_path: Path, make_model: MakeModel) -> None:
+    """The labels are those of member a without regions of fewer than 64 pixels."""
+    random = np.random.default_rng(0)
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+    split = {"images": "images", "masks": "masks"}
+    spec: dict[str, Any] = {
+        "data": {"val": split, "classes": [c.name for c in CLASSES], "group": "{image}"},
+        "metric": "dice",
+        "members": [{"name": name, "model": str(make_model(seed))} for name, seed in (("a", 1), ("b", 2))],
+        "runtime": "cpu",
+        "decision": {"least_area": 64},
+    }
+    path = tmp_path / "spec.yaml"
+    path.write_text(json.dumps(spec))
+    truth = Ensemble.load(path).only(["a"])
+    for number in range(8):
+        noise = cv2.GaussianBlur(random.normal(size=(72, 64, 3)), (0, 0), 1.5)
+        image_hwc = (255 * (noise - noise.min()) / np.ptp(noise)).astype(np.uint8)
+        write_image(tmp_path / f"images/{number}.png", image_hwc)
+        write_mask(tmp_path / f"masks/{number}.png", truth.predict(image_hwc).labels)
+    path.write_text(json.dumps(spec | {"decision": {}}))
+    tuned = tune(load_ensemble(path), ProbabilityCache(tmp_path / "cache"))
+    assert tuned.chosen.least_area == 64
+    assert tuned.scores[tuned.selected.name] > tuned.scores["best member"]
+
+
+def test_a_least_area_is_written_and_taken_back(project: Path) -> None:
+    classes = open_split(load_ensemble(project).data, "val").classes
+    equal = Mixture.of((1, 1, 1), [VIEW_SETS["hflip"]] * 3)
+    for area in (64, 0):
+        write_back(project, load_ensemble(project), replace(equal, least_area=area), classes, areas_too=True)
+        assert load_ensemble(project).decision.least_area == area
+    write_back(project, load_ensemble(project), replace(equal, least_area=64), classes)
+    assert load_ensemble(project).decision.least_area == 0
 
 
 def test_too_little_to_choose_from_is_one_line(project: Path, tmp_path: Path) -> None:
@@ -227,7 +306,7 @@ def test_no_gain_is_claimed_of_one_group(project: Path, tmp_path: Path) -> None:
 def test_another_split_judges_what_was_chosen(project: Path, tmp_path: Path) -> None:
     spec, cache = load_ensemble(project), ProbabilityCache(tmp_path / "cache")
     judged = judge_tuned(spec, tune(spec, cache), "train", cache)
-    assert judged.scores["chosen"].miou == pytest.approx(1.0, abs=0.01)
+    assert judged.scores["chosen"].score == pytest.approx(1.0, abs=0.01)
     assert judged.scores["equal weights"].gain == 0
     equal = compare_members(spec).rows[-1].viewed.miou
-    assert judged.scores["equal weights"].miou == pytest.approx(equal, abs=0.005)
+    assert judged.scores["equal weights"].score == pytest.approx(equal, abs=0.005)

@@ -15,6 +15,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "`merge: vote`": {"merge": "vote"},
     "`merge_at: decoder`": {"merge_at": "decoder"},
     "`class_weights`": {"members": [{"name": "a", "model": "a.onnx", "class_weights": {"ground": 2}}]},
+    "`class_factors`": {"class_factors": {"ground": 2}},
     "`covers`": {
         "members": [
             {"name": "a", "model": "a.onnx"},
@@ -70,5 +71,5 @@ def test_a_command_refuses_a_spec_only_in_that_use(row: Exclusion, use: Use, tmp
 
 def test_all_are_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
-        load_ensemble(written(tmp_path, "`merge_at: decoder`", "`stopping`", "`tile`", "`output.size`"))
-    assert str(caught.value).count("exclude each other") == 3
+        load_ensemble(written(tmp_path, "`merge: vote`", "`stopping`", "`tile`", "`output.size`"))
+    assert str(caught.value).count("exclude each other") == 2

@@ -83,5 +83,5 @@ def test_one_class_a_pixel_has_areas_alone(key: str, of: str, tmp_path: Path) ->
 
 def test_areas_are_for_all_tasks_and_factors_for_one(tmp_path: Path) -> None:
     assert load(tmp_path, "multiclass", decision={"least_area": 4}).decision.least_area == 4
-    with pytest.raises(SpecError, match="class_factors: are for task: multiclass"):
+    with pytest.raises(SpecError, match="'class_factors' exclude each other: each class has a threshold"):
         load(tmp_path, "multilabel", class_factors={"a": 2})

@@ -29,6 +29,15 @@ def read(path: Path) -> object:
     return YAML(typ="safe").load(path)
 
 
+def test_keys_that_are_no_longer_wanted_go(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("decision:\n  fill_holes: true # stays\n  threshold: 0.4\nviews: d4\n")
+    write_under(path, "decision", {"classes": {"a": {"threshold": 0.3}}}, without=("threshold", "classes"))
+    assert path.read_text() == (
+        "decision:\n  fill_holes: true # stays\n  classes:\n    a:\n      threshold: 0.3\nviews: d4\n"
+    )
+
+
 @pytest.mark.parametrize(
     "before", ["", "stopping: exact\n", "stopping: {tolerance: 0.5} # note\n", "stopping:\n  tolerance: 1\n"]
 )

@@ -60,6 +60,7 @@ def test_the_sheet_shows_the_first_epoch_of_training(
         assert contains(sheet_hwc, image.repeat(factor, 0).repeat(factor, 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["cutmix", "mixup", "gridmask"])
 def test_mixed_batches_are_shown_as_the_network_gets_them(
     toy_spec: SpecWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
@@ -164,6 +165,7 @@ def seg(*arguments: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_command(toy_spec: SpecWriter, tmp_path: Path) -> None:
     path, picture = toy_spec(tmp_path, augmentation=DARK), tmp_path / "out.png"
     done = seg(path, "-o", picture, "--count", 3)
@@ -175,6 +177,7 @@ def test_the_command(toy_spec: SpecWriter, tmp_path: Path) -> None:
     assert read_image(picture).shape[1] > 4 * 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

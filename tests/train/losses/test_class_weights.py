@@ -83,6 +83,7 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_run_with_every_loss_learns(toy_spec: SpecWriter, tmp_path: Path) -> None:
     loss = {name: {"weight": 0.2, "class_weights": "balanced"} for name in LossMixSpec.model_fields}
     spec = load_ensemble(toy_spec(tmp_path, loss=loss, precision="bf16", epochs=3))

@@ -43,6 +43,7 @@ def train(path: Path) -> None:
     train_member(spec, spec.members[0])
 
 
+@pytest.mark.slow
 def test_classes_that_are_hidden_under_255_are_refused(spec_of: Callable[..., Path]) -> None:
     with pytest.raises(
         DataError, match=r"masks: no pixel of 10 training images is of 2 classes, green, blue; "
@@ -50,11 +51,13 @@ def test_classes_that_are_hidden_under_255_are_refused(spec_of: Callable[..., Pa
         train(spec_of(lambda labels_hw: np.where(labels_hw == 0, 0, 255)))
 
 
+@pytest.mark.slow
 def test_all_ignored_is_refused(spec_of: Callable[..., Path]) -> None:
     with pytest.raises(DataError, match="no pixel of 10 training images has a label"):
         train(spec_of(lambda labels_hw: np.full_like(labels_hw, 255)))
 
 
+@pytest.mark.slow
 def test_what_can_be_learnt_in_part_is_told_and_trained(
     spec_of: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,6 +73,7 @@ def test_what_can_be_learnt_in_part_is_told_and_trained(
     assert "the crop 512x512 is" in told[2]
 
 
+@pytest.mark.slow
 def test_nothing_is_told_of_what_is_right(
     spec_of: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -78,6 +82,7 @@ def test_nothing_is_told_of_what_is_right(
     assert "seg: " not in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_refused_run_can_be_trained_when_its_labels_are_mended(spec_of: Callable[..., Path]) -> None:
     with pytest.raises(DataError):
         train(spec_of(lambda labels_hw: labels_hw * 0))

@@ -74,7 +74,7 @@ def test_every_combination_is_tried_once_and_failures_are_recorded(write_sweep: 
     found = open_sweep(load_sweep(path)).outcomes()
     assert [outcome.state for outcome in found] == ["complete", "fail"]
     assert found[0].parameters and found[0].gflops and found[0].seconds
-    assert draw_sweep(path.parent / "sweep.png", found)
+    assert draw_sweep(path.parent / "sweep.png", spec.metric, found)
 
 
 def test_a_trial_is_what_training_its_recipe_is(
@@ -82,7 +82,7 @@ def test_a_trial_is_what_training_its_recipe_is(
 ) -> None:
     (outcome,) = run(write_sweep(grid={"learning_rate": [0.01]}))
     alone = load_ensemble(toy_spec(tmp_path / "alone", epochs=2, learning_rate=0.01))
-    assert outcome.miou == train_member(alone, alone.members[0]).best_miou
+    assert outcome.score == train_member(alone, alone.members[0]).best_miou
 
 
 def test_a_killed_sweep_goes_on_with_the_trial_that_ran(write_sweep: WriteSweep) -> None:
@@ -135,7 +135,7 @@ from seg.train.sweep import open_sweep, study
 
 def train_member(spec, member, on_epoch):
     print(member.name, flush=True)
-    return SimpleNamespace(seconds=1.0, parameters=1, gflops=1.0, best_miou=0.5)
+    return SimpleNamespace(seconds=1.0, parameters=1, gflops=1.0, score=0.5)
 
 study.train_member = train_member
 open_sweep(load_sweep(Path(sys.argv[1]))).run(lambda _: None)
@@ -202,22 +202,40 @@ def test_the_best_together_are_not_copies(write_sweep: WriteSweep, tmp_path: Pat
     run(path)
     spec = load_sweep(path)
     outcomes = open_sweep(spec).outcomes()
-    twin = TrialResult(99, outcomes[0].name, outcomes[0].setting, "complete", outcomes[0].miou)
+    twin = TrialResult(99, outcomes[0].name, outcomes[0].setting, "complete", outcomes[0].score)
     val = open_split(spec.data, "val")
-    (alone,) = choose_complementary([outcomes[0], twin], spec.runs, val, 2)
+    (alone,) = choose_complementary([outcomes[0], twin], spec.runs, val, 2, spec.metric)
     assert alone.outcome == outcomes[0]
-    together = choose_complementary(outcomes, spec.runs, val, 3)
-    assert together[0].miou == max(one.miou for one in choose_complementary(outcomes, spec.runs, val, 1))
-    assert all(earlier.miou < later.miou for earlier, later in pairwise(together))
+    together = choose_complementary(outcomes, spec.runs, val, 3, spec.metric)
+    (best,) = choose_complementary(outcomes, spec.runs, val, 1, spec.metric)
+    assert together[0].score == best.score
+    assert all(earlier.score < later.score for earlier, later in pairwise(together))
     assert all(one.error > 0 for one in together)
-    grouped = choose_complementary(outcomes, spec.runs, val, 3, GroupSpec(pattern="png$"))
-    assert [one.miou for one in grouped] == [one.miou for one in together]
+    grouped = choose_complementary(outcomes, spec.runs, val, 3, spec.metric, GroupSpec(pattern="png$"))
+    assert [one.score for one in grouped] == [one.score for one in together]
     assert {one.error for one in grouped} == {math.inf}
     write_ensemble(tmp_path / "top.yaml", spec, together)
     written = load_ensemble(tmp_path / "top.yaml")
     assert [member.name for member in written.members] == [one.outcome.name for one in together]
     for member in written.members:
-        assert train_member(written, member).best_miou in {outcome.miou for outcome in outcomes}
+        assert train_member(written, member).best_miou in {outcome.score for outcome in outcomes}
+
+
+@pytest.mark.parametrize("metric", ["dice", "boundary-iou"])
+def test_trials_are_chosen_by_the_metric_of_the_sweep(
+    write_sweep: WriteSweep, tmp_path: Path, metric: str
+) -> None:
+    path = write_sweep(grid={"seed": [0, 1]}, metric=metric)
+    run(path)
+    spec = load_sweep(path)
+    outcomes = open_sweep(spec).outcomes()
+    val = open_split(spec.data, "val")
+    together = choose_complementary(outcomes, spec.runs, val, 2, spec.metric)
+    # Training has judged the same label maps, in batches.
+    assert together[0].outcome == outcomes[0]
+    assert together[0].score == pytest.approx(outcomes[0].score, abs=1e-6)
+    write_ensemble(tmp_path / "top.yaml", spec, together)
+    assert load_ensemble(tmp_path / "top.yaml").metric == spec.metric
 
 
 @pytest.mark.parametrize(

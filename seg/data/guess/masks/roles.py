@@ -18,7 +18,8 @@ _MASK: Final = re.compile(
     re.IGNORECASE,
 )
 _IMAGE: Final = re.compile(r"image|img|photo|jpeg|scan|rgb|frame|picture", re.IGNORECASE)
-_ONLY_MASKS: Final = frozenset({".gif", ".npy", ".jp2"})
+_ONLY_MASKS: Final = frozenset({".gif", ".jp2"})
+_ARRAY: Final = ".npy"
 _TOKEN: Final = re.compile(r"[_\-. ]([A-Za-z][A-Za-z0-9]*)$")
 _MOST_COLOURS_OF_A_MASK: Final = 64
 
@@ -52,7 +53,15 @@ def _is_mask(word: str, folders: Sequence[str], sample: Path) -> bool:
         says = {"mask": bool(_MASK.search(name)), "image": bool(_IMAGE.search(name))}
         if says["mask"] != says["image"]:
             return says["mask"]
-    return _has_few_colours(sample)
+    return _has_one_band_of_integers(sample) if sample.suffix.lower() == _ARRAY else _has_few_colours(sample)
+
+
+def _has_one_band_of_integers(path: Path) -> bool:
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError):
+        return True
+    return values.ndim == 2 and values.dtype.kind in "biu"
 
 
 def _has_few_colours(path: Path) -> bool:

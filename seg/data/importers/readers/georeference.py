@@ -5,7 +5,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from seg.data.images.raster import TIFF_SUFFIXES, has_rasterio, silence_georeferencing_warnings
+from seg.data.images.band_file import has_rasterio, silence_georeferencing_warnings
+from seg.data.images.pyramid import TIFF_SUFFIXES
 
 _WGS84 = "EPSG:4326"
 

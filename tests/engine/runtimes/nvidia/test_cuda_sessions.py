@@ -116,6 +116,7 @@ def padded_to_stride(path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_models_and_merges_are_built_on_cuda(driver: Path, tmp_path: Path) -> None:
     done = build(driver, BUILD, padded_to_stride(tmp_path / "padded.onnx"))
     assert done.returncode == 0, done.stderr
@@ -126,6 +127,7 @@ def test_models_and_merges_are_built_on_cuda(driver: Path, tmp_path: Path) -> No
     assert merges == ["{'CUDAExecutionProvider'}"] * 2
 
 
+@pytest.mark.slow
 def test_an_option_that_this_onnx_runtime_does_not_know_is_one_line(driver: Path, tmp_path: Path) -> None:
     code = BUILD.replace(
         "nvidia.has_device =",

@@ -1,5 +1,7 @@
 """Class factors and temperatures against brute force and probabilities that were bent on purpose."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -7,33 +9,47 @@ from numpy.typing import NDArray
 from torchmetrics.classification import MulticlassJaccardIndex
 
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.tune.fits.class_factors import FACTORS, fit_factors, miou_by_value
+from seg.evaluate.tune.fits.class_factors import FACTORS, fit_factors, pixels_of, scores_by_factor
 from seg.evaluate.tune.fits.temperature import calibrate_members
 from seg.evaluate.tune.scorer import Scorer
 from seg.labels.probability_codec import to_levels
-from tests.evaluate.conftest import MakeScorer
+from tests.evaluate.conftest import MakeScorer, counted
+
+OF_SPLITS = ("miou", "dataset-dice", "pixel-accuracy")
 
 
-def brute_force(scores_cn: NDArray[np.float32], truth_n: NDArray[np.uint8], label: int) -> list[float]:
-    found = []
-    for step in FACTORS:
-        raised_cn = scores_cn.astype(np.float64)
-        raised_cn[label] *= step
-        metric = MulticlassJaccardIndex(len(scores_cn), average="macro")
-        found.append(float(metric(torch.tensor(raised_cn.argmax(0)), torch.tensor(truth_n.astype(int)))))
-    return found
+def by_hand(
+    name: str, scores_cin: NDArray[np.float32], truth_in: NDArray[np.uint8], factors: Sequence[float]
+) -> float:
+    """The metric of label maps that are decided with these factors."""
+    raised_cin = scores_cin.astype(np.float64) * np.array(factors)[:, None, None]
+    metric = counted(name).metric
+    images = zip(truth_in[:, None], raised_cin.argmax(0).astype(np.uint8)[:, None], strict=True)
+    return metric.score(np.stack([metric.tally(truth, found) for truth, found in images]))
 
 
-@pytest.mark.parametrize("label", range(4))
-def test_all_factors_of_a_class_are_judged_at_once(make_scorer: MakeScorer, label: int) -> None:
+@pytest.mark.parametrize(
+    "name", ["miou", "dataset-dice", "pixel-accuracy", "dice", "iou", "iou@[0.3:0.6:0.1]"]
+)
+def test_all_factors_of_a_class_are_judged_at_once(make_scorer: MakeScorer, name: str) -> None:
     scorer = make_scorer([1.5])
-    scores_cn = scorer.merged(Mixture.single(0, scorer.views)).reshape(4, -1)
-    truth_n = scorer.labels_in.ravel()
-    expected = brute_force(scores_cn, truth_n, label)
-    others_cn = np.where(np.arange(4)[:, None] == label, -1, scores_cn)
-    needed_n = others_cn.max(0) / scores_cn[label]
-    found = miou_by_value(needed_n, others_cn.argmax(0), truth_n, label, FACTORS)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    scores_cin = scorer.merged(Mixture.single(0, scorer.views))
+    pixels = pixels_of(scores_cin, scorer.labels_in, counted(name))
+    start_c = np.array([1.0, 2.0, 0.5, 1.0])
+    for label in range(4):
+        found = scores_by_factor(pixels, start_c, label, counted(name))
+        for step in range(0, len(FACTORS), 4):
+            tried_c = start_c * np.where(np.arange(4) == label, FACTORS[step], 1)
+            expected = by_hand(name, scores_cin, scorer.labels_in, tried_c.tolist())
+            assert found[step] == pytest.approx(expected, abs=1e-6)
+
+
+def test_mean_iou_is_that_of_torchmetrics(make_scorer: MakeScorer) -> None:
+    scorer = make_scorer([1.5])
+    scores_cin = scorer.merged(Mixture.single(0, scorer.views))
+    truth = torch.tensor(scorer.labels_in.astype(int))
+    expected = MulticlassJaccardIndex(4, average="macro")(torch.tensor(scores_cin.argmax(0)), truth)
+    assert by_hand("miou", scores_cin, scorer.labels_in, [1.0] * 4) == pytest.approx(float(expected))
 
 
 def test_a_class_that_gets_too_little_gets_its_factor_back(make_scorer: MakeScorer) -> None:
@@ -41,7 +57,7 @@ def test_a_class_that_gets_too_little_gets_its_factor_back(make_scorer: MakeScor
     plain = make_scorer([1.0], images=40)
     truth_cin = plain.merged(Mixture.single(0, plain.views))
     bent_cin = truth_cin * np.array([1, 1, 1 / 8, 1], dtype=np.float32)[:, None, None]
-    factors = fit_factors(bent_cin, plain.labels_in)
+    factors = fit_factors(bent_cin, plain.labels_in, plain.metric)
     assert 4 < factors[2] / np.delete(factors, 2).mean() < 16
     assert np.prod(factors) == pytest.approx(1)
     bent, mended = (
@@ -61,7 +77,7 @@ def test_a_temperature_undoes_what_made_a_member_too_sure(sureness: float) -> No
     labels_in = (truth_icn.cumsum(1) < random.random((10, 1, 2000))).sum(1).astype(np.uint8)
     said_icn = np.exp(sureness * logits_icn)
     levels = to_levels((said_icn / said_icn.sum(1, keepdims=True)).astype(np.float32))
-    scorer = Scorer(("m",), (("identity",),), labels_in, {(0, "identity"): levels})
+    scorer = Scorer(("m",), (("identity",),), labels_in, {(0, "identity"): levels}, counted("miou"))
     (found,) = calibrate_members(scorer)
     assert found.temperature == pytest.approx(sureness, rel=0.1)
     assert found.after < 0.02

@@ -14,7 +14,7 @@ from seg.evaluate.tune.evidence.choose_departure import choose_departure
 from seg.evaluate.tune.fits.departures import Departure, Departures, prior_factors
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.fits.weights import best_member, fit_weights, greedy_weights
-from seg.evaluate.tune.scorer import Scorer, miou
+from seg.evaluate.tune.scorer import Scorer
 from tests.evaluate.conftest import CLASSES, MakeScorer
 
 EVEN = np.full(CLASSES, 1 / CLASSES)
@@ -42,11 +42,11 @@ def test_counts_are_those_of_the_scorer(make_scorer: MakeScorer) -> None:
 def test_fits_come_close_to_the_best_of_a_grid(make_scorer: MakeScorer) -> None:
     pixels = pixels_of(make_scorer([1.5, 2.5, 4.0]))
     grid = [np.array((a, b, 10 - a - b)) / 10 for a in range(11) for b in range(11 - a)]
-    best = max(miou(pixels.counts(weights)) for weights in grid)
-    greedy, searched = (miou(pixels.counts(fit(pixels))) for fit in (greedy_weights, fit_weights))
+    best = max(pixels.judge(weights).score for weights in grid)
+    greedy, searched = (pixels.judge(fit(pixels)).score for fit in (greedy_weights, fit_weights))
     assert greedy >= best - 0.01
     assert searched >= max(best - 0.005, greedy)
-    assert miou(pixels.counts(best_member(pixels))) <= best
+    assert pixels.judge(best_member(pixels)).score <= best
 
 
 def test_nothing_is_judged_on_the_group_that_it_was_fitted_on(make_scorer: MakeScorer) -> None:
@@ -57,9 +57,9 @@ def test_nothing_is_judged_on_the_group_that_it_was_fitted_on(make_scorer: MakeS
     probabilities[0][:, :6], probabilities[1][:, 6:] = perfect_in[:, :6], perfect_in[:, 6:]
     halves = number_groups(["a"] * 6 + ["b"] * 6)
     departures = Departures(replace(noisy, probabilities_mcin=probabilities), halves, EVEN)
-    judged = miou(departures.judge(Departure(from_best=True)))
+    judged = departures.judge(Departure(from_best=True)).score
     assert judged < 0.5
-    assert miou(departures.judge(Departure(weights=1.0))) == pytest.approx(judged, abs=0.05)
+    assert departures.judge(Departure(weights=1.0)).score == pytest.approx(judged, abs=0.05)
 
 
 def test_equal_weights_are_nearly_kept_where_members_are_alike(make_scorer: MakeScorer) -> None:
@@ -86,7 +86,7 @@ def test_it_starts_at_the_best_member_where_that_is_better_than_all_together(mak
     departures = Departures(pixels, group_i, EVEN)
     chosen = choose_departure(departures, group_i)
     assert chosen.from_best
-    best, reached = (miou(departures.judge(one)) for one in (Departure(from_best=True), chosen))
+    best, reached = (departures.judge(one).score for one in (Departure(from_best=True), chosen))
     assert reached >= best - 0.01
 
 
@@ -139,7 +139,9 @@ def test_few_groups_allow_little(make_scorer: MakeScorer, groups: int, least_all
     departures = Departures(pixels, group_i, EVEN)
     chosen = choose_departure(departures, group_i)
     assert (chosen.factors > 0) == least_allowed
-    candidates = list_candidates(scorer, scorer.views, departures, chosen, group_i, "mean")
+    candidates = list_candidates(
+        scorer.views, scorer.views, departures, chosen, departures.judge(Departure()), group_i, "mean"
+    )
     assert [one.name for one in candidates[:2]] == ["best member", "equal weights"]
     assert (candidates[0].left_out is None) == (groups == 1)
     if groups == 1:

@@ -1,6 +1,7 @@
 """The search of thresholds, areas and emptiness, beside brute force with the engine's own decisions."""
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -10,16 +11,20 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from seg.engine.decision.postprocess import above_thresholds, postprocess
+from seg.evaluate.cache.mixture import Mixture
+from seg.evaluate.cache.passes import Passes
+from seg.evaluate.tune.evidence.by_group import error_of_gain
 from seg.evaluate.tune.overlapping.fit_rules import steps_of
 from seg.evaluate.tune.overlapping.fit_weights import fit_weights
-from seg.evaluate.tune.overlapping.left_out import gain_over
-from seg.evaluate.tune.overlapping.overlap_tallies import class_score, tallies_of
 from seg.evaluate.tune.overlapping.region_table import SURE, THRESHOLDS, RegionTable, count_regions
 from seg.evaluate.tune.overlapping.sampled_members import SampledMembers
 from seg.evaluate.tune.overlapping.threshold_curves import THRESHOLDS as FINE
 from seg.evaluate.tune.overlapping.threshold_curves import count_at_thresholds
+from seg.evaluate.tune.overlapping.whole_counts import best_threshold, count_mixtures
 from seg.labels.classes import ClassInfo
-from seg.labels.task import pack_masks
+from seg.labels.task import LabelMap, pack_masks
+from seg.metrics.from_counts import Tallies, class_score, open_counted
+from seg.metrics.image_tallies import ImageTallies
 from seg.metrics.open_metric import open_metric
 from seg.spec.ensemble.decision import ClassRule
 from seg.spec.ensemble.metric import MetricSpec
@@ -56,6 +61,10 @@ def table_of(pairs: list[tuple[Any, Any]]) -> RegionTable:
     return table
 
 
+def tallies_of(metric: str) -> Tallies:
+    return open_counted(MetricSpec(name=metric), ONE, "binary").tallies
+
+
 @given(st.integers(0, 10_000), st.sampled_from(METRICS))
 @settings(max_examples=30, deadline=None)
 def test_one_sort_has_the_score_of_every_threshold(seed: int, metric: str) -> None:
@@ -64,7 +73,7 @@ def test_one_sort_has_the_score_of_every_threshold(seed: int, metric: str) -> No
     # Probabilities that lie on thresholds are not above them.
     flat[:, ::7] = FINE[np.arange(flat[:, ::7].shape[1]) % len(FINE)]
     truth = np.stack([masks.ravel() for _, masks in pairs])
-    found = class_score(tallies_of(MetricSpec(name=metric)), count_at_thresholds(flat, truth))
+    found = class_score(tallies_of(metric), count_at_thresholds(flat, truth))
     opened = open_metric(MetricSpec(name=metric), ONE, "binary")
     for position in range(0, len(FINE), 14):
         tallies = [
@@ -78,7 +87,7 @@ def test_one_sort_has_the_score_of_every_threshold(seed: int, metric: str) -> No
 def test_the_fitted_rules_score_as_the_engine_decides_and_none_is_better(metric: str) -> None:
     pairs = drawn(3)
     table = table_of(pairs)
-    fits = steps_of(tallies_of(MetricSpec(name=metric)))
+    fits = steps_of(tallies_of(metric))
     threshold, area, emptiness = (scored(metric, fit(table), pairs) for fit in fits.values())
     by_threshold = [scored(metric, ClassRule(threshold=t), pairs) for t in THRESHOLDS]
     assert threshold == pytest.approx(max(by_threshold))
@@ -96,6 +105,29 @@ def test_the_fitted_rules_score_as_the_engine_decides_and_none_is_better(metric:
     assert emptiness >= max(area, *(scored(metric, rule, pairs) for rule in tried)) - 1e-12
 
 
+def test_the_best_threshold_of_all_pixels_is_that_of_a_loop() -> None:
+    pairs = drawn(5, images=4)
+
+    class Stored:
+        """Passes of one member, whose merged probabilities are known."""
+
+        classes, images = 1, len(pairs)
+
+        def labels(self, image: int) -> LabelMap:
+            return pack_masks(pairs[image][1])
+
+        def cached_image(self, image: int) -> SimpleNamespace:
+            return SimpleNamespace(merged=lambda _: pairs[image][0])
+
+    mixture = Mixture.single(0, [("identity",)])
+    ((counts,),) = count_mixtures(cast(Passes, Stored()), [mixture])
+    scores = [scored("dice", ClassRule(threshold=threshold), pairs) for threshold in THRESHOLDS]
+    assert best_threshold(counts, tallies_of("dice")) == THRESHOLDS[int(np.argmax(scores))]
+    some = np.array([True, False, True, False])
+    scores = [scored("dice", ClassRule(threshold=threshold), pairs[::2]) for threshold in THRESHOLDS]
+    assert best_threshold(counts.of_images(some), tallies_of("dice")) == THRESHOLDS[int(np.argmax(scores))]
+
+
 def test_emptiness_finds_what_tells_empty_images() -> None:
     """False alarms are as large as objects, but nowhere sure."""
     truth = np.zeros((1, 20, 20), np.bool_)
@@ -103,13 +135,13 @@ def test_emptiness_finds_what_tells_empty_images() -> None:
     sure = np.where(truth, 0.95, 0.1).astype(np.float32)
     alarm = np.where(truth, 0.7, 0.1).astype(np.float32)
     pairs = [(sure, truth), (alarm, np.zeros_like(truth))] * 3
-    fits = steps_of(tallies_of(MetricSpec(name="dice")))
+    fits = steps_of(tallies_of("dice"))
     assert scored("dice", fits["emptiness"](table_of(pairs)), pairs) == 1
 
 
 def test_a_class_that_is_nowhere_keeps_its_default() -> None:
     empty = [(np.zeros((1, 4, 4), np.float32), np.zeros((1, 4, 4), np.bool_))] * 2
-    for fit in steps_of(tallies_of(MetricSpec(name="miou"))).values():
+    for fit in steps_of(tallies_of("miou")).values():
         assert fit(table_of(empty)) == ClassRule()
 
 
@@ -121,7 +153,7 @@ def test_weights_go_half_way_to_the_member_that_knows() -> None:
     members = SampledMembers(
         np.stack([guesses[0], knows, guesses[1]]).astype(np.float16), truth_cin, np.ones(2)
     )
-    weights_m = fit_weights(members, tallies_of(MetricSpec(name="dice")))
+    weights_m = fit_weights(members, tallies_of("dice"))
     assert weights_m.sum() == pytest.approx(1)
     assert weights_m.argmax() == 1
     assert weights_m[1] > 1 / 3
@@ -129,7 +161,10 @@ def test_weights_go_half_way_to_the_member_that_knows() -> None:
 
 def test_the_error_of_a_gain_is_infinite_with_one_group_and_0_where_all_gain_alike() -> None:
     metric = open_metric(MetricSpec(name="dice"), ONE, "binary")
-    first, second = (np.stack([np.full((6, 1), value), np.ones((6, 1))], axis=2) for value in (0.75, 0.5))
-    gain, error = gain_over(metric, first, second, np.arange(6))
-    assert (gain, error) == (0.25, 0)
-    assert gain_over(metric, first, second, np.zeros(6, np.intp)) == (0.25, float("inf"))
+    first, second = (
+        ImageTallies(metric, np.stack([np.full((6, 1), value), np.ones((6, 1))], axis=2))
+        for value in (0.75, 0.5)
+    )
+    assert first.score - second.score == 0.25
+    assert error_of_gain(first, second, np.arange(6)) == 0
+    assert error_of_gain(first, second, np.zeros(6, np.intp)) == float("inf")

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from pycocotools import mask as coco
+from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from seg.commands.app import app
@@ -128,6 +129,38 @@ def test_tune_finds_the_rules_and_writes_them(
     assert contest.read_text() == written
 
 
+def test_nothing_is_written_where_empty_masks_score_more(
+    contest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    document = json.loads((contest.parent / "val.json").read_text())
+    hidden = contest.parent / "hidden.json"
+    hidden.write_text(json.dumps(document | {"annotations": document["annotations"][:1]}))
+    spec = YAML(typ="safe").load(contest)
+    spec["data"]["val"]["annotations"] = "hidden.json"
+    path = contest.parent / "hidden.yaml"
+    path.write_text(json.dumps(spec))
+    before = path.read_text()
+    result = runner.invoke(app, ["tune", str(path)])
+    assert result.exit_code == 0, result.output
+    nothing = 23 / 24  # Of 12 images with 2 classes all masks but one are empty.
+    assert f"nothing predicted scores {nothing:.4f}" in result.output
+    assert path.read_text() == before
+
+
+def test_views_that_harm_are_dropped(contest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    spec = YAML(typ="safe").load(contest) | {"views": "rot90", "decision": {}}
+    spec["members"] = [{"name": "a", "model": spec["members"][0]["model"]}]
+    path = contest.parent / "viewed.yaml"
+    path.write_text(json.dumps(spec))
+    result = runner.invoke(app, ["tune", str(path)])
+    assert result.exit_code == 0, result.output
+    assert "equal weights, all views" in result.output
+    # The labels are those of the member without views.
+    assert load_ensemble(path).members[0].views == ("identity",)
+
+
 def test_a_submission_is_judged_by_the_metric_and_compared(contest: Path) -> None:
     spec = load_ensemble(contest)
     expected = scores_of(compare_members(spec))
@@ -162,4 +195,4 @@ def test_an_option_for_other_tasks_is_refused(contest: Path, option: str) -> Non
     refused = runner.invoke(app, ["tune", str(contest), *option.split()])
     said = str(refused.exception) + refused.output
     assert option.partition(" ")[0] in said
-    assert "is for classes of which a pixel has one" in said
+    assert "'task: multilabel' or 'binary' exclude each other" in said
