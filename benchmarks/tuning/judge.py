@@ -18,13 +18,14 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from benchmarks.tuning.fitted_weights import fit_weights
 from benchmarks.tuning.members import Images, load, miou_of
 from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.evidence.choose_departure import choose_departure
 from seg.evaluate.tune.fits.class_factors import fit_factors
-from seg.evaluate.tune.fits.departures import Departure, Departures, Fitted
+from seg.evaluate.tune.fits.departures import Departures, Fitted
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
-from seg.evaluate.tune.fits.weights import best_member, fit_weights
+from seg.evaluate.tune.fits.weights import best_member, equal_weights, weights_by_score
 from seg.labels.probability_codec import from_levels
 
 PIXELS = 250
@@ -41,16 +42,20 @@ def best(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]
 
 
 def equal(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
-    return Fitted(np.full(pixels.members, 1 / pixels.members), np.ones(pixels.classes))
+    return Fitted(equal_weights(pixels.members), np.ones(pixels.classes))
 
 
-def weights_only(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
+def fitted_weights(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
     return Fitted(fit_weights(pixels), np.ones(pixels.classes))
 
 
 def half_weights(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
-    departures = Departures(pixels, number_groups(groups), prior)
-    return departures.fit(Departure(weights=0.5))
+    halved_m = (fit_weights(pixels) + equal_weights(pixels.members)) / 2
+    return Fitted(halved_m, np.ones(pixels.classes))
+
+
+def score_weights(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
+    return Fitted(weights_by_score(pixels, number_groups(groups)), np.ones(pixels.classes))
 
 
 def free_factors(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
@@ -68,8 +73,9 @@ def new_rule(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.floa
 RULES: dict[str, Rule] = {
     "best member": best,
     "free factors (before)": free_factors,
-    "weights only": weights_only,
-    "weights, half way": half_weights,
+    "fitted weights": fitted_weights,
+    "fitted weights, half way": half_weights,
+    "weights by score": score_weights,
     "new rule": new_rule,
 }
 

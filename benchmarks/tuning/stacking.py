@@ -119,7 +119,7 @@ def _features(pixels: MemberPixels) -> Tensor:
 
 
 def _print(tuned_on: str, scores: Mapping[str, Sequence[float]]) -> None:
-    start, weights = (np.array(scores[name]) for name in ("equal weights", "weights, half way"))
+    start, weights = (np.array(scores[name]) for name in ("equal weights", "fitted weights, half way"))
     for name, values in scores.items():
         over, gain = np.array(values) - start, np.array(values) - weights
         typer.echo(

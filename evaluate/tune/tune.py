@@ -138,8 +138,8 @@ def tune(
     group_i = number_groups(groups.labels)
     views = useful_views(scorer, group_i)
     prior = count_prior(spec, split)
-    departures = _departures(scorer, views, whole_maps, group_i, prior)
-    departure = choose_departure(departures, group_i, criterion)
+    departures = _departures(scorer, views, whole_maps, group_i, prior, criterion)
+    departure = choose_departure(departures, group_i)
     equal = _judge_equal(scorer, whole_maps)
     candidates = list_candidates(scorer.views, views, departures, departure, equal, group_i, criterion)
     areas_too = _fits_areas(spec, metric, groups)
@@ -220,7 +220,12 @@ def _check_enough(split: SplitName, images: int, views: Sequence[Views]) -> None
 
 
 def _departures(
-    scorer: Scorer, views: Sequence[Views], whole_maps: WholeMaps, group_i: GroupI, prior: ClassPrior
+    scorer: Scorer,
+    views: Sequence[Views],
+    whole_maps: WholeMaps,
+    group_i: GroupI,
+    prior: ClassPrior,
+    criterion: Criterion,
 ) -> Departures:
     """Departures that are fitted on sampled pixels, and judged on these if they say enough of the metric."""
 
@@ -228,7 +233,8 @@ def _departures(
         return whole_maps.judge([[one.mixture(views) for one in fit_i] for fit_i in fits])
 
     pixels = MemberPixels.of(scorer, views)
-    return Departures(pixels, group_i, prior.shares_c, judge if scorer.metric.needs_whole_maps else None)
+    judge_fits = judge if scorer.metric.needs_whole_maps else None
+    return Departures(pixels, group_i, prior.shares_c, criterion, judge_fits)
 
 
 def _judge_equal(scorer: Scorer, whole_maps: WholeMaps) -> ImageTallies:

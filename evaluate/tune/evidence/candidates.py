@@ -65,17 +65,16 @@ def list_candidates(
     def left_out(judge: Callable[[], ImageTallies]) -> LeftOutScores | None:
         return left_out_scores(judge(), equal, group_i, criterion) if several else None
 
-    start = f" from {SINGLE}" if chosen.from_best else ""
     # A step that changes nothing has the name of the one before.
     steps = {
         chosen: f"class factors at {chosen.factors:g}",
         replace(chosen, factors=0.0): f"prior to the power of {-chosen.exponent:g}",
-        replace(chosen, exponent=0.0, factors=0.0): f"weights at {chosen.weights:g}{start}",
+        replace(chosen, exponent=0.0, factors=0.0): "weights by score",
         Departure(): f"{EQUAL}, useful views",
     }
     if tuple(views) == tuple(all_views):
         steps.pop(Departure())
-    best_member = Departure(from_best=True)
+    best_member = Departure(weights="best member")
     return [
         Candidate(
             SINGLE,

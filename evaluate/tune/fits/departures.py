@@ -2,31 +2,28 @@
 
 The start is equal weights, or the best member. Three kinds follow, each on top of the one before:
 
-1. Weights of members, part of the way from the start to fitted ones. Those are the mean of fits that each
-   leave out some groups, so that one group counts less.
+1. Weights of members by their scores.
 2. One exponent of the classes' shares in the training images, by which probabilities are divided.
 3. A factor for each class on top: each is shrunk by how much it varies when groups are left out.
 
-Sources: of the mean of fits, Breiman, "Bagging Predictors", 1996, and for ensemble selection Caruana, Munson
-and Niculescu-Mizil, "Getting the Most Out of Ensemble Selection", 2006; of the exponent, Menon, Jayasumana,
-Rawat, Jain, Veit and Kumar, "Long-Tail Learning via Logit Adjustment", 2021; of the shrinkage of factors,
-James and Stein, "Estimation with Quadratic Loss", 1961.
+Sources: of the exponent, Menon, Jayasumana, Rawat, Jain, Veit and Kumar, "Long-Tail Learning via Logit
+Adjustment", 2021; of the shrinkage of factors, James and Stein, "Estimation with Quadratic Loss", 1961.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.metrics.groups import GroupI
-from seg.evaluate.tune.evidence.by_group import blocks, fold_groups
+from seg.evaluate.tune.evidence.by_group import Criterion, blocks, fold_groups
 from seg.evaluate.tune.fits.class_factors import fit_factors, normalised
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
-from seg.evaluate.tune.fits.weights import WeightsM, best_member, equal_weights, fit_weights
+from seg.evaluate.tune.fits.weights import WeightsM, best_member, equal_weights, weights_by_score
 from seg.evaluate.tune.scorer import CountsICC, judge_counts
 from seg.metrics.image_tallies import ImageTallies
 
@@ -36,20 +33,20 @@ DIGITS: Final = 4
 MIN_SHARE: Final = 1e-6
 """Of a class in the training images, so that no factor is infinite."""
 
+WeightsName = Literal["equal", "best member", "by score"]
+
 
 @dataclass(frozen=True, slots=True)
 class Departure:
     """How far a mixture departs from its start: nothing by default.
 
     Attributes:
-        from_best: whether it starts at the best member, not at equal weights.
-        weights: from 0, those of the start, to 1, the fitted ones.
+        weights: of the members.
         exponent: of the classes' shares in the training images.
         factors: from 0, none beyond the exponent, to 1, the fitted and shrunk ones.
     """
 
-    from_best: bool = False
-    weights: float = 0.0
+    weights: WeightsName = "equal"
     exponent: float = 0.0
     factors: float = 0.0
 
@@ -75,23 +72,22 @@ JudgeFits = Callable[[Sequence[Sequence[Fitted]]], list[ImageTallies]]
 
 @dataclass
 class Part:
-    """Images to fit on, with what was fitted on them so far.
-
-    `smaller` are parts of them, each without some groups, whose mean fit is that of this one; without any it
-    is fitted itself.
-    """
+    """Images to fit on, with what was fitted on them so far."""
 
     pixels: MemberPixels
+    group_i: GroupI
     prior_c: NDArray[np.float64]
-    smaller: Sequence["Part"] = ()
+    criterion: Criterion
     _changes: dict[Departure, NDArray[np.float64]] = field(default_factory=dict)
 
     def weights(self, departure: Departure) -> WeightsM:
-        """Weights on the way from the start to the fitted ones."""
-        start_m = self._best_m if departure.from_best else equal_weights(self.pixels.members)
-        if not departure.weights:
-            return start_m
-        return start_m + departure.weights * (self._fitted_m - start_m)
+        match departure.weights:
+            case "equal":
+                return equal_weights(self.pixels.members)
+            case "best member":
+                return self._best_m
+            case "by score":
+                return self._by_score_m
 
     def change(self, departure: Departure) -> NDArray[np.float64]:
         """Logarithms of the factors of classes, fitted on top of the departure's weights and exponent."""
@@ -108,10 +104,8 @@ class Part:
         return best_member(self.pixels)
 
     @cached_property
-    def _fitted_m(self) -> WeightsM:
-        if not self.smaller:
-            return fit_weights(self.pixels)
-        return np.asarray(np.mean([part._fitted_m for part in self.smaller], axis=0))
+    def _by_score_m(self) -> WeightsM:
+        return weights_by_score(self.pixels, self.group_i, self.criterion)
 
 
 class Departures:
@@ -126,16 +120,22 @@ class Departures:
         pixels: MemberPixels,
         group_i: GroupI,
         prior_c: NDArray[np.float64],
+        criterion: Criterion = "mean",
         judge_fits: JudgeFits | None = None,
     ) -> None:
+        self.criterion = criterion
         self.part_i = group_i if group_i.max() else blocks(len(group_i))
         self._fold_i = fold_groups(self.part_i)
         folds = range(int(self._fold_i.max()) + 1)
-        self._others = [Part(pixels.of_images(self._fold_i != fold), prior_c) for fold in folds]
+        self._others = [self._part(pixels, self._fold_i != fold, prior_c) for fold in folds]
         self._left_out = [pixels.of_images(self._fold_i == fold) for fold in folds]
-        self._whole = Part(pixels, prior_c, self._others)
+        self._whole = Part(pixels, group_i, prior_c, criterion)
         self._judge_fits = judge_fits or self._judge_pixels
         self._judged: dict[Departure, ImageTallies] = {}
+
+    def _part(self, pixels: MemberPixels, chosen_i: NDArray[np.bool_], prior_c: NDArray[np.float64]) -> Part:
+        numbered_i = np.unique(self.part_i[chosen_i], return_inverse=True)[1]
+        return Part(pixels.of_images(chosen_i), numbered_i, prior_c, self.criterion)
 
     def fit(self, departure: Departure) -> Fitted:
         """Fit on all images."""

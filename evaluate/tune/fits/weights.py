@@ -1,15 +1,26 @@
-"""Fitting of the members' weights for the highest score."""
+"""Weights of members: equal, the best member alone, or by score.
 
+By score, a member has half the weight for every two points of mIoU that it is behind the best. So members
+that are alike have nearly equal weights, a bad one has almost none, and no search fits the images at hand.
+Source: the exponentially weighted average forecaster of Cesa-Bianchi and Lugosi, "Prediction, Learning, and
+Games", 2006, with a fixed rate. `docs/design/tuning.md` compares it with fitted weights.
+"""
+
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seg.evaluate.metrics.groups import GroupI
+from seg.evaluate.tune.evidence.by_group import Criterion, score
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 
-ROUNDS: Final = 25
-PATIENCE: Final = 6
-STEPS: Final = (0.2, 0.1, 0.05)
+HALVED_BY: Final = 0.02
+"""The difference in mIoU that halves a weight. Gains are nearly the same from 0.014 to 0.028."""
+
+MIN_SHARE: Final = 0.01
+"""Of the best member's weight. A member with less is not worth its passes."""
 
 WeightsM = NDArray[np.float64]
 """Weights of M members, which sum to 1."""
@@ -20,56 +31,33 @@ def equal_weights(members: int) -> WeightsM:
 
 
 def best_member(pixels: MemberPixels) -> WeightsM:
-    """All weight on the member with the highest score."""
+    """All weight on the member with the highest score, of those that know all classes."""
     alone_mm = np.eye(pixels.members)
     best = int(np.argmax([_score(pixels, alone_m) for alone_m in alone_mm]))
     return np.asarray(alone_mm[best])
 
 
-def fit_weights(pixels: MemberPixels) -> WeightsM:
-    """Local search from the greedy weights: move weight between two members while the score grows."""
-    best_m = greedy_weights(pixels)
-    reached = _score(pixels, best_m)
-    for step in STEPS:
-        while moves := _moves(best_m, step):
-            scores = [_score(pixels, moved_m) for moved_m in moves]
-            if not max(scores) > reached:
-                break
-            best_m, reached = moves[int(np.argmax(scores))], max(scores)
-    return best_m
+def weights_by_score(pixels: MemberPixels, group_i: GroupI, criterion: Criterion = "mean") -> WeightsM:
+    """Half the weight for every `HALVED_BY` that a member's score is behind the best."""
+    scores_m = _scores(pixels, lambda weights_m: score(pixels.judge(weights_m), group_i, criterion))
+    weights_m = 2.0 ** ((scores_m - scores_m.max()) / HALVED_BY)
+    weights_m[weights_m < MIN_SHARE] = 0
+    return np.asarray(weights_m / weights_m.sum())
 
 
-def greedy_weights(pixels: MemberPixels) -> WeightsM:
-    """Greedy ensemble selection with replacement: add the member that helps most; the counts are the weights.
-
-    Source: Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble Selection from Libraries of Models", 2004.
-    """
-    counts_m = np.zeros(pixels.members)
-    best_m, reached, best_round = counts_m, -1.0, 0
-    for round_ in range(ROUNDS):
-        grown = [(counts_m + one_m) / (round_ + 1) for one_m in np.eye(pixels.members)]
-        scores = [_score(pixels, weights_m) for weights_m in grown]
-        chosen = int(np.argmax(scores))
-        counts_m[chosen] += 1
-        if scores[chosen] > reached:
-            best_m, reached, best_round = grown[chosen], scores[chosen], round_
-        if round_ - best_round >= PATIENCE:
-            break
-    return best_m
+def _scores(pixels: MemberPixels, score_of: Callable[[WeightsM], float]) -> NDArray[np.float64]:
+    """The score of each member; of a specialist, the best one's less what is lost with it."""
+    members, equal_m = pixels.members, equal_weights(pixels.members)
+    knows_all_m = pixels.known_mc.all(1)
+    scores_m = np.zeros(members)
+    for member in np.flatnonzero(knows_all_m):
+        scores_m[member] = score_of(np.eye(members)[member])
+    for member in np.flatnonzero(~knows_all_m):
+        others_m = np.where(np.arange(members) == member, 0, equal_m)
+        lost = max(score_of(others_m / others_m.sum()) - score_of(equal_m), 0)
+        scores_m[member] = scores_m[knows_all_m].max() - lost
+    return scores_m
 
 
 def _score(pixels: MemberPixels, weights_m: WeightsM) -> float:
     return pixels.judge(weights_m).score if pixels.knows_all_classes(weights_m) else -1.0
-
-
-def _moves(weights_m: WeightsM, step: float) -> list[WeightsM]:
-    """The weights with so much of one member's moved to another, for all pairs."""
-    moves = []
-    for giver in np.flatnonzero(weights_m):
-        moved = min(step, weights_m[giver])
-        for taker in range(len(weights_m)):
-            if taker != giver:
-                change_m = np.zeros(len(weights_m))
-                change_m[giver], change_m[taker] = -moved, moved
-                moves.append(weights_m + change_m)
-    return moves

@@ -13,7 +13,7 @@ from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.report.predictors import predictors_of
 from seg.evaluate.tune import tune
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
-from seg.evaluate.tune.fits.weights import best_member, equal_weights, fit_weights, greedy_weights
+from seg.evaluate.tune.fits.weights import best_member, equal_weights, weights_by_score
 from seg.evaluate.tune.write_spec import write_back
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.tiny_models import MakeModel
@@ -41,17 +41,16 @@ def test_cached_passes_are_merged_as_the_engine_does(tmp_path: Path, make_model:
 
 
 @pytest.mark.parametrize("covered", [(0,), (1, 2)])
-def test_fits_keep_a_member_that_knows_all(make_scorer: MakeScorer, covered: tuple[int, ...]) -> None:
+def test_weights_keep_a_member_that_knows_all(make_scorer: MakeScorer, covered: tuple[int, ...]) -> None:
     """The specialist is by far the best of them, and no ensemble alone."""
     coverage = tuple(float(label in covered) for label in range(4))
     scorer = replace(make_scorer([2.5, 0.1]), coverage=((), coverage))
     pixels = MemberPixels.of(scorer, scorer.views)
     alone = best_member(pixels)
     assert alone.tolist() == [1, 0]
-    for fit in (greedy_weights, fit_weights):
-        weights_m = fit(pixels)
-        assert weights_m[0] > 0
-        assert pixels.judge(weights_m).score >= pixels.judge(alone).score
+    weights_m = weights_by_score(pixels, np.arange(len(pixels.labels_in)))
+    assert weights_m[0] > 0
+    assert pixels.judge(weights_m).score >= pixels.judge(alone).score
     assert pixels.judge(equal_weights(2)).score > pixels.judge(alone).score
 
 
