@@ -48,8 +48,8 @@ def show(
     Into a folder, a zoomable map of each image is written: a page with labels over it, for any browser.
     """
     from seg.errors import SpecError
-    from seg.evaluate.contact_sheet import draw_ensemble, draw_submission
-    from seg.evaluate.prediction_maps import map_ensemble, map_submission
+    from seg.evaluate.show.contact_sheet import draw_ensemble, draw_submission
+    from seg.evaluate.show.prediction_maps import map_ensemble, map_submission
     from seg.files.outputs import Output
     from seg.spec.reads import files_read
 

@@ -234,7 +234,7 @@ class Blocked:
         if name.split(".")[0] in {"torch", "torchvision", "lightning", "timm", "albumentations", "ttach"}:
             raise ImportError(name + " is blocked")
 sys.meta_path.insert(0, Blocked())
-import seg.engine, seg.engine.jobs.predict, seg.evaluate.compare, seg.evaluate.contact_sheet
+import seg.engine, seg.engine.jobs.predict, seg.evaluate.compare, seg.evaluate.show.contact_sheet
 """
     subprocess.run([sys.executable, "-c", program], check=True)
 

@@ -11,9 +11,9 @@ from seg.data.images import raster
 from seg.data.images.images import read_image, write_image
 from seg.engine import Ensemble
 from seg.engine import ensemble as seg_ensemble
-from seg.evaluate import shrunk_images
-from seg.evaluate.contact_sheet import draw_ensemble
-from seg.evaluate.shrunk_images import shrunk_labels, shrunk_picture, shrunk_prediction, step_of
+from seg.evaluate.show import shrunk_images
+from seg.evaluate.show.contact_sheet import draw_ensemble
+from seg.evaluate.show.shrunk_images import shrunk_labels, shrunk_picture, shrunk_prediction, step_of
 from seg.spec import EnsembleSpec, load_ensemble
 
 SIZE_HW = (203, 62)

@@ -1,4 +1,4 @@
-"""The command `seg show` into a folder: zoomable maps of images, their labels, and predictions."""
+"""`seg show` as a folder: zoomable maps of images, their labels, and predictions."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,8 +10,8 @@ from seg.data.regions.resized_labels import resized_labels
 from seg.engine import Ensemble
 from seg.engine.submissions import SubmissionSpec
 from seg.errors import DataError
-from seg.evaluate.contact_sheet import SheetImage, choose
-from seg.evaluate.shrunk_images import shrunk_prediction
+from seg.evaluate.show.chosen_images import ShownImage, choose
+from seg.evaluate.show.shrunk_images import shrunk_prediction
 from seg.files.outputs import output_folder
 from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap
@@ -67,7 +67,7 @@ def _write_maps(
     spec: EnsembleSpec,
     place: Path,
     split: Split,
-    shown: Sequence[SheetImage],
+    shown: Sequence[ShownImage],
     title: str,
     classes: Sequence[ClassInfo],
     labels_of: Callable[[Sample], LabelMap],

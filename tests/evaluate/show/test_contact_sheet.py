@@ -13,7 +13,7 @@ from seg.commands.app import app
 from seg.data.images.images import read_image
 from seg.engine.submissions import SubmissionSpec
 from seg.errors import DataError
-from seg.evaluate.contact_sheet import draw_ensemble, draw_submission
+from seg.evaluate.show.contact_sheet import draw_ensemble, draw_submission
 from seg.labels.label_map import ImageHWC
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.tiny_models import CLASSES

@@ -1,9 +1,7 @@
-"""The command `seg show`: a contact sheet of images, labels, and predictions."""
+"""`seg show` as a picture: a contact sheet of images, labels, and predictions."""
 
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +14,8 @@ from seg.data.regions.resized_labels import resized_labels
 from seg.engine import Ensemble
 from seg.engine.submissions import SubmissionSpec
 from seg.errors import DataError
-from seg.evaluate.shrunk_images import shrunk_labels, shrunk_picture, shrunk_prediction, step_of
+from seg.evaluate.show.chosen_images import ShownImage, choose
+from seg.evaluate.show.shrunk_images import shrunk_labels, shrunk_picture, shrunk_prediction
 from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
@@ -27,28 +26,13 @@ from seg.spec import EnsembleSpec
 _LEAST_WIDTH: Final = 240
 
 
-@dataclass(frozen=True)
-class SheetImage:
-    """An image on the sheet, and its position in the split, or None if it is not in the split.
-
-    One pixel of `step` x `step` is drawn.
-    """
-
-    sample: Sample
-    index: int | None
-
-    @cached_property
-    def step(self) -> int:
-        return step_of(self.sample)
-
-
 @dataclass(frozen=True, slots=True)
 class PredictionSource:
     """The predictions to draw: a title, the classes, and the label map of an image, as it is drawn."""
 
     title: str
     classes: Sequence[ClassInfo]
-    labels_of: Callable[[SheetImage], LabelMap]
+    labels_of: Callable[[ShownImage], LabelMap]
 
 
 def draw_ensemble(spec: EnsembleSpec, path: Path, wanted: Sequence[str], count: int) -> None:
@@ -66,7 +50,7 @@ def draw_ensemble(spec: EnsembleSpec, path: Path, wanted: Sequence[str], count: 
     shown = choose(split, wanted, count)
     ensemble = Ensemble.load(spec)
 
-    def labels_of(image: SheetImage) -> LabelMap:
+    def labels_of(image: ShownImage) -> LabelMap:
         if image.step > 1:
             return shrunk_prediction(ensemble, image.sample, image.step)
         return ensemble.predict(_predicted(image.sample)).labels
@@ -93,35 +77,12 @@ def draw_submission(
         if name in step_of_id
     }
 
-    def labels_of(image: SheetImage) -> LabelMap:
+    def labels_of(image: ShownImage) -> LabelMap:
         if image.sample.id not in found:
             raise DataError(f"{submission}: has no label map of the image {image.sample.id!r}")
         return found[image.sample.id]
 
     _draw(spec, known.split, shown, PredictionSource(submission.name, known.classes, labels_of), path)
-
-
-def choose(split: Split, wanted: Sequence[str], count: int) -> list[SheetImage]:
-    """The images that are named, by id or path; if none is, so many spread over the split."""
-    if not wanted:
-        step = max(1, len(split.samples) // count)
-        return [
-            SheetImage(split.samples[index], index) for index in range(0, len(split.samples), step)[:count]
-        ]
-    return [_find(split, name) for name in wanted]
-
-
-def _find(split: Split, name: str) -> SheetImage:
-    path = os.path.realpath(name)
-    for index, sample in enumerate(split.samples):
-        if sample.id == name or os.path.realpath(sample.image) == path:
-            return SheetImage(sample, index)
-    if not Path(name).is_file():
-        raise DataError(f"{name}: is neither an image file nor the id of an image of the predict split")
-    other = Sample(Path(name).stem, Path(name))
-    if split.samples:
-        other = replace(other, pixel_range=split.samples[0].pixel_range, scale=split.samples[0].scale)
-    return SheetImage(other, None)
 
 
 def _predicted(sample: Sample) -> Path | ImageHWB:
@@ -130,12 +91,12 @@ def _predicted(sample: Sample) -> Path | ImageHWB:
 
 
 def _draw(
-    spec: EnsembleSpec, split: Split, shown: Sequence[SheetImage], predictions: PredictionSource, path: Path
+    spec: EnsembleSpec, split: Split, shown: Sequence[ShownImage], predictions: PredictionSource, path: Path
 ) -> None:
     truth = spec.data.to_predict.labelled and all(one.index is not None for one in shown)
     clear = spec.data.background(predictions.classes)
 
-    def row(one: SheetImage) -> list[ImageHWC]:
+    def row(one: ShownImage) -> list[ImageHWC]:
         image_hwc = shrunk_picture(one.sample, one.step)
         labels = split.open_labels(one.index) if truth and one.index is not None else None
         maps = [shrunk_labels(labels, one.step)] if labels is not None else []

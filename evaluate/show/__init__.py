@@ -1,0 +1,1 @@
+"""Pictures of predictions beside images and labels, for `seg show`."""
