@@ -28,7 +28,7 @@ from benchmarks.prediction.plain_loops import FusedLoop, OpenVinoLoop, OrtLoop, 
 from seg.data import Split, open_split, read_image
 from seg.engine import Ensemble
 from seg.engine.early_exit.traces import estimate_risk
-from seg.engine.jobs.calibrate import MAX_RANKED, trace_images
+from seg.engine.jobs.calibration.calibrate import MAX_RANKED, trace_images
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.stopping import build_stopping
 from seg.engine.jobs.summary import STREAM_STAGES

@@ -23,8 +23,8 @@ from seg.data.regions.region_split import in_regions
 from seg.engine import Ensemble
 from seg.engine.early_exit.rules import CalibratedRule
 from seg.engine.early_exit.traces import AnyTrace, TiledTrace, Units, estimate_risk, risks_by_group
-from seg.engine.jobs.calibrate import rank_passes
-from seg.engine.jobs.trace_tiles import trace_tiles
+from seg.engine.jobs.calibration.calibrate import rank_passes
+from seg.engine.jobs.calibration.trace_tiles import trace_tiles
 from seg.spec import load_ensemble
 from seg.terminal.progress import progress
 

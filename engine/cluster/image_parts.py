@@ -7,7 +7,7 @@ from typing import Final
 
 from seg.data.images.read_sample import size_if_by_region
 from seg.engine.cluster.remote_images import ImageRef, is_uri
-from seg.engine.jobs.journal import Journal
+from seg.engine.jobs.journal.journal import Journal
 from seg.engine.passes.tiles import Side, lay_out
 from seg.spec import EnsembleSpec
 

@@ -16,8 +16,8 @@ from seg.engine.cluster.ray_pool import open_ray_pool
 from seg.engine.cluster.remote_images import ImageRef, images_to_predict, local_images
 from seg.engine.cluster.summary import ClusterSummary, WorkerStats
 from seg.engine.cluster.worker import BlockResult
-from seg.engine.jobs.journal import Journal
-from seg.engine.jobs.journalled_run import JournalledRun, RunImage
+from seg.engine.jobs.journal.journal import Journal
+from seg.engine.jobs.journal.journalled_run import JournalledRun, RunImage
 from seg.engine.jobs.predict import unreadable_images_advice
 from seg.engine.jobs.stopping import check_calibration
 from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble

@@ -7,7 +7,7 @@ from time import perf_counter
 import seg
 from seg.engine.cluster.remote_images import ImageRef, is_uri, read_image_ref
 from seg.engine.ensemble import BandResults, Ensemble
-from seg.engine.jobs.journal_entry import BandEntries, Entry
+from seg.engine.jobs.journal.journal_entry import BandEntries, Entry
 from seg.engine.jobs.stopping import build_stopping
 from seg.engine.pipeline.collectors import LabelBand
 from seg.engine.pipeline.prefetch import MAX_AHEAD, Reader, readers_for

@@ -13,9 +13,9 @@ from seg.engine.early_exit.rules import Stopping
 from seg.engine.ensemble import BandResults, Ensemble
 from seg.engine.image_source import ImageSource
 from seg.engine.jobs.deadline_schedule import schedule_for_deadline
-from seg.engine.jobs.journal import Journal
-from seg.engine.jobs.journal_entry import BandEntries, Entry
-from seg.engine.jobs.journalled_run import JournalledRun, RunImage
+from seg.engine.jobs.journal.journal import Journal
+from seg.engine.jobs.journal.journal_entry import BandEntries, Entry
+from seg.engine.jobs.journal.journalled_run import JournalledRun, RunImage
 from seg.engine.jobs.stopping import build_stopping, check_calibration
 from seg.engine.jobs.summary import RunSummary
 from seg.engine.passes.passes import PassOrder

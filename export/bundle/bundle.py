@@ -80,9 +80,9 @@ def write_bundle(
     members = read_member_files(spec)
     target = Output(folder, (*reads, *files_read(spec)), overwrite, is_folder=True)
     with target.writing() as final, output_folder(final) as unfinished:
-        bundled = _bundled(spec, members, unfinished)
+        bundled = _bundled(spec, members, unfinished.absolute())
         if fused:
-            bundled = _fuse(spec, bundled, unfinished)
+            bundled = _fuse(spec, bundled, unfinished.absolute())
         else:
             for member, file in zip(spec.running, members, strict=True):
                 _copy_model(file.path, unfinished / "models" / member.name)

@@ -1,13 +1,16 @@
 """`seg bundle`: an ensemble with all that it needs to predict without internet."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from seg.commands.ensemble.source import Runtime, SpecOrModels, Views, Weights, resolve
 from seg.commands.options.shared import Overwrite
 from seg.terminal.notices import suggest
+
+if TYPE_CHECKING:
+    from seg.spec import EnsembleSpec
 
 
 def bundle(
@@ -56,5 +59,12 @@ def bundle(
     typer.echo(f"{output}: models {written.models / 1e6:.0f} MB, wheels {written.wheels / 1e6:.0f} MB")
     suggest(
         f"without internet: sh {output.name}/install.sh && python {output.name}/predict.py IMAGES"
-        " -o submission.csv"
+        f" -o submission.csv{_needed_options(source.spec)}"
     )
+
+
+def _needed_options(spec: "EnsembleSpec") -> str:
+    """Those of predict.py that this ensemble needs."""
+    images = spec.data.predict
+    listed = images is not None and (images.annotations is not None or images.list is not None)
+    return (" --list LIST" if listed else "") + (" --sample SAMPLE" if spec.output.sample else "")

@@ -13,7 +13,7 @@ from seg.terminal.notices import suggest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from seg.engine.jobs.cross_validate import EarlyExitEffect
+    from seg.engine.jobs.calibration.cross_validate import EarlyExitEffect
     from seg.spec import EnsembleSpec
 
 DEFAULT_TOLERANCE = 0.005
@@ -76,8 +76,8 @@ def calibrate_stopping(
     units: Literal["images", "tiles"] | None = None,
 ) -> None:
     """Write the calibration into the file that the spec was read from, and print what it would have saved."""
-    from seg.engine.jobs.calibrate import calibrate_ensemble
-    from seg.engine.jobs.cross_validate import TOLERANCES, cross_validate
+    from seg.engine.jobs.calibration.calibrate import calibrate_ensemble
+    from seg.engine.jobs.calibration.cross_validate import TOLERANCES, cross_validate
     from seg.spec.ensemble.prediction import StoppingSpec
     from seg.spec.yaml.edit import write_under
     from seg.terminal.words import counted

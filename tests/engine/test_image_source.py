@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from seg.engine.image_source import ImageSource
-from seg.engine.jobs.journal import Journal
-from seg.engine.jobs.journal_entry import Entry
+from seg.engine.jobs.journal.journal import Journal
+from seg.engine.jobs.journal.journal_entry import Entry
 from seg.engine.jobs.predict import run_ensemble
 from seg.errors import DataError
 from seg.labels.label_map import LabelsHW

@@ -19,8 +19,8 @@ from seg.commands.ensemble.source import resolve
 from seg.data.images.images import read_image, write_image
 from seg.engine import Ensemble
 from seg.engine.jobs.fingerprint import run_fingerprint
-from seg.engine.jobs.journal import Journal, JournalLabels
-from seg.engine.jobs.journal_entry import ExpectedLabels
+from seg.engine.jobs.journal.journal import Journal, JournalLabels
+from seg.engine.jobs.journal.journal_entry import ExpectedLabels
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.passes.views import VIEWS
 from seg.engine.resolved import resolve_ensemble

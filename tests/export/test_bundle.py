@@ -75,6 +75,18 @@ def test_images_of_a_pattern_keep_it(spec: EnsembleSpec, tmp_path: Path) -> None
     assert found.id == "{case}_{stem}"
 
 
+@pytest.mark.parametrize("fused", [False, True], ids=["members", "fused"])
+def test_a_bundle_names_no_path_outside(
+    spec: EnsembleSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fused: bool
+) -> None:
+    """Even where it is written by a relative path."""
+    monkeypatch.chdir(tmp_path)
+    write_bundle(spec, Path("bundle"), REQUEST, fused=fused)
+    found = load_ensemble(tmp_path / "bundle/ensemble.yaml")
+    assert found.output.file == tmp_path / "bundle/submission.csv"
+    assert all(found.model(m).is_relative_to(tmp_path / "bundle/models") for m in found.members)
+
+
 def test_the_manifest_has_every_file(spec: EnsembleSpec, tmp_path: Path) -> None:
     folder = tmp_path / "bundle"
     written = write_bundle(spec, folder, REQUEST)

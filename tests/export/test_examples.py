@@ -19,6 +19,8 @@ from seg.spec.ensemble.from_models import spec_from_models
 from tests.export.ensembles import write_ensemble
 from tests.export.untrained import CLASSES, checkpoint, image
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -4,6 +4,7 @@ Prints each case that is not clean, and a row of a table for each kind: how many
 clean, and the most processor time and memory that one took. Ends with code 1 where one is not clean.
 """
 
+import argparse
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -83,8 +84,14 @@ SLACK: Final = 10.0
 
 def main(arguments: list[str]) -> int:
     """Run the kinds that are named, or all; returns the exit code."""
-    is_fast = "--fast" in arguments
-    kinds = FAST if is_fast else arguments or KINDS
+    parser = argparse.ArgumentParser("python -m tests.hostile", description="Broken input, case by case.")
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"by default all: {', '.join(KINDS)}")
+    parser.add_argument("--fast", action="store_true", help=f"one in {ONE_OF} of some kinds")
+    chosen = parser.parse_args(arguments)
+    if unknown := sorted(set(chosen.kinds) - set(KINDS)):
+        parser.error(f"unknown kind {unknown[0]!r}: use {', '.join(KINDS)}")
+    is_fast = chosen.fast
+    kinds = FAST if is_fast else chosen.kinds or KINDS
     load_modules(with_torch=not is_fast)
     say(Counts.HEAD)
     total = Counts("all")

@@ -9,7 +9,7 @@ from benchmarks.gpu.harness.monitor import Monitor
 from benchmarks.gpu.prediction import Cells, Contender, Labels, predict, written_labels
 from benchmarks.prediction.bare_networks import run_networks
 from seg.engine import Ensemble
-from seg.engine.jobs.calibrate import calibrate_ensemble
+from seg.engine.jobs.calibration.calibrate import calibrate_ensemble
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.summary import STREAM_STAGES, RunSummary
 from seg.engine.resolved import resolve_ensemble

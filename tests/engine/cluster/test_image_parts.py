@@ -17,7 +17,7 @@ from seg.engine import ensemble as seg_ensemble
 from seg.engine.cluster.image_parts import missing_parts, rows_in_parts
 from seg.engine.cluster.remote_images import local_images
 from seg.engine.cluster.worker import BlockResult, Job, Worker
-from seg.engine.jobs.journal import Journal
+from seg.engine.jobs.journal.journal import Journal
 from seg.engine.passes.tiles import lay_out
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.ensemble.prediction import TileSpec

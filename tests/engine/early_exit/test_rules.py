@@ -183,3 +183,12 @@ def test_a_tile_is_uncertain_by_the_error_of_a_mean_of_so_few_passes(
     sum_chw = np.empty((2, 8, 8), dtype=np.float32)
     sum_chw[0], sum_chw[1] = 0.575 * added, 0.425 * added
     assert TileMargins.of(sum_chw, np.full(2, missing), Decision()).uncertain_share == uncertain
+
+
+@pytest.mark.parametrize(("beyond", "changeable"), [(5e-4, 1.0), (2e-3, 0.0)])
+def test_rounding_weighs_more_for_a_class_with_a_small_factor(beyond: float, changeable: float) -> None:
+    """The second class lacks a little more than is missing, by 1e-5 times the ratio of factors or by more."""
+    factors, missing, second = (1.0, 0.01), 0.3, 0.69
+    first = factors[1] * (second + missing + beyond)
+    sum_chw = np.array([first, second], dtype=np.float32)[:, None, None]
+    assert Margins(sum_chw, np.full(2, missing), Decision(factors=factors)).changeable_share == changeable

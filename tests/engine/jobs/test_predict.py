@@ -23,7 +23,7 @@ from seg.engine import ensemble as seg_ensemble
 from seg.engine.cluster.remote_images import ImageRef
 from seg.engine.cluster.worker import Job, Worker
 from seg.engine.image_source import ImageSource
-from seg.engine.jobs.journal import Journal
+from seg.engine.jobs.journal.journal import Journal
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.summary import images_line
 from seg.engine.passes.tiles import lay_out

@@ -18,7 +18,7 @@ from seg.engine.early_exit.deadline import PassBudget
 from seg.engine.early_exit.pass_samples import sample_passes
 from seg.engine.early_exit.rules import MissingC, Stopping
 from seg.engine.early_exit.traces import Trace
-from seg.engine.jobs.calibrate import calibrate_ensemble
+from seg.engine.jobs.calibration.calibrate import calibrate_ensemble
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.stopping import build_stopping
 from seg.engine.member import default_pass_order

@@ -20,7 +20,7 @@ from seg.engine import Ensemble
 from seg.engine.cluster.remote_images import ImageRef
 from seg.engine.cluster.worker import Job, Worker
 from seg.engine.early_exit.deadline import PassBudget
-from seg.engine.jobs.journal_entry import Entry
+from seg.engine.jobs.journal.journal_entry import Entry
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
 from seg.errors import DataError

@@ -100,6 +100,11 @@ def test_malformed_runs_are_refused(text: str) -> None:
         rle.decode(text, (5, 4))
 
 
+def test_runs_may_follow_one_another_without_a_gap() -> None:
+    """Other tools split a run, as at the end of a column."""
+    np.testing.assert_array_equal(rle.decode("2 3 5 2", (5, 4)), rle.decode("2 5", (5, 4)))
+
+
 @given(text=st.text("0123456789 -", max_size=30))
 def test_decode_never_raises_anything_else(text: str) -> None:
     try:

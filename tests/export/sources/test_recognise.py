@@ -73,6 +73,7 @@ def images() -> torch.Tensor:
     return torch.rand((1, 3, 128, 160), generator=torch.Generator().manual_seed(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("architecture", "encoder", "options"), SMP)
 def test_a_network_of_smp_computes_the_same(
     architecture: str, encoder: str, options: dict[str, Any], tmp_path: Path

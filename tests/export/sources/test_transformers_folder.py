@@ -35,6 +35,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {family: write_folder(family, folder / family) for family in FAMILIES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_is_opened_with_its_own_preprocessing(family: str, folders: dict[str, Path]) -> None:
     source = opened(folders[family])

@@ -13,8 +13,8 @@ from seg.data.images.images import write_image
 from seg.engine import Ensemble
 from seg.engine.early_exit.rules import CalibratedRule, RecordedMargins, new_rule
 from seg.engine.early_exit.traces import AnyTrace, Trace, estimate_risk
-from seg.engine.jobs.calibrate import calibrate_ensemble
-from seg.engine.jobs.cross_validate import cross_validate
+from seg.engine.jobs.calibration.calibrate import calibrate_ensemble
+from seg.engine.jobs.calibration.cross_validate import cross_validate
 from seg.engine.jobs.predict import run_ensemble
 from seg.errors import SpecError
 from seg.spec import load_ensemble

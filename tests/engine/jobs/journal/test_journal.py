@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from seg.engine.image_source import ImageSource
-from seg.engine.jobs.journal import Journal
-from seg.engine.jobs.journal_entry import Entry, ExpectedLabels, Rows
+from seg.engine.jobs.journal.journal import Journal
+from seg.engine.jobs.journal.journal_entry import Entry, ExpectedLabels, Rows
 from seg.errors import OutputError
 
 FORMAT_BYTES = len(b"seg journal 2\n")

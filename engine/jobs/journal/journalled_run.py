@@ -8,8 +8,8 @@ from typing import Generic, Self, TypeVar
 from seg.data import Sample
 from seg.engine.image_source import ImageSource
 from seg.engine.jobs.fingerprint import run_fingerprint
-from seg.engine.jobs.journal import Journal
-from seg.engine.jobs.journal_entry import ExpectedLabels
+from seg.engine.jobs.journal.journal import Journal
+from seg.engine.jobs.journal.journal_entry import ExpectedLabels
 from seg.engine.jobs.shift import ShiftCheck
 from seg.engine.passes.passes import Size
 from seg.engine.resolved import ResolvedEnsemble

@@ -15,11 +15,11 @@ from seg.engine import Ensemble
 from seg.engine.early_exit.rounds import tile_checkpoints
 from seg.engine.early_exit.rules import SAMPLE_STEP, SPREAD, CalibratedRule, TileMargins, new_rule
 from seg.engine.early_exit.traces import MEASURED_LEVELS, TiledTrace, estimate_risk, risks_by_group
-from seg.engine.jobs.calibrate import calibrate_ensemble
-from seg.engine.jobs.cross_validate import cross_validate
+from seg.engine.jobs.calibration.calibrate import calibrate_ensemble
+from seg.engine.jobs.calibration.cross_validate import cross_validate
+from seg.engine.jobs.calibration.trace_tiles import trace_tiles
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.stopping import build_stopping
-from seg.engine.jobs.trace_tiles import trace_tiles
 from seg.engine.passes.tiles import lay_out
 from seg.engine.pipeline.timing import Clock
 from seg.errors import SpecError

@@ -21,7 +21,13 @@ from filelock import FileLock, Timeout
 
 from seg.data.regions.region import Region
 from seg.engine.image_source import ImageSource
-from seg.engine.jobs.journal_entry import Entry, ExpectedLabels, rows_of, size_of_labels, split_payload
+from seg.engine.jobs.journal.journal_entry import (
+    Entry,
+    ExpectedLabels,
+    rows_of,
+    size_of_labels,
+    split_payload,
+)
 from seg.errors import OutputError
 from seg.files.atomic import errors_named, followed, regular
 from seg.labels.task import LabelMap

@@ -22,8 +22,8 @@ from seg.engine.early_exit.rounds import round_ends
 from seg.engine.early_exit.rules import Margins, MissingC, RecordedMargins, Stopping
 from seg.engine.early_exit.traces import AnyTrace, Trace, Units, estimate_risk, risks_by_group
 from seg.engine.ensemble import Ensemble
+from seg.engine.jobs.calibration.trace_tiles import trace_tiles
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
-from seg.engine.jobs.trace_tiles import trace_tiles
 from seg.engine.merging.decision import Decision
 from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.passes.tiles import lay_out
