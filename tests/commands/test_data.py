@@ -36,7 +36,7 @@ def written(folder: Path, values: list[int], recipe: dict[str, object] | None = 
 def test_an_error_is_code_2_and_a_warning_is_not(tmp_path: Path) -> None:
     warned = check(written(tmp_path, [0, 1]))
     assert warned.exit_code == 0
-    assert warned.output.splitlines()[-1] == "1 finding"
+    assert "1 finding" in warned.output.splitlines()
     assert isinstance(check(written(tmp_path, [0, 1]), "--strict").exception, DataError)
     refused = check(written(tmp_path, [0, 9]))
     assert isinstance(refused.exception, DataError)
