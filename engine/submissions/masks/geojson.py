@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.images.band_file import has_rasterio
+from seg.data.images.band_file import has_rasterio, silence_georeferencing_warnings
 from seg.data.regions.label_raster import LabelRaster, mask_of_class, size_of
 from seg.distribution import install_advice
 from seg.engine.passes.passes import Size
@@ -179,6 +179,7 @@ def _rasterio_band(labels: LabelRaster) -> Iterator[Any]:
     if isinstance(labels, np.ndarray):
         yield labels
         return
+    silence_georeferencing_warnings()
     height, width = size_of(labels)
     layout = {"width": width, "height": height, "count": 1, "dtype": "uint8", "compress": "deflate"}
     tiles = {"tiled": True, "blockxsize": _BLOCK, "blockysize": _BLOCK, "BIGTIFF": "IF_SAFER"}

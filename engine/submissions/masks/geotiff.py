@@ -96,6 +96,7 @@ class GeoTiffFolder:
         import rasterio
         from rasterio.windows import Window
 
+        silence_georeferencing_warnings()
         values = self._values
         height, width = size_of(labels)
         layout = {
