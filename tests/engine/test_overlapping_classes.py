@@ -274,7 +274,7 @@ def test_models_of_both_tasks_are_the_same_ensemble_in_any_order(
     image_hwc = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
     found = []
     for models in (both, both[::-1]):
-        prediction = Ensemble.from_models(models).predict(image_hwc)
+        prediction = Ensemble.from_models(models, runtime="cpu").predict(image_hwc)
         found.append(prediction.probabilities)
         assert resolve(models).spec.data.task == "binary"
     np.testing.assert_allclose(found[0], found[1], atol=1e-6)
