@@ -70,7 +70,7 @@ unit: $(VENV)/.dev
 	$(BIN)/pytest
 
 test-fast: $(VENV)/.dev
-	$(BIN)/pytest -m "not slow and not browser and not cluster and not gpu"
+	PYTHONHASHSEED=0 $(BIN)/pytest -n auto -m "not slow and not browser and not cluster and not gpu"
 
 clean:
 	rm -rf quickstart

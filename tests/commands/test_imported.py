@@ -94,6 +94,7 @@ def test_such_a_member_is_not_trained(folder: Path, capsys: pytest.CaptureFixtur
     assert "theirs was trained elsewhere, and a soup averages runs" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_precisions_are_tried_on_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     limits = {"least_agreement": 0.2, "largest_loss": 100}
     path = spec(folder, theirs(RIGHT), export={"precision": "int8", **limits})

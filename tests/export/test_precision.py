@@ -153,6 +153,7 @@ def test_a_runtime_that_is_wrong_at_one_batch_is_not_taken(
         choose_precision(path, half_writer(network), CARD, trial(split, request, wrong_beyond_one))
 
 
+@pytest.mark.slow
 def test_int8_takes_the_place_of_the_model(path: Path, network: ExportedModel, split: DrawnSplit) -> None:
     request = ExportSpec(precision="int8", least_agreement=0.9, largest_loss=20)
     before = run(onnx.load(path), image()[None])

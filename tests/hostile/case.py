@@ -10,7 +10,7 @@ from typing import Final, Literal
 Prepare = Callable[[Path], None]
 """Puts files into the folder of a case, which is a copy of the project that all cases start from."""
 
-Expected = Literal["refused", "accepted", "either", "interrupted"]
+Expected = Literal["refused", "accepted", "either"]
 
 MOST_LINES: Final = 25
 _OURS: Final = re.compile(
@@ -32,7 +32,8 @@ class Case:
     `megabytes` are what the command may take beyond what an idle command takes. `inside` is done in the
     process of the command before it runs, with its folder. `writes` is the one place that the command may
     write, once it accepts its input; empty for none, None to allow all. `anew` starts an interpreter that has
-    loaded nothing; `interrupted_after` does so, too, and sends Ctrl-C so many seconds after its first line.
+    loaded nothing; `interrupted_after` does so, too, and sends Ctrl-C so many seconds after its first line;
+    the command may also end with code 130.
     """
 
     name: str
@@ -67,11 +68,14 @@ class Outcome:
 
 def verdict(case: Case, outcome: Outcome, slack: float = 1.0) -> str:
     """What is wrong; empty where the case is clean. It may take `slack` times its seconds."""
-    if case.expected == "interrupted" and _has_not_begun(outcome):
+    is_interrupted = case.interrupted_after is not None
+    if is_interrupted and _has_not_begun(outcome):
         return ""
     lines = outcome.stderr.splitlines()
     strange = next((line for line in lines if not _OURS.match(line)), None)
-    allowed = {"refused": {2}, "accepted": {0}, "either": {0, 2}, "interrupted": {0, 130}}[case.expected]
+    allowed = {"refused": {2}, "accepted": {0}, "either": {0, 2}}[case.expected] | (
+        {130} if is_interrupted else set()
+    )
     last = lines[-1] if lines else ""
     problems = {
         "hangs": outcome.hung,

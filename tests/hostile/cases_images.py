@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import tifffile
 
-from tests.hostile.case import Case, Prepare, both, edited, file
+from tests.hostile.case import Case, Expected, Prepare, both, edited, file
 
 PIXELS: Final = np.random.default_rng(0).integers(0, 256, (16, 20, 3), dtype=np.uint8)
 
@@ -60,6 +60,9 @@ OME: Final = {
     "many-channels": f"<OME><Image><Pixels>{'<Channel/>' * 5000}</Pixels></Image></OME>",
     "nan": "<OME><Image><Pixels PhysicalSizeX='nan' PhysicalSizeY='-1'/></Image></OME>",
 }
+
+READABLE: Final = frozenset({"sizes-of-text.ome.tif", "nan.ome.tif"})
+"""Images whose pixels are whole, and whose sizes of pixels are odd, which matter only at a resolution."""
 
 
 def contents() -> dict[str, bytes]:
@@ -183,7 +186,8 @@ PATTERNS: Final = (
 def cases() -> Iterator[Case]:
     for name, content in contents().items():
         only = both(_only_image(name), file(f"photos/{name}", content))
-        yield Case(f"image {name}", ("ensemble", "spec.yaml"), only, says=name)
+        expected: Expected = "accepted" if name in READABLE else "refused"
+        yield Case(f"image {name}", ("ensemble", "spec.yaml"), only, expected, says=name)
         yield Case(f"check {name}", ("data", "check", "dataset.yaml"), only, "either", megabytes=400)
         mask = file("masks/0.png", content)
         yield Case(f"mask of {name}", ("data", "check", "dataset.yaml"), mask, "either", megabytes=400)

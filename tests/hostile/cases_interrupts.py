@@ -31,11 +31,14 @@ COMMANDS: Final = (
     "data preview recipe.yaml",
     "spec check spec.yaml",
     "submission check spec.yaml all.csv",
-    "submission convert spec.yaml one.csv --to=png -o out",
+    "submission convert spec.yaml all.csv --to=png -o out",
     "vote spec.yaml one.csv one.csv",
     "cache ls",
     "doctor",
 )
+
+REFUSED: Final = frozenset({"soup spec.yaml"})
+"""Commands that are not interrupted before they find that the project has nothing for them."""
 
 RECIPE: Final = """\
 data: dataset.yaml
@@ -60,6 +63,6 @@ def cases() -> Iterator[Case]:
                 f"{words} after {seconds} s",
                 tuple(words.split()),
                 files,
-                "interrupted",
+                "refused" if words in REFUSED else "accepted",
                 interrupted_after=seconds,
             )

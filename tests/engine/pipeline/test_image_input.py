@@ -55,7 +55,7 @@ RGB = np.full((4, 5, 3), 7, dtype=np.uint8)
         (Image.new("RGBA", (5, 4)), "mode RGBA"),
         (Image.new("I;16", (5, 4)), "mode I;16"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_anything_else_is_refused_at_the_door(image: Any, got: str, ensemble: Ensemble) -> None:
     with pytest.raises(

@@ -103,6 +103,7 @@ def test_a_vision_transformer_is_recognised_with_its_encoder_named(tmp_path: Pat
         assert torch.equal(recognised.network(images()), network(images()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", get_args(TorchvisionArchitecture))
 def test_a_network_of_torchvision_computes_the_same(architecture: str, tmp_path: Path) -> None:
     network = randomised(

@@ -38,6 +38,10 @@ IN_A_SPEC = [one for one in EXCLUSIONS if not one.uses]
 WITH_A_COMMAND = [(one, use) for one in EXCLUSIONS for use in one.uses]
 
 
+def _name_of(value: Exclusion | Use) -> str:
+    return f"{value.one} {value.other}" if isinstance(value, Exclusion) else str(value)
+
+
 def written(folder: Path, *options: str) -> Path:
     document: dict[str, Any] = {
         "data": {"predict": {"images": "photos"}},
@@ -50,7 +54,7 @@ def written(folder: Path, *options: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("row", IN_A_SPEC, ids=lambda row: f"{row.one} {row.other}")
+@pytest.mark.parametrize("row", IN_A_SPEC, ids=_name_of)
 def test_both_are_refused_and_each_alone_is_not(row: Exclusion, tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
         load_ensemble(written(tmp_path, row.one, row.other))
@@ -59,7 +63,7 @@ def test_both_are_refused_and_each_alone_is_not(row: Exclusion, tmp_path: Path) 
         load_ensemble(written(tmp_path, alone))
 
 
-@pytest.mark.parametrize(("row", "use"), WITH_A_COMMAND, ids=str)
+@pytest.mark.parametrize(("row", "use"), WITH_A_COMMAND, ids=_name_of)
 def test_a_command_refuses_a_spec_only_in_that_use(row: Exclusion, use: Use, tmp_path: Path) -> None:
     spec = load_ensemble(written(tmp_path, row.other))
     with pytest.raises(SpecError) as caught:

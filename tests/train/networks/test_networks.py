@@ -23,6 +23,7 @@ CLASSES = 3
 SIZE = (128, 160)
 
 
+@pytest.mark.slow
 def test_the_docs_say_what_goes_with_what() -> None:
     """For every fourth encoder, which give all reasons for a refusal, and all networks with their own."""
     documented = table_rows((DOCS / "reference/architectures.md").read_text(encoding="utf-8"))
