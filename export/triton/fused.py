@@ -11,7 +11,7 @@ from seg.export.triton.job import Job
 from seg.export.triton.repository import MODEL_FILE, RepositoryUpdate
 
 
-def add_fused_model(update: RepositoryUpdate, job: Job) -> tuple[Path, EnsembleCard]:
+def add_fused_triton_model(update: RepositoryUpdate, job: Job) -> tuple[Path, EnsembleCard]:
     """Add the fused model; returns its final path and its card.
 
     Raises:

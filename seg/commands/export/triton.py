@@ -17,12 +17,12 @@ def serve(
     source: EnsembleSource, outputs: Sequence[FusedOutput], output: Path | None, overwrite: bool
 ) -> None:
     """Add the fused model, under its name, to the repository `output`, by default one in its runs."""
-    from seg.export.triton.fused import add_fused_model
+    from seg.export.triton.fused import add_fused_triton_model
     from seg.export.triton.repository import repository_update
 
     repository = output or source.spec.runs / "model_repository"
     with repository_update(repository, overwrite=overwrite) as update:
-        model, card = add_fused_model(update, _job(source, outputs))
+        model, card = add_fused_triton_model(update, _job(source, outputs))
     report(model, source.spec, card)
     suggest(f"tritonserver --model-repository {repository}")
 

@@ -116,7 +116,7 @@ member's `temperature`.
 | `output.sample` | `output.columns` | the sample has the columns |
 | `output.classes` | `output.drop` | one lists classes with rows, the other those without |
 | `{class}` in `output.id` | a column of classes | the class is in one place |
-| `rle.empty: drop` | a row for each image, a sample with rows | their rows are fixed |
+| `output.empty: drop` | a row for each image, a sample with rows | their rows are fixed |
 
 [Architectures and encoders](architectures.md) and [what can be exported](export-matrix.md) have their own
 tables.

@@ -142,9 +142,8 @@ def too_few_findings(place: Path, images: int, recipes: Sequence[RecipeSpec]) ->
     draws_crops = bool(recipes) and all(recipe.samples for recipe in recipes)
     if 0 < images < FEWEST_TO_TRAIN and not draws_crops:
         problem = f"the training split has {counted(images, 'image')}, at least {FEWEST_TO_TRAIN} are needed"
-        yield Finding(
-            "warning", place, None, problem, "label more; crops of a large one: 'samples' in a recipe"
-        )
+        fix = "label more, or set 'samples' in the recipe to train on crops of a large image"
+        yield Finding("warning", place, None, problem, fix)
 
 
 def _value_for(dataset: DatasetSpec, absent: Sequence[str], counts: PixelCounts) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from seg.data.images.pixel_size import pixel_size_of
 from seg.data.images.raster import Raster
-from seg.data.regions.area_resampling import by_area, rows_at_once, source_of
+from seg.data.regions.area_resampling import by_area, covered_span, rows_at_once
 from seg.data.regions.region import Region, Size
 from seg.errors import DataError
 from seg.image_type import ImageHWB
@@ -51,8 +51,8 @@ class ScaledImage:
 
     def _resampled(self, region: Region) -> ImageHWB:
         size_hw, of_hw = (self.shape[0], self.shape[1]), self._finer_hw
-        top, bottom = source_of(region.top, region.bottom, size_hw[0], of_hw[0])
-        left, right = source_of(region.left, region.right, size_hw[1], of_hw[1])
+        top, bottom = covered_span(region.top, region.bottom, size_hw[0], of_hw[0])
+        left, right = covered_span(region.left, region.right, size_hw[1], of_hw[1])
         source = Region(top, left, bottom - top, right - left)
         return by_area(self._finer[source.slices], source, region, size_hw, of_hw)
 

@@ -13,7 +13,7 @@ _AT_ONCE: Final = 2**24
 """The most pixels of the source that are held at once."""
 
 
-def source_of(start: int, end: int, length: int, of: int) -> tuple[int, int]:
+def covered_span(start: int, end: int, length: int, of: int) -> tuple[int, int]:
     """The first pixel of a line of `of` pixels, and the one behind the last, that `start` to `end` cover in
     one of `length`.
     """
@@ -28,7 +28,7 @@ def nearest(start: int, end: int, length: int, of: int) -> NDArray[np.int64]:
 
 def rows_at_once(region: Region, size_hw: Size, of_hw: Size) -> int:
     """How many rows of a region are resampled at once, so that what they cover fits into memory."""
-    left, right = source_of(region.left, region.right, size_hw[1], of_hw[1])
+    left, right = covered_span(region.left, region.right, size_hw[1], of_hw[1])
     return max(1, math.floor(_AT_ONCE / max(1, right - left) * size_hw[0] / of_hw[0]))
 
 
@@ -36,7 +36,7 @@ def by_area(source_hwb: ImageHWB, source: Region, region: Region, size_hw: Size,
     """A region of an image of `size_hw`, each pixel the mean of what it covers in the image of `of_hw`.
 
     Args:
-        source_hwb: the pixels of the image of `of_hw` in `source`, which `source_of` says.
+        source_hwb: the pixels of the image of `of_hw` in `source`, whose edges `covered_span` gives.
     """
     values = np.asarray(source_hwb, dtype=np.float32)
     values = _along_rows(values, region.top, region.bottom, size_hw[0], of_hw[0], source.top)
