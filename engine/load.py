@@ -6,7 +6,7 @@ from functools import partial
 
 from seg.engine.member import Member
 from seg.engine.member_files import MemberFile
-from seg.engine.merging.device_graphs import DeviceOps
+from seg.engine.merging.device_ops import DeviceOps
 from seg.engine.passes.plain_tiles import PlainTiles
 from seg.engine.pipeline.prefetch import MAX_AHEAD
 from seg.engine.resolved import ResolvedEnsemble

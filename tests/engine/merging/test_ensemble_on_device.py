@@ -19,8 +19,8 @@ from seg.engine.jobs.explain import explain_ensemble
 from seg.engine.jobs.stopping import build_stopping
 from seg.engine.load import choose_member_runtimes
 from seg.engine.member import Member
-from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.merging.device_merge import MergedSum
+from seg.engine.merging.device_ops import DeviceOps
 from seg.engine.passes.device_values import BatchOnDevice, Device
 from seg.engine.passes.passes import PassOrder, PlannedPass
 from seg.engine.passes.views import VIEWS

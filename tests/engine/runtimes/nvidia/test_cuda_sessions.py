@@ -34,7 +34,7 @@ pytestmark = [
 BUILD = """
 import sys
 from pathlib import Path
-from seg.engine.merging.device_graphs import DeviceOps
+from seg.engine.merging.device_ops import DeviceOps
 from seg.engine.runtimes.nvidia import nvidia
 from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.open import open_runtime
@@ -44,7 +44,9 @@ fixed = nvidia.CudaOptions(fixed_shapes=True, channels_last=True, memory=10**9)
 for options in (nvidia.DEFAULT_OPTIONS, fixed):
     print(open_runtime(Path(sys.argv[1]), "cuda", Streams(2, 1), cuda=options).placement(None))
 ops = DeviceOps("cuda", 4)
-for session in (ops._accumulation_session((3, 2, 1)), ops._argmax_session(2)):
+sessions = [ops._accumulation_session((3, 2, 1))]
+sessions += [opened(2) for opened in (ops._argmax_session, ops._masks_session, ops._totals_session)]
+for session in sessions:
     print({part.ep_name for part in session.get_provider_graph_assignment_info()})
 """
 
