@@ -126,7 +126,7 @@ def test_models_and_merges_are_built_on_cuda(driver: Path, tmp_path: Path) -> No
     assert "CUDA" in usual
     assert " CPU" in usual, "arithmetic on shapes, which ONNX Runtime leaves there"
     assert "CUDA" in channels_last
-    assert merges == ["{'CUDAExecutionProvider'}"] * 2
+    assert merges == ["{'CUDAExecutionProvider'}"] * 4
 
 
 @pytest.mark.slow
