@@ -69,7 +69,7 @@ def test_threads_share_no_buffer() -> None:
 def test_a_run_as_on_cuda_fills_its_batches_there(
     make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As if the CPU were a GPU: batches lie in buffers, and labels are the same; it proves nothing of a device."""
+    """As if the CPU were a GPU: batches lie in buffers, labels are the same; it proves nothing of a GPU."""
     members = tuple(
         Member(
             model.stem,
