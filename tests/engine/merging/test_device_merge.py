@@ -140,7 +140,8 @@ def test_masks_of_classes_that_overlap_are_those_of_the_host(
     for number, passes in enumerate(added):
         for position in range(passes):
             # Sixteenths, so that no sum rounds and some are equal to a threshold.
-            upright_chw = rng.integers(0, 17, (count, *sizes[number])).astype(np.float32) / 16
+            values_chw = rng.integers(0, 17, (count, *sizes[number])) / 16
+            upright_chw = np.asarray(values_chw, dtype=np.float32)
             seen_chw = seen(pass_order[position], upright_chw)
             host[number].add(position, seen_chw)
             there[number].add(position, row_amid_others(ops, position, seen_chw))
