@@ -81,9 +81,10 @@ def in_own_buffers(network: Network) -> RunBatch:
     binding.bind_ortvalue_input(INPUT, image)
     binding.bind_ortvalue_output(OUTPUT, output)
 
-    def run_batch() -> None:
+    def run_batch() -> Any:
         image.update_inplace(network.images_nhwc)
         network.session.run_with_iobinding(binding)
+        return output
 
     return run_batch
 

@@ -1,7 +1,7 @@
 """What typer imports of shellingham, to complete commands in shells."""
 
 
-class ShellDetectionFailure(EnvironmentError):
+class ShellDetectionFailure(EnvironmentError):  # noqa: N818
     """No shell is known."""
 
 
