@@ -8,10 +8,13 @@ the constant (kernel - 1) * dilation + 1 - stride.
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import torch
 from timm.layers import padding as timm_padding
 from torch import Tensor, nn
+
+_FUNCTION: Final = "get_same_padding"
 
 _Padding = Callable[[int, int, int, int], int]
 
@@ -41,7 +44,7 @@ def _has_same_padding(module: nn.Module) -> bool:
 
 def _strides_divide_sizes(module: nn.Module, example: Tensor) -> bool:
     remainders: list[int] = []
-    padding = timm_padding.get_same_padding
+    padding: _Padding = timm_padding.get_same_padding
 
     def record_remainder(size: int, kernel_size: int, stride: int, dilation: int) -> int:
         remainders.append(size % stride)
@@ -59,9 +62,9 @@ def _constant_padding(size: int, kernel_size: int, stride: int, dilation: int) -
 @contextlib.contextmanager
 def _padding_of_timm(padding: _Padding) -> Iterator[None]:
     """Replace the one function with which all of timm's 'SAME' layers compute their padding."""
-    original = timm_padding.get_same_padding
-    timm_padding.get_same_padding = padding
+    original = getattr(timm_padding, _FUNCTION)
+    setattr(timm_padding, _FUNCTION, padding)
     try:
         yield
     finally:
-        timm_padding.get_same_padding = original
+        setattr(timm_padding, _FUNCTION, original)

@@ -6,8 +6,9 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from timm.layers import create_conv2d, create_pool2d
+from timm.layers import Conv2dSame
 from timm.layers import padding as timm_padding
+from timm.layers.pool2d_same import MaxPool2dSame
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,8 +21,8 @@ class SameNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.convolve = create_conv2d(3, 4, 3, stride=2, padding="same")
-        self.pool = create_pool2d("max", 3, stride=2, padding="same")
+        self.convolve = Conv2dSame(3, 4, 3, stride=2)
+        self.pool = MaxPool2dSame(3, stride=2)
 
     def forward(self, image: Tensor) -> Tensor:
         features = self.pool(self.convolve(image))
