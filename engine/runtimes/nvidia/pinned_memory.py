@@ -42,7 +42,7 @@ def pinned_bytes(size: int) -> Bytes:
     memory = (ctypes.c_uint8 * size).from_address(address.value or 0)
     # At exit CUDA may be gone before it, and the system frees it anyway.
     weakref.finalize(memory, cuda.cudaFreeHost, address).atexit = False
-    return np.frombuffer(memory, np.uint8)
+    return np.ctypeslib.as_array(memory)
 
 
 class UploadBuffers:

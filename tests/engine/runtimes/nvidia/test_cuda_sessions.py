@@ -94,7 +94,7 @@ def padded_to_stride(path: Path, pixels: int = TensorProto.UINT8) -> Path:
         "sides": np.array([1, 2]),
         "zeros": np.zeros(6, np.int64),
         "zero": np.zeros(1, np.int64),
-        "no_data": np.float32(0),
+        "no_data": np.array(0, np.float32),
         "crop_axes": np.array([2, 3]),
         "starts": np.zeros(2, np.int64),
     }
