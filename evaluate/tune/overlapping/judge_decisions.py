@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from seg.engine.decision.postprocess import above_thresholds, postprocess
+from seg.engine.decision.postprocess import above_thresholds, postprocess_masks
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import Passes
 from seg.labels.label_map import ProbabilitiesCHW
@@ -61,5 +61,5 @@ def _decide(passes: Passes, image: int, deciding: Mapping[str, Decided]) -> dict
     for name, (mixture, rules) in deciding.items():
         if mixture not in merged:
             merged[mixture] = cached_image.merged(mixture)
-        masks[name] = postprocess(above_thresholds(merged[mixture], rules), merged[mixture], rules)
+        masks[name] = postprocess_masks(above_thresholds(merged[mixture], rules), merged[mixture], rules)
     return masks

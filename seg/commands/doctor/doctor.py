@@ -11,7 +11,7 @@ from seg.commands.options.shared import print_table
 
 if TYPE_CHECKING:
     from seg.engine.doctor import Report
-    from seg.engine.runtimes.nvidia.gpu_libraries import Library
+    from seg.engine.runtimes.nvidia.gpu_libraries import GpuLibrary
     from seg.spec.ensemble.prediction import RuntimeName
 
 
@@ -117,7 +117,7 @@ def _device_rows(report: "Report") -> list[tuple[str, str]]:
     ]
 
 
-def _place(library: "Library") -> str:
+def _place(library: "GpuLibrary") -> str:
     """The folder of a library, relative to this environment if it is inside."""
     if library.place is None:
         return "missing"

@@ -43,14 +43,14 @@ def convert(
 
             typer.echo(f"{member.name}: {write_ir(spec.model(member), profile, images)}")
         case Format.tensorrt | Format.tensorrt_rtx:
-            from seg.engine.runtimes.tensorrt.library import LibraryName, load_library
+            from seg.engine.runtimes.tensorrt.library import LibraryName, import_tensorrt
             from seg.export.plan_cache import ensure_plan
             from seg.export.tensorrt_builder import target_gpu
 
             for line in warnings_of([f"--format {format_}"]):
                 typer.echo(line, err=True)
             name: LibraryName = "tensorrt" if format_ is Format.tensorrt else "tensorrt_rtx"
-            library, gpu, memory_gib = load_library(name), target_gpu(name), spec.export.plan.memory_gib
+            library, gpu, memory_gib = import_tensorrt(name), target_gpu(name), spec.export.plan.memory_gib
             plan = ensure_plan(spec.model(member), library, gpu, profile, memory_gib, member.temperature)
             why = "there already" if plan.reason is None else f"built, as {plan.reason}"
             typer.echo(f"{member.name}: {plan.path}: {why}")
