@@ -88,12 +88,15 @@ class OutOfFoldPasses:
     def of_members(self, mixture: Mixture) -> Mixture:
         """The mixture of the spec's members that a mixture of families stands for."""
         weights = [0.0] * self.members
+        temperatures = [1.0] * self.members if mixture.temperatures else []
         views: list[Views] = [self.views[0]] * self.members
-        for family, weight, seen in zip(self.families, mixture.weights, mixture.views, strict=True):
+        for number, (family, weight) in enumerate(zip(self.families, mixture.weights, strict=True)):
             for member in family.members:
                 weights[member] = weight / len(family.members)
-                views[member] = seen
-        return replace(mixture, weights=tuple(weights), views=tuple(views))
+                views[member] = mixture.views[number]
+                if temperatures:
+                    temperatures[member] = mixture.temperature(number)
+        return replace(mixture, weights=tuple(weights), views=tuple(views), temperatures=tuple(temperatures))
 
     def _find(self, image: int) -> tuple[Passes, int]:
         ends = list(accumulate(part.images for part in self.parts))

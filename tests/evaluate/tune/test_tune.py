@@ -275,7 +275,7 @@ def test_temperatures_and_factors_are_written_and_taken_back(project: Path) -> N
 
 def test_sub_ensembles_are_drawn(project: Path, tmp_path: Path) -> None:
     tuned = tune(load_ensemble(project), ProbabilityCache(tmp_path / "cache"))
-    draw_pareto(tmp_path / "pareto.svg", tuned)
+    draw_pareto(tmp_path / "pareto.svg", tuned.metric.title, tuned.passes.names, tuned.study)
     assert "val mIoU" in (tmp_path / "pareto.svg").read_text()
 
 
