@@ -191,9 +191,9 @@ def _fits_areas(spec: EnsembleSpec, metric: CountedMetric, groups: Groups) -> bo
 
 
 def with_dropped_members(spec: EnsembleSpec) -> EnsembleSpec:
-    """The spec with members that an earlier tuning gave weight 0."""
+    """The spec with members that an earlier tuning gave weight 0, and without its stacking."""
     members = tuple(member.model_copy(update={"weight": member.weight or 1.0}) for member in spec.members)
-    return spec.model_copy(update={"members": members})
+    return spec.model_copy(update={"members": members, "stacking": None})
 
 
 def _open_val(spec: EnsembleSpec, cache: ProbabilityCache) -> LabelledPasses:
