@@ -48,6 +48,30 @@ def test_it_says_what_the_engine_says(merge: str, tmp_path: Path) -> None:
     assert [str(found[give].dtype) for give in EVERYTHING] == ["uint8", "float32", "float32"]
 
 
+def test_a_stacking_is_in_the_graph(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    names = [info.name for info in CARD.classes]
+    size = (len(names), len(names))
+    stacking = {
+        "classes": names,
+        "constants": random.normal(size=size[0]).tolist(),
+        "matrices": {member: random.normal(0, 0.5, size).tolist() for member in "ba"},
+    }
+    spec, path = fused(tmp_path, stacking=stacking, class_factors={names[0]: 2})
+    engine = Ensemble.load(spec)
+    without = Ensemble.load(spec.model_copy(update={"stacking": None}))
+    for size_hw in SIZES:
+        images = [image(*size_hw, seed) for seed in range(3)]
+        found = run(path, np.stack(images))
+        for row, image_hwc in enumerate(images):
+            expected = engine.predict(image_hwc)
+            np.testing.assert_array_equal(found["labels"][row], expected.labels)
+            np.testing.assert_allclose(found["probabilities"][row], expected.probabilities, atol=1e-5)
+    assert (expected.probabilities != without.predict(image_hwc).probabilities).any()
+    (entry,) = (one for one in onnx.load(path).metadata_props if one.key == ENSEMBLE_KEY)
+    assert EnsembleCard.model_validate_json(entry.value).is_stacked
+
+
 def test_members_that_know_some_classes_are_merged_as_in_the_engine(tmp_path: Path) -> None:
     members = [
         {"name": "a", "model": "a.onnx"},

@@ -67,6 +67,11 @@ class MemberPixels:
     def classes(self) -> int:
         return int(self.probabilities_mcin.shape[1])
 
+    @property
+    def flat_mcn(self) -> NDArray[np.float32]:
+        """The pixels of all images side by side, float32 `[M, C, I n]`."""
+        return self.probabilities_mcin.reshape(self.members, self.classes, -1)
+
     def fit_stacking(self, weights_m: NDArray[np.float64], factors_c: NDArray[np.float64]) -> FittedStacking:
         """A stacking on top of a mixture, of the members with weight, on some of the pixels."""
         thin = self.subsampled(max(1, -(-self.labels_in.size // MOST_PIXELS)))

@@ -60,7 +60,7 @@ def tune(
     overwrite: Overwrite = False,
     cache_limit: CacheLimit = "20GB",
 ) -> None:
-    """Find weights, views and class factors, and write them into the YAML.
+    """Find weights, views, class factors and a stacking, and write them into the YAML.
 
     Everything is fitted on the validation images, or out of fold on the training images, and judged on
     groups of them that were left out: drives, patients, places. The fewer groups there are, the less is
@@ -79,6 +79,7 @@ def tune(
     from seg.evaluate.tune.cost.pareto_plot import draw_pareto
     from seg.evaluate.tune.evidence.fold_advice import advise_folds
     from seg.evaluate.tune.evidence.judge_split import judge_tuned
+    from seg.evaluate.tune.write_stacking import stacking_output
     from seg.files.outputs import Output
     from seg.labels.task import classes_overlap
     from seg.spec import load_ensemble
@@ -107,6 +108,8 @@ def tune(
         tune_rules(path, spec, cache, keep=keep)
         cache.prune(limit)
         return
+    if keep:
+        stacking_output(path, spec, overwrite=overwrite).check()
     tuned = find(spec, cache, Budget.parse(budget) if budget else None, criterion, on)
     judged = judge_tuned(spec, tuned, judge, cache) if judge else None
     cache.prune(limit)
@@ -121,10 +124,10 @@ def tune(
     if judged:
         print_judgement(judged)
     if keep:
-        _keep(path, spec, tuned)
+        _keep(path, spec, tuned, overwrite=overwrite)
 
 
-def _keep(path: Path, spec: "EnsembleSpec", tuned: "Tuned") -> None:
+def _keep(path: Path, spec: "EnsembleSpec", tuned: "Tuned", *, overwrite: bool) -> None:
     """Write what was found into the YAML, and calibrate its early exit anew."""
     from seg.evaluate.tune.evidence.evidence import evidence_of
     from seg.evaluate.tune.write_spec import write_back
@@ -138,6 +141,7 @@ def _keep(path: Path, spec: "EnsembleSpec", tuned: "Tuned") -> None:
         evidence_of(tuned),
         tuned.images,
         areas_too=tuned.areas_too,
+        overwrite=overwrite,
     )
     typer.echo(f"written to {path}")
     emit("output", path=str(path))
