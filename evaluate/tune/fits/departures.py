@@ -69,7 +69,7 @@ class Fitted:
         """The mixture of members in these views."""
         weights = np.maximum(self.weights_m.round(DIGITS), 0)
         factors = self.factors_c.round(DIGITS)
-        stacking = self.stacking and self.stacking.as_stacking(weights > 0)
+        stacking = self.stacking.as_stacking(weights > 0) if self.stacking else None
         mixture = replace(Mixture.of(weights.tolist(), views), stacking=stacking)
         return mixture if (factors == 1).all() else replace(mixture, factors=tuple(factors.tolist()))
 
