@@ -16,6 +16,7 @@ from seg.errors import ModelError
 from seg.export.onnx_file.cleanup import clean_up
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.opset import lower_opset, opset_of
+from seg.export.onnx_file.same_padding import constant_same_padding
 from seg.export.onnx_file.save import save_model, weight_bytes
 from seg.export.rewrite import rewrite
 from seg.models.card import ModelCard
@@ -81,7 +82,7 @@ def export_graph(
 
     Args:
         module: in evaluation mode.
-        example: a batch of two images.
+        example: a batch of two images; free sides are odd multiples of what sides are padded to.
         free: the axes that are free, each with its `torch.export.Dim`.
         name: of the module in messages.
         output: the name of the output.
@@ -90,7 +91,7 @@ def export_graph(
     Raises:
         ModelError: PyTorch cannot export it.
     """
-    with _silence_exporter(), torch.no_grad():
+    with constant_same_padding(module, example), _silence_exporter(), torch.no_grad():
         try:
             program = torch.onnx.export(
                 module,

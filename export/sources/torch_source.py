@@ -29,7 +29,7 @@ from seg.models.safety import LARGEST_MODEL_BYTES
 
 OUTPUT: Final = "output"
 _EXAMPLE_IMAGES: Final = 2
-_EXAMPLE_HW_IN_STRIDES: Final = (4, 6)
+_EXAMPLE_HW_IN_STRIDES: Final = (5, 7)
 _CHANNELS: Final = {"grey": 1, "rgb": 3, "bgr": 3}
 
 

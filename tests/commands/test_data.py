@@ -44,6 +44,17 @@ def test_an_error_is_code_2_and_a_warning_is_not(tmp_path: Path) -> None:
     assert "nothing is wrong" in check(written(tmp_path, [0, 1, 2])).output
 
 
+def test_of_many_classes_those_without_a_pixel_have_no_row(tmp_path: Path) -> None:
+    path = written(tmp_path, [0, 1, 2])
+    document = YAML(typ="safe").load(path)
+    names = ["a", "b", "c", *(f"absent {number}" for number in range(60))]
+    YAML(typ="safe").dump({**document, "classes": names}, path)
+    done = check(path)
+    table = done.output.partition("without a row")[0]
+    assert "absent" not in table
+    assert "without a row: 60 classes that no image shows" in done.output
+
+
 def test_an_ensemble_with_its_dataset_in_place_is_checked_with_its_crops(tmp_path: Path) -> None:
     done = check(written(tmp_path, [0, 1, 2], recipe={"crop": "64x64"}))
     assert done.exit_code == 0

@@ -16,16 +16,23 @@ _MOST_PAIRS: Final = 20
 """Of classes that are in the same image, how many are printed."""
 
 
+_MOST_CLASSES: Final = 40
+"""Of a longer list, classes that no image shows have no row."""
+
+
 def print_report(report: "CheckReport") -> None:
     """Print the counts and findings of `seg data check`."""
     from seg.data.check.findings import grouped
     from seg.data.check.learnability import IGNORED
 
+    shown = _classes_to_show(report)
     print_table(
         "objects of a class, images that show it, and its share of all pixels",
         ("class", *(f"{split.name} ({split.images})" for split in report.splits)),
-        [(name, *(_counts(split, name) for split in report.splits)) for name in (*report.classes, IGNORED)],
+        [(name, *(_class_counts(split, name) for split in report.splits)) for name in (*shown, IGNORED)],
     )
+    if len(shown) < len(report.classes):
+        typer.echo(f"without a row: {counted(len(report.classes) - len(shown), 'class')} that no image shows")
     if report.task == "multilabel":
         _print_overlap(report)
     for split in report.splits if report.task != "multiclass" else ():
@@ -37,6 +44,13 @@ def print_report(report: "CheckReport") -> None:
     for line in grouped(report.findings):
         typer.echo(printable(line))
     typer.echo(counted(len(report.findings), "finding") if report.findings else "nothing is wrong")
+
+
+def _classes_to_show(report: "CheckReport") -> tuple[str, ...]:
+    """All classes or, of a long list, those that some image shows."""
+    if len(report.classes) <= _MOST_CLASSES:
+        return report.classes
+    return tuple(name for name in report.classes if any(split.images_with[name] for split in report.splits))
 
 
 def _print_overlap(report: "CheckReport") -> None:
@@ -72,5 +86,5 @@ def print_statistics(found: "SplitStatistics") -> None:
     typer.echo(f"  {found.recipe_line()}")
 
 
-def _counts(split: "SplitReport", name: str) -> str:
+def _class_counts(split: "SplitReport", name: str) -> str:
     return f"{split.objects_of[name] or ''}  {split.images_with[name]}  {split.share(name):6.2%}"
