@@ -22,7 +22,7 @@ from seg.export.onnx_file.save import save_model
 from seg.files.atomic import sha256_of
 from seg.models.card import ENSEMBLE_KEY
 from seg.models.model_file import read_model_card
-from tests.export.ensembles import write_ensemble
+from tests.export.ensembles import random_stacking, write_ensemble
 from tests.export.fused import EVERYTHING, fused, run
 from tests.export.tiny import CARD, image
 from tests.export.tiny import run as run_model
@@ -49,15 +49,8 @@ def test_it_says_what_the_engine_says(merge: str, tmp_path: Path) -> None:
 
 
 def test_a_stacking_is_in_the_graph(tmp_path: Path) -> None:
-    random = np.random.default_rng(0)
-    names = [info.name for info in CARD.classes]
-    size = (len(names), len(names))
-    stacking = {
-        "classes": names,
-        "constants": random.normal(size=size[0]).tolist(),
-        "matrices": {member: random.normal(0, 0.5, size).tolist() for member in "ba"},
-    }
-    spec, path = fused(tmp_path, stacking=stacking, class_factors={names[0]: 2})
+    first = CARD.classes[0].name
+    spec, path = fused(tmp_path, stacking=random_stacking(), class_factors={first: 2})
     engine = Ensemble.load(spec)
     without = Ensemble.load(spec.model_copy(update={"stacking": None}))
     for size_hw in SIZES:
