@@ -17,7 +17,7 @@ from seg.engine.from_models import Model, load_models
 from seg.engine.load import LoadedMembers, load_members
 from seg.engine.member import Member, default_pass_order
 from seg.engine.merging.decision import Decision
-from seg.engine.merging.device_graphs import DeviceOps
+from seg.engine.merging.device_ops import DeviceOps
 from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.passes.plain_tiles import PlainTiles
 from seg.engine.passes.views import VIEWS

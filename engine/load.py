@@ -6,7 +6,7 @@ from functools import partial
 
 from seg.engine.member import Member
 from seg.engine.member_files import MemberFile
-from seg.engine.merging.device_graphs import DeviceOps
+from seg.engine.merging.device_ops import DeviceOps
 from seg.engine.passes.plain_tiles import PlainTiles
 from seg.engine.pipeline.prefetch import MAX_AHEAD
 from seg.engine.resolved import ResolvedEnsemble
@@ -22,6 +22,7 @@ from seg.experimental import warnings_of
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.prediction import RuntimeName
 from seg.spec.ensemble.stacking import Stacking
+from seg.terminal.notices import notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,21 +160,24 @@ def choose_member_runtimes(resolved: ResolvedEnsemble, streams: Streams) -> Chos
     """The runtimes of the members: the spec's on `streams`, or with `runtime: auto` the fastest here."""
     spec = resolved.spec
     if spec.runtime != "auto":
-        return ChosenRuntimes([spec.runtime] * len(spec.running), streams, _warnings([spec.runtime]))
+        _warn_of_experimental([spec.runtime])
+        return ChosenRuntimes([spec.runtime] * len(spec.running), streams)
     frames = [sample.frame_hwc for sample in resolved.sample_frames]
     choice = choose_runtimes(resolved.files, frames, spec.batch_size)
+    _warn_of_experimental(choice.runtimes)
     names = [member.name for member in spec.running]
     return ChosenRuntimes(
         choice.runtimes,
         choice.streams,
-        [*choice.summaries(names), *_warnings(choice.runtimes)],
+        choice.summaries(names),
         choice.batch_size,
         [name for name, winner in zip(names, choice.winners, strict=True) if winner.channels_last],
     )
 
 
-def _warnings(runtimes: Sequence[RuntimeName]) -> list[str]:
-    return warnings_of(f"runtime: {name}" for name in runtimes)
+def _warn_of_experimental(runtimes: Sequence[RuntimeName]) -> None:
+    for line in warnings_of(f"runtime: {name}" for name in runtimes):
+        notice(line)
 
 
 def _cuda_options(

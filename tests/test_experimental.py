@@ -1,8 +1,10 @@
 """What is named experimental, and that it is named nowhere once it is off the list."""
 
 import pytest
+from typer.testing import CliRunner
 
 from seg import experimental
+from seg.commands.app import app
 from seg.experimental import EXPERIMENTAL, marked, warnings_of
 from seg.spec import EnsembleSpec
 
@@ -21,3 +23,15 @@ def test_the_schema_names_the_runtimes_that_are_on_the_list() -> None:
     runtimes = [feature for feature in EXPERIMENTAL if feature.startswith("runtime: ")]
     assert runtimes
     assert all(feature in said for feature in runtimes)
+
+
+def test_the_schema_names_training_on_a_gpu() -> None:
+    said = EnsembleSpec.model_json_schema()["properties"]["recipe"]["description"]
+    assert "training on a GPU" in said
+
+
+def test_help_names_all_that_is_on_the_list() -> None:
+    result = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"}).invoke(app, ["--help"])
+    said = " ".join(result.output.split())
+    assert EXPERIMENTAL
+    assert [feature for feature in EXPERIMENTAL if feature not in said] == []

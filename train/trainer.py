@@ -16,6 +16,7 @@ from seg.data.check.learnability import FEWEST_TO_TRAIN, count_class_pixels, cro
 from seg.data.dataset import open_pseudo
 from seg.data.splits.concat_split import ConcatSplit
 from seg.errors import DataError, SpecError
+from seg.experimental import warnings_of
 from seg.metrics.metric import Metric
 from seg.metrics.open_metric import open_metric
 from seg.runs import write_note
@@ -105,6 +106,8 @@ def train_member(
         if finished is not None:
             return finished
         group.broadcast(lambda: _refuse_nothing_to_learn(spec.data, recipe, labelled))
+        if torch.cuda.is_available() and group.is_main_process:
+            _warn_of_gpu(group.world_size)
         if member.note and group.is_main_process:
             write_note(folder.path, leaderboard=None, text=member.note)
         job = Job(
@@ -185,6 +188,11 @@ def training_device() -> str:
     if torch.cuda.is_available():
         return f"CUDA: {torch.cuda.get_device_name()}"
     return f"the CPU: {counted(torch.get_num_threads(), 'thread')}"
+
+
+def _warn_of_gpu(devices: int) -> None:
+    for line in warnings_of(["training on a GPU", *(["--devices on GPUs"] if devices > 1 else [])]):
+        notice(line)
 
 
 def member_splits(

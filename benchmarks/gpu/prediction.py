@@ -40,7 +40,8 @@ def predict(call: Call, contenders: Mapping[str, Contender]) -> None:
         if device == "cpu":
             note = "absent: no NVIDIA device is visible; measured on the CPU instead"
             call.add(Row(scene, f"{contender.title}, cuda", status="absent", note=note))
-        spec = load_ensemble(call.workspace.spec(scene, contender.precision))
+        output = {"file": str(call.workspace.work / "submissions" / f"{scene}-{key}.csv")}
+        spec = load_ensemble(call.workspace.spec(scene, contender.precision, output=output))
         cells, labels = contender.measure(call, spec)
         if labels:
             save_labels(call.workspace.labels(scene, key), labels)

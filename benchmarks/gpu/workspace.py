@@ -153,7 +153,7 @@ class Workspace:
         if scene == "classes":
             members = [{"name": CLASSES_MODEL, "architecture": "fpn", "encoder": members[-1]["encoder"]}]
         document = {
-            "data": self._data(self.large_image.parent if scene == "large" else self.predicted),
+            "data": self._data_of_classes() if scene == "classes" else self._data(scene),
             "recipe": self._recipe(),
             "members": members[-1:] if scene == "large" else members,
             "views": "none" if scene == "large" else "hflip" if scene == "classes" else scene,
@@ -174,7 +174,18 @@ class Workspace:
     def runs(self, precision: PrecisionName) -> Path:
         return self.work / f"runs-{precision}"
 
-    def _data(self, images: Path) -> dict[str, Any]:
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Of the model with many."""
+        return tuple(f"class {number}" for number in range(self.scale.classes))
+
+    def _data_of_classes(self) -> dict[str, Any]:
+        """The images to predict, for the model with many classes, of which none is drawn."""
+        first, *others = self.class_names
+        return {"predict": {"images": str(self.predicted)}, "classes": others, "unlabelled": first}
+
+    def _data(self, scene: SceneName) -> dict[str, Any]:
+        images = self.large_image.parent if scene == "large" else self.predicted
         return {
             "train": {"images": str(self.data), "annotations": str(self.data / "train.json")},
             "val": {"images": str(self.data), "annotations": str(self.data / "val.json")},

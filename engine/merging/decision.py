@@ -38,15 +38,20 @@ class Decision:
         return any(rule.needs_regions for rule in self.rules)
 
     def labels(self, merged: Merged) -> LabelMap:
-        """Label map on the grid; that of one class a pixel is decided on the device unless resized."""
+        """Label map on the grid; decided on the device unless it is resized or regions are looked at."""
+        if not isinstance(merged, np.ndarray) and self._fits_device(merged.size_hw):
+            if classes_overlap(self.task):
+                return merged.masks(tuple(rule.threshold for rule in self.rules) or (THRESHOLD,))
+            return merged.labels(self.factors)
+        merged_chw = on_host(merged)
         if classes_overlap(self.task):
-            merged_chw = on_host(merged)
             return decide_masks(merged_chw, self.grid_hw, self.rules or (ClassRule(),) * len(merged_chw))
         if self.needs_regions:
-            return decide_regions(on_host(merged), self.grid_hw, self.factors, self.rules)
-        if not isinstance(merged, np.ndarray) and self.grid_hw in (None, merged.size_hw):
-            return merged.labels(self.factors)
-        return decide(on_host(merged), self.grid_hw, self.factors)
+            return decide_regions(merged_chw, self.grid_hw, self.factors, self.rules)
+        return decide(merged_chw, self.grid_hw, self.factors)
+
+    def _fits_device(self, size_hw: Size) -> bool:
+        return not self.needs_regions and self.grid_hw in (None, size_hw)
 
     def thresholds_of(self, classes: int) -> tuple[float, ...]:
         """The threshold of each of so many classes that overlap."""

@@ -1,18 +1,20 @@
 """The weighted mean of probabilities, computed on the networks' device."""
 
+import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.merging.device_graphs import Addend, DeviceOps, FrameSum
-from seg.engine.merging.merges import normalised
+from seg.engine.merging.device_ops import Addend, DeviceOps, FrameSum
+from seg.engine.merging.merges import normalised, scale_to_whole
 from seg.engine.passes.device_values import ProbabilitiesOnDevice
 from seg.engine.passes.passes import PassOrder, Size
 from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
-from seg.labels.task import Task
+from seg.labels.task import LabelMap, Task
 
 
 class DeviceMerge:
@@ -46,28 +48,43 @@ def accumulate(merges: Sequence[DeviceMerge]) -> None:
 
 def merge_results(merges: Sequence[DeviceMerge]) -> list["MergedSum"]:
     """The merged probabilities of finished frames, each in its own orientation; all must be accumulated."""
-    decided = _BatchedLabels([merge.total for merge in merges])
-    return [
-        MergedSum(
-            merge.device_ops, merge.total, merge.pass_order, merge.missing_c, merge.task, decided, position
-        )
-        for position, merge in enumerate(merges)
-    ]
+    if not merges:
+        return []
+    batch = _FinishedBatch(merges)
+    return [MergedSum(merge, batch, position) for position, merge in enumerate(merges)]
 
 
-class _BatchedLabels:
-    """Label maps of frames that were finished together, decided in one run on first use."""
+class _FinishedBatch:
+    """Frames that were finished together: what is asked of one is computed for all, in one run."""
 
-    def __init__(self, sums: Sequence[FrameSum]) -> None:
-        self._sums = sums
+    def __init__(self, merges: Sequence[DeviceMerge]) -> None:
+        self._ops = merges[0].device_ops
+        self._sums = [merge.total for merge in merges]
+        self._scales = [float(scale_to_whole(merge.missing_c)) for merge in merges]
         self._lock = threading.Lock()
-        self._labels: dict[tuple[float, ...], list[LabelsHW]] = {}
+        self._computed: dict[tuple[str, tuple[float, ...]], Sequence[Any]] = {}
 
-    def labels(self, device_ops: DeviceOps, position: int, factors: tuple[float, ...]) -> LabelsHW:
+    def total(self, position: int) -> float:
+        total: float = self._once("totals", (), lambda: self._ops.totals(self._sums))[position]
+        return total
+
+    def labels(self, position: int, factors: tuple[float, ...]) -> LabelsHW:
+        labels_hw: LabelsHW = self._once("labels", factors, lambda: self._ops.labels(self._sums, factors))[
+            position
+        ]
+        return labels_hw
+
+    def masks(self, position: int, thresholds: tuple[float, ...]) -> LabelMap:
+        masks_hw: LabelMap = self._once(
+            "masks", thresholds, lambda: self._ops.masks(self._sums, self._scales, thresholds)
+        )[position]
+        return masks_hw
+
+    def _once(self, what: str, values: tuple[float, ...], compute: Callable[[], Sequence[Any]]) -> Any:
         with self._lock:
-            if factors not in self._labels:
-                self._labels[factors] = device_ops.labels(self._sums, factors)
-            return self._labels[factors][position]
+            if (what, values) not in self._computed:
+                self._computed[what, values] = compute()
+            return self._computed[what, values]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +94,24 @@ class MergedSum:
     Labels are decided from the sum: normalising it multiplies all classes of a pixel alike.
     """
 
-    device_ops: DeviceOps
-    total: FrameSum
-    pass_order: PassOrder
-    missing_c: NDArray[np.float64]
-    task: Task
-    decided: _BatchedLabels
+    merge: DeviceMerge
+    batch: _FinishedBatch
     position: int
 
     @property
     def size_hw(self) -> Size:
-        return self.total.size_hw
+        return self.merge.total.size_hw
 
     def is_finite(self) -> bool:
-        return bool(np.isfinite(self.device_ops.total(self.total)))
+        return math.isfinite(self.batch.total(self.position))
 
     def labels(self, factors: tuple[float, ...]) -> LabelsHW:
-        return self.decided.labels(self.device_ops, self.position, factors)
+        return self.batch.labels(self.position, factors)
+
+    def masks(self, thresholds: tuple[float, ...]) -> LabelMap:
+        return self.batch.masks(self.position, thresholds)
 
     def on_host(self) -> ProbabilitiesCHW:
-        sum_chw: ProbabilitiesCHW = self.total.value.numpy().reshape(-1, *self.size_hw)
-        return normalised(sum_chw, self.pass_order, self.missing_c, self.task)
+        merge = self.merge
+        sum_chw: ProbabilitiesCHW = merge.total.value.numpy().reshape(-1, *self.size_hw)
+        return normalised(sum_chw, merge.pass_order, merge.missing_c, merge.task)

@@ -101,9 +101,15 @@ def normalised(
     if pass_order[0].class_shares and not classes_overlap(task):
         _fill_up(sum_chw, specialist_classes([planned.class_shares for planned in pass_order]))
         sum_chw /= sum_chw.sum(axis=0)
-    elif not np.isclose(missing_c[0], 0.0, atol=1e-6):
-        sum_chw *= np.float32(1.0 / (1.0 - missing_c[0]))
+    elif (scale := scale_to_whole(missing_c)) != 1:
+        sum_chw *= scale
     return sum_chw
+
+
+def scale_to_whole(missing_c: NDArray[np.float64]) -> np.float32:
+    """What a sum is multiplied by, so that the shares that were added count as all."""
+    is_whole = np.isclose(missing_c[0], 0.0, atol=1e-6)
+    return np.float32(1) if is_whole else np.float32(1.0 / (1.0 - missing_c[0]))
 
 
 def _fill_up(sum_chw: ProbabilitiesCHW, is_specialist: Sequence[bool]) -> None:

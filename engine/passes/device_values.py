@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from seg.engine.passes.passes import Size
 from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
+from seg.labels.task import LabelMap
 
 Device = Literal["cpu", "cuda"]
 """The device of a session and its values."""
@@ -68,6 +69,13 @@ class MergedOnDevice(Protocol):
 
     def labels(self, factors: tuple[float, ...]) -> LabelsHW:
         """Its label map, decided on the device; see `seg.engine.merging.decision.decide`."""
+        ...
+
+    def masks(self, thresholds: tuple[float, ...]) -> LabelMap:
+        """The classes of each pixel that are above their threshold, decided on the device, as bits.
+
+        There is a threshold for each class, or one for all.
+        """
         ...
 
     def on_host(self) -> ProbabilitiesCHW:

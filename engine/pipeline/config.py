@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from seg.engine.early_exit.deadline import PassBudget
 from seg.engine.early_exit.rules import Stopping
 from seg.engine.merging.decoder_grid import DecoderMerge, padded_to_grid
-from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.merging.device_merge import DeviceMerge, accumulate, merge_results
+from seg.engine.merging.device_ops import DeviceOps
 from seg.engine.merging.merges import Merge, new_merge
 from seg.engine.passes.device_values import BatchOnDevice, Merged
 from seg.engine.passes.passes import PassOrder, Size

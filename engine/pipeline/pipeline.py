@@ -29,8 +29,10 @@ from seg.engine.pipeline.reorder import ReorderBuffer
 from seg.engine.pipeline.scheduler import Scheduler
 from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.base import ImagesNHWC, Runtime
+from seg.engine.runtimes.nvidia import nvidia
+from seg.engine.runtimes.nvidia.pinned_memory import UploadBuffers
 from seg.errors import DataError, ImageTypeError
-from seg.image_type import ImageHWB, held_type
+from seg.image_type import ImageHWB, ImageType, held_type
 from seg.labels.label_map import ProbabilitiesCHW
 
 Key = TypeVar("Key")
@@ -117,6 +119,7 @@ class _Pipeline(Generic[Key, Finished]):
             lead=in_flight,
             checkpoints=config.stopping.checkpoints if config.stopping else (),
         )
+        self._uploads = UploadBuffers()
         self._open: dict[int, _Frame[Finished]] = {}
         self._results_of_plain: list[Finished] = []
 
@@ -269,10 +272,12 @@ class _Pipeline(Generic[Key, Finished]):
         return reports + [_FrameUpdate(number, None, True, results) for number, results in finished.items()]
 
     def _assemble(self, batch: Batch, runtime: Runtime) -> ImagesNHWC:
-        rows = self._config.batch_size if runtime.describe().whole_batches else len(batch.passes)
+        info = runtime.describe()
+        rows = self._config.batch_size if info.whole_batches else len(batch.passes)
         frames = self._frames_of(batch)
         held = held_type([frame.image_hwc for frame in frames.values()]) or runtime.image_type
-        images_nhwc = held.blank((rows, *batch.size_hw))
+        blank = self._uploads.blank if info.name in nvidia.PROVIDERS else ImageType.blank
+        images_nhwc = blank(held, (rows, *batch.size_hw))
         for row, one in enumerate(batch.passes):
             view = self._config.pass_order[one.position].view
             if one.frame in frames:

@@ -35,15 +35,18 @@ from seg.commands.process.flags import take_flags
 from seg.commands.process.streams import open_streams
 from seg.commands.tune import tune
 from seg.errors import EXIT_USER_ERROR
+from seg.experimental import EXPERIMENTAL, marked
 from seg.terminal.events import in_form
 
 app = typer.Typer(
     name="seg",
-    help=(
+    help=marked(
         "From labelled images to a winning submission: train, export, ensemble."
         "\n\nAn ensemble is one YAML, or some exported models; `seg data sample DIR` draws a dataset to begin"
         " with. Add to any command --quiet for no progress, --json for progress as events for programs, or"
         " --debug for the traceback behind an error."
+        "\n\n",
+        *sorted(EXPERIMENTAL),
     ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -17,7 +17,7 @@ from seg.commands.options.shared import (
     print_table,
     require_extra,
 )
-from seg.experimental import marked, warnings_of
+from seg.experimental import marked
 from seg.terminal.events import emit
 from seg.terminal.notices import suggest
 from seg.terminal.words import duration
@@ -72,7 +72,6 @@ def train(
         return
     from seg.train.trainer import train_member
 
-    _warn_of_gpu(devices)
     for logger in spec.loggers:
         require_extra("loggers", logger, "seg train")
     if os.environ.get("RANK", "0") == "0":
@@ -118,15 +117,6 @@ def _print_estimates(
             for one in wanted
         ],
     )
-
-
-def _warn_of_gpu(devices: int) -> None:
-    import torch
-
-    is_first = os.environ.get("RANK", "0") == "0"
-    features = ["training on a GPU", *(["--devices on GPUs"] if devices > 1 else [])]
-    for line in warnings_of(features if is_first and torch.cuda.is_available() else []):
-        typer.echo(line, err=True)
 
 
 def _print_dry_run(path: Path, spec: "EnsembleSpec", members: "tuple[MemberSpec, ...]") -> None:

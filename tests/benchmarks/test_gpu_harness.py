@@ -6,9 +6,11 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from benchmarks.gpu.harness import lacking
 from benchmarks.gpu.harness.harness import Results, Step, run_step, run_steps
 from benchmarks.gpu.harness.rows import Row, append_row, read_rows
 from benchmarks.gpu.harness.table import as_markdown, with_comparisons
@@ -178,3 +180,21 @@ def test_steps_have_names_of_their_own_and_modules_that_are_there(scale: object,
     for one in steps:
         assert (root / (one.arguments[1].replace(".", "/") + ".py")).exists()
         assert ("--small" in one.arguments) == (scale is SMALL)
+
+
+def test_steps_go_on_with_stand_ins_for_what_is_not_installed(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And still know that it is not installed."""
+    jpeg = cv2.imencode(".jpg", np.full((3, 5, 3), 200, np.uint8))[1].tobytes()
+    (tmp_path / "a.jpg").write_bytes(jpeg)
+    monkeypatch.setattr(lacking, "_is_installed", lambda name: name not in ("simplejpeg", "annotated_doc"))
+    program = (
+        "import simplejpeg, annotated_doc;"
+        "from benchmarks.gpu.harness.lacking import lacking_modules;"
+        f"data = Path({str(tmp_path / 'a.jpg')!r}).read_bytes();"
+        "print(simplejpeg.decode_jpeg_header(data)[:2], simplejpeg.decode_jpeg(data, 'RGB').mean(),"
+        " {'simplejpeg', 'annotated_doc'} <= {*lacking_modules()})"
+    )
+    run_step(step(program, workspace), 60, workspace.rows, tmp_path / "log.txt")
+    assert (tmp_path / "log.txt").read_text() == "(3, 5) 200.0 True\n"

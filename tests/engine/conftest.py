@@ -2,7 +2,7 @@
 
 import pytest
 
-from seg.engine.merging.device_graphs import DeviceOps
+from seg.engine.merging.device_ops import DeviceOps
 from seg.engine.passes.device_values import Device
 from seg.engine.runtimes.nvidia import nvidia
 from tests.engine.tiny_models import CLASSES

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.gpu.harness.lacking import stand_in_folders
 from benchmarks.gpu.harness.rows import Row, Status, read_rows
 from benchmarks.gpu.harness.table import as_markdown, with_comparisons
 from benchmarks.gpu.workspace import Workspace
@@ -134,7 +135,7 @@ def _end(process: "subprocess.Popen[Any]") -> None:
 
 def _environment() -> dict[str, str]:
     """This checkout comes first, whatever is installed."""
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")]), *map(str, stand_in_folders())]
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "160"}
 
 

@@ -20,6 +20,7 @@ SECTIONS: Final = {
     "classes": "Prediction: one member of many classes, horizontal flips",
     "large": "Prediction: one large image in tiles, one member",
     "tensorrt": "TensorRT",
+    "options": "Options of the CUDA provider: the first member in fp16",
 }
 SPEED: Final = "images/s"
 COMPARED_WITH: Final = "loop-amp"

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from benchmarks.gpu.harness.child import Call, run
+from benchmarks.gpu.harness.lacking import COSTS, lacking_modules
 from benchmarks.gpu.harness.rows import Row
 
 
@@ -21,6 +22,8 @@ def doctor(call: Call) -> None:
     report: dict[str, Any] = json.loads(text)
     (call.workspace.out / "doctor.json").write_text(text, encoding="utf-8")
     machine, driver = report["machine"], report["driver"]
+    for name in lacking_modules():
+        call.add(Row("machine", name, status="absent", note=f"not installed: {COSTS[name]}"))
     call.add(Row("machine", "machine", note=f"{machine['processor']}, {machine['cores']} cores"))
     for one in driver["devices"]:
         name = f"{one['name']}, compute capability {one['compute_capability']}, driver {driver['version']}"
@@ -37,6 +40,10 @@ def doctor(call: Call) -> None:
 
 
 def tests(call: Call) -> None:
+    if lacking := {"pytest", "pytest_timeout", "hypothesis"} & set(lacking_modules()):
+        note = f"absent: not installed: {', '.join(sorted(lacking))}"
+        call.add(Row("machine", "pytest -m gpu", status="absent", note=note))
+        return
     command = [sys.executable, "-m", "pytest", "-m", "gpu", "-q", "-p", "no:cacheprovider", "tests"]
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     print(done.stdout)

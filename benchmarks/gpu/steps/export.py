@@ -105,7 +105,7 @@ def export_classes(workspace: Workspace) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(path, *classes_network(workspace))
     spec = load_ensemble(workspace.spec("classes"))
-    images = [read_image(sample.image) for sample in open_split(spec.data, "val").samples[:2]]
+    images = [read_image(sample.image) for sample in open_split(spec.data, "predict").samples[:2]]
     card = export_checkpoint(path, path.with_name("model.onnx"), images)
     network, _ = load_checkpoint(path)
     in_fp16 = in_half(ExportedModel(Segmenter(network, card.input)).eval())
@@ -115,13 +115,13 @@ def export_classes(workspace: Workspace) -> None:
 
 
 def classes_network(workspace: Workspace) -> tuple[nn.Module, ModelCard]:
-    count, encoder = workspace.scale.classes, workspace.scale.networks[-1].encoder
+    names, encoder = workspace.class_names, workspace.scale.networks[-1].encoder
     torch.manual_seed(0)
-    network = build_network("fpn", encoder, count).eval()
+    network = build_network("fpn", encoder, len(names)).eval()
     with torch.no_grad():
         for last in list(network.parameters())[-2:]:
             last.mul_(SURE)
-    classes = tuple(ClassInfo(id=n, name=f"class {n}", colour=default_colour(n)) for n in range(count))
+    classes = tuple(ClassInfo(id=n, name=name, colour=default_colour(n)) for n, name in enumerate(names))
     return network, ModelCard(
         name=CLASSES_MODEL,
         architecture="fpn",

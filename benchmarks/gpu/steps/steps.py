@@ -37,6 +37,10 @@ def _all(workspace: Workspace) -> Iterator[_Plan]:
     yield from (
         (f"runtime {name}", "tensorrt", 90, ("tensorrt", name)) for name in ("tensorrt", "tensorrt-plan")
     )
+    yield from (
+        (f"options: {what}", "options", 60, ("cuda_options", what))
+        for what in ("streams", "options", "graph", "waiting")
+    )
     yield "kill and resume", "training", 60, ("resume",)
     yield "batch_size: auto", "training", 60, ("batch_size",)
     yield _export("fused", 90)

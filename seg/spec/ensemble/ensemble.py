@@ -48,8 +48,9 @@ class EnsembleSpec(Spec):
     """The dataset: the path of a dataset YAML, or its keys in place."""
     members: tuple[MemberSpec, ...] = Field(min_length=1, max_length=MOST_MEMBERS)
     """The members."""
-    recipe: RecipeSpec = RecipeSpec()
-    """The training recipe that the members share."""
+    recipe: RecipeSpec = Field(
+        RecipeSpec(), description=marked("The training recipe that the members share.", "training on a GPU")
+    )
     views: Views = VIEW_SETS["none"]
     """Test-time augmentation: `none`, `hflip`, `flips`, `rot90`, `d4`, or a list of views."""
     merge: MergeName = "mean"

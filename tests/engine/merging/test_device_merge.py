@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from seg.engine.merging import device_graphs
+from seg.engine.merging import device_ops as device_ops_module
 from seg.engine.merging.decision import Decision, decide
-from seg.engine.merging.device_graphs import DeviceOps, FrameSum, view_indices
 from seg.engine.merging.device_merge import DeviceMerge, MergedSum, accumulate, merge_results
+from seg.engine.merging.device_ops import DeviceOps, FrameSum, view_indices
 from seg.engine.merging.merges import MeanMerge
 from seg.engine.passes.device_values import BatchOnDevice, Device, ProbabilitiesOnDevice
 from seg.engine.passes.passes import PassOrder, PlannedPass
@@ -27,6 +27,7 @@ from seg.engine.runtimes.nvidia import nvidia
 from seg.engine.runtimes.open import open_runtime
 from seg.errors import MissingRuntimeError
 from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
+from seg.spec.ensemble.decision import ClassRule
 from seg.views import VIEW_NAMES, ViewName
 from tests.engine.tiny_models import CLASSES, MakeModel
 
@@ -124,6 +125,47 @@ def test_classes_that_overlap_are_not_normalised(device_ops: DeviceOps) -> None:
     assert abs(expected.sum(0) - 1).max() > 0.1
 
 
+@pytest.mark.parametrize("count", [1, 3, 8, 9, 16, 17, 40, 63])
+@pytest.mark.parametrize("are_ruled", [True, False])
+def test_masks_of_classes_that_overlap_are_those_of_the_host(
+    device: Device, count: int, are_ruled: bool
+) -> None:
+    """Of two frames at once, of which the second lacks passes; to the last bit, as both sums are."""
+    rng = np.random.default_rng(count)
+    ops = DeviceOps(device, count)
+    pass_order = [PlannedPass(0, VIEWS[view], 1 / 8) for view in VIEW_NAMES]
+    sizes, added = [(5, 7), (7, 5)], [8, 3]
+    there = [DeviceMerge(ops, pass_order, size_hw, "multilabel") for size_hw in sizes]
+    host = [MeanMerge(pass_order, count, size_hw, "multilabel") for size_hw in sizes]
+    for number, passes in enumerate(added):
+        for position in range(passes):
+            # Sixteenths, so that no sum rounds and some are equal to a threshold.
+            values_chw = rng.integers(0, 17, (count, *sizes[number])) / 16
+            upright_chw = np.asarray(values_chw, dtype=np.float32)
+            seen_chw = seen(pass_order[position], upright_chw)
+            host[number].add(position, seen_chw)
+            there[number].add(position, row_amid_others(ops, position, seen_chw))
+    accumulate(there)
+    rules = tuple(ClassRule(threshold=value / 16) for value in rng.integers(4, 13, count))
+    decision = Decision(task="multilabel", rules=rules if are_ruled else ())
+    for found, by_arrays in zip(merge_results(there), host, strict=True):
+        labels_hw, expected_hw = decision.labels(found), decision.labels(by_arrays.merged())
+        np.testing.assert_array_equal(labels_hw, expected_hw)
+        assert labels_hw.dtype == expected_hw.dtype
+        assert len(np.unique(expected_hw)) > 1
+
+
+def test_each_frame_says_whether_its_own_sum_is_finite(device_ops: DeviceOps) -> None:
+    pass_order = [PlannedPass(0, VIEWS["identity"], 1.0)]
+    merges = [DeviceMerge(device_ops, pass_order, size_hw) for size_hw in ((3, 5), (2, 2), (5, 3))]
+    for merge, odd in zip(merges, (0.5, np.nan, np.inf), strict=True):
+        values_chw = np.ones((len(CLASSES), *merge.total.size_hw), np.float32)
+        values_chw[1, 1, 1] = odd
+        merge.add(0, row_amid_others(device_ops, 0, values_chw))
+    accumulate(merges)
+    assert [found.is_finite() for found in merge_results(merges)] == [True, False, False]
+
+
 @pytest.mark.parametrize("factors", [(), (0.5, 1.0, 2.0, 4.0)])
 @pytest.mark.parametrize("size_hw", [(5, 7), (7, 5), (64, 33)])
 def test_ties_go_to_the_lower_label(
@@ -207,7 +249,7 @@ def test_frames_that_end_together_are_decided_in_one_run(
 def test_beyond_the_kinds_of_batches_that_have_a_graph_frames_are_added_up_one_by_one(
     device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device_graphs, "_MAX_SESSIONS", 1)
+    monkeypatch.setattr(device_ops_module, "_MAX_SESSIONS", 1)
     ops = DeviceOps(device, len(CLASSES))
     pass_order = [PlannedPass(0, VIEWS["identity"], 1.0)]
     merges = [DeviceMerge(ops, pass_order, (3, 5)) for _ in range(4)]

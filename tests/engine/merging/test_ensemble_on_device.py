@@ -19,8 +19,8 @@ from seg.engine.jobs.explain import explain_ensemble
 from seg.engine.jobs.stopping import build_stopping
 from seg.engine.load import choose_member_runtimes
 from seg.engine.member import Member
-from seg.engine.merging.device_graphs import DeviceOps
 from seg.engine.merging.device_merge import MergedSum
+from seg.engine.merging.device_ops import DeviceOps
 from seg.engine.passes.device_values import BatchOnDevice, Device
 from seg.engine.passes.passes import PassOrder, PlannedPass
 from seg.engine.passes.views import VIEWS
@@ -217,12 +217,18 @@ def test_a_spec_on_cuda_merges_on_cuda(project: Path) -> None:
     assert explain_ensemble(spec).merged_on == "cuda"
 
 
-def test_whoever_chooses_cuda_is_warned_and_whoever_chooses_the_cpu_is_not(project: Path) -> None:
+def test_whoever_chooses_cuda_is_warned_and_whoever_chooses_the_cpu_is_not(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(load, "notice", warned.append)
     spec = load_ensemble(project)
-    assert not choose_member_runtimes(resolve_ensemble(spec), Streams(1, 1)).notes
+    choose_member_runtimes(resolve_ensemble(spec), Streams(1, 1))
+    assert not warned
     on_cuda = resolve_ensemble(spec.model_copy(update={"runtime": "cuda"}))
-    (note,) = choose_member_runtimes(on_cuda, Streams(1, 1)).notes
-    assert note.startswith("runtime: cuda: experimental")
+    choose_member_runtimes(on_cuda, Streams(1, 1))
+    (line,) = warned
+    assert line.startswith("runtime: cuda: experimental")
 
 
 def test_members_are_told_how_to_use_the_device(

@@ -13,8 +13,8 @@ import onnxruntime
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from seg.engine.merging import device_graphs
-from seg.engine.merging.device_graphs import DeviceOps
+from seg.engine.merging import device_ops as device_ops_module
+from seg.engine.merging.device_ops import DeviceOps
 from seg.engine.runtimes.base import Runtime, Streams
 from seg.engine.runtimes.nvidia import nvidia
 from seg.engine.runtimes.nvidia.gpu_libraries import GpuProvider
@@ -219,7 +219,7 @@ def with_fake_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(nvidia.PROVIDERS.values()))
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
     monkeypatch.setattr(onnxruntime, "InferenceSession", FakeSession)
-    monkeypatch.setattr(device_graphs, "copied_to", lambda _, array: array)
+    monkeypatch.setattr(device_ops_module, "copied_to", lambda _, array: array)
     return tmp_path
 
 

@@ -34,7 +34,7 @@ pytestmark = [
 BUILD = """
 import sys
 from pathlib import Path
-from seg.engine.merging.device_graphs import DeviceOps
+from seg.engine.merging.device_ops import DeviceOps
 from seg.engine.runtimes.nvidia import nvidia
 from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.open import open_runtime
@@ -43,8 +43,12 @@ nvidia.has_device = lambda: True
 fixed = nvidia.CudaOptions(fixed_shapes=True, channels_last=True, memory=10**9)
 for options in (nvidia.DEFAULT_OPTIONS, fixed):
     print(open_runtime(Path(sys.argv[1]), "cuda", Streams(2, 1), cuda=options).placement(None))
+for model in sys.argv[2:]:
+    print(open_runtime(Path(model), "cuda", Streams(2, 1)).placement(None))
 ops = DeviceOps("cuda", 4)
-for session in (ops._accumulation_session((3, 2, 1)), ops._argmax_session(2)):
+sessions = [ops._accumulation_session((3, 2, 1))]
+sessions += [opened(2) for opened in (ops._argmax_session, ops._masks_session, ops._totals_session)]
+for session in sessions:
     print({part.ep_name for part in session.get_provider_graph_assignment_info()})
 """
 
@@ -79,19 +83,25 @@ def build(driver: Path, code: str, *arguments: str | Path) -> subprocess.Complet
     )
 
 
-def padded_to_stride(path: Path) -> Path:
-    """A model that pads images of any size to multiples of 32 and crops its output, as exported ones do."""
+def padded_to_stride(path: Path, pixels: int = TensorProto.UINT8) -> Path:
+    """A model that pads images of any size to multiples of 32 and crops its output, as exported ones do.
+
+    What is not a number is replaced, as in images with pixels that have no data.
+    """
     constants = {
         "kernel": np.zeros((4, 3, 3, 3), np.float32),
         "stride": np.array([32]),
         "sides": np.array([1, 2]),
         "zeros": np.zeros(6, np.int64),
         "zero": np.zeros(1, np.int64),
+        "no_data": np.array(0, np.float32),
         "crop_axes": np.array([2, 3]),
         "starts": np.zeros(2, np.int64),
     }
     nodes = [
-        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", ["image"], ["values"], to=TensorProto.FLOAT),
+        helper.make_node("IsNaN", ["values"], ["lacks_data"]),
+        helper.make_node("Where", ["lacks_data", "no_data", "values"], ["float"]),
         helper.make_node("Shape", ["image"], ["shape"]),
         helper.make_node("Gather", ["shape", "sides"], ["size"]),
         helper.make_node("Neg", ["size"], ["below"]),
@@ -108,7 +118,7 @@ def padded_to_stride(path: Path) -> Path:
     graph = helper.make_graph(
         nodes,
         "padded",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", "H", "W", 3])],
+        [helper.make_tensor_value_info("image", pixels, ["N", "H", "W", 3])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", 4, "H", "W"])],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
@@ -118,13 +128,19 @@ def padded_to_stride(path: Path) -> Path:
 
 @pytest.mark.slow
 def test_models_and_merges_are_built_on_cuda(driver: Path, tmp_path: Path) -> None:
-    done = build(driver, BUILD, padded_to_stride(tmp_path / "padded.onnx"))
+    of_bands = [
+        padded_to_stride(tmp_path / f"{pixels}.onnx", pixels)
+        for pixels in (TensorProto.UINT16, TensorProto.FLOAT)
+    ]
+    done = build(driver, BUILD, padded_to_stride(tmp_path / "padded.onnx"), *of_bands)
     assert done.returncode == 0, done.stderr
-    usual, channels_last, *merges = done.stdout.splitlines()
+    usual, channels_last, of_16_bits, of_floats, *merges = done.stdout.splitlines()
+    assert "CUDA" in of_16_bits
+    assert "CUDA" in of_floats
     assert "CUDA" in usual
     assert " CPU" in usual, "arithmetic on shapes, which ONNX Runtime leaves there"
     assert "CUDA" in channels_last
-    assert merges == ["{'CUDAExecutionProvider'}"] * 2
+    assert merges == ["{'CUDAExecutionProvider'}"] * 4
 
 
 @pytest.mark.slow
