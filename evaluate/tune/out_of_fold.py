@@ -89,13 +89,21 @@ class OutOfFoldPasses:
     def of_members(self, mixture: Mixture) -> Mixture:
         """The mixture of the spec's members that a mixture of families stands for."""
         weights = [0.0] * self.members
+        temperatures = [1.0] * self.members if mixture.temperatures else []
         views: list[Views] = [self.views[0]] * self.members
-        for family, weight, seen in zip(self.families, mixture.weights, mixture.views, strict=True):
+        for number, (family, weight) in enumerate(zip(self.families, mixture.weights, strict=True)):
             for member in family.members:
                 weights[member] = weight / len(family.members)
-                views[member] = seen
-        stacking = mixture.stacking and self._stacking_of_members(mixture.stacking)
-        return replace(mixture, weights=tuple(weights), views=tuple(views), stacking=stacking)
+                views[member] = mixture.views[number]
+                if temperatures:
+                    temperatures[member] = mixture.temperature(number)
+        return replace(
+            mixture,
+            weights=tuple(weights),
+            views=tuple(views),
+            temperatures=tuple(temperatures),
+            stacking=mixture.stacking and self._stacking_of_members(mixture.stacking),
+        )
 
     def _stacking_of_members(self, stacking: Stacking) -> Stacking:
         """Each member of a family has an equal part of its matrix."""

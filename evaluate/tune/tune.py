@@ -2,23 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data import open_split
 from seg.data.groups import Groups, group_images, independent_images
-from seg.errors import DataError, SpecError
+from seg.errors import SpecError
 from seg.evaluate.cache.labelled_passes import LabelledPasses
 from seg.evaluate.cache.mixture import Mixture, Views
-from seg.evaluate.cache.passes import open_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.groups import GroupI, number_groups
 from seg.evaluate.metrics.metric_intervals import metric_interval
 from seg.evaluate.tune.cost.budget import Budget
-from seg.evaluate.tune.cost.importance import MemberValue, disagreement, value_members
-from seg.evaluate.tune.cost.sub_ensembles import SubEnsemble, pareto_front, price_sub_ensembles
+from seg.evaluate.tune.cost.member_study import MemberStudy, study_members
 from seg.evaluate.tune.evidence.by_group import Criterion
 from seg.evaluate.tune.evidence.candidates import (
     EQUAL,
@@ -41,22 +37,16 @@ from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.fits.temperature import MemberCalibration, calibrate_members
 from seg.evaluate.tune.fits.useful_views import useful_views
 from seg.evaluate.tune.fits.weights import equal_weights
-from seg.evaluate.tune.out_of_fold import open_out_of_fold
+from seg.evaluate.tune.open_fitted_on import FittedOn, open_fitted_on
 from seg.evaluate.tune.scorer import Scorer, label_image, sample_pixels
 from seg.evaluate.tune.whole_maps import WholeMaps
 from seg.metrics.from_counts import CountedMetric, open_counted
 from seg.metrics.image_tallies import ImageTallies
 from seg.metrics.metric import TallyC2
 from seg.spec import EnsembleSpec
-from seg.spec.dataset.dataset import SplitName
 from seg.spec.ensemble.metric import MetricSpec
 from seg.spec.ensemble.tuned_on import TunedOnSpec
 from seg.terminal.progress import progress
-
-MIN_IMAGES: Final = 4
-
-FittedOn = Literal["val", "folds"]
-"""The images that tuning fits on: those of validation, or the training images out of fold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +64,7 @@ class Tuned:
         selected: the candidate that is expected to be best on other groups.
         images: what the selected candidate predicts on them, for the YAML.
         calibration: of each member at a temperature of 1, and at its fitted one.
-        values: of the members of the selected mixture; of all members if that is a single member.
-        disagreement: the share of pixels on which two members differ, float64 `[M, M]`.
-        priced: sub-ensembles of that mixture.
-        front: the Pareto front of these.
+        study: of the selected mixture; of all members if that is a single member.
         chosen: the selected mixture, or the best of its sub-ensembles within the budget.
         areas_too: whether a least area was fitted.
         stacking: what became of a stacking, in words.
@@ -96,10 +83,7 @@ class Tuned:
     selected: Candidate
     images: TunedOnSpec
     calibration: tuple[MemberCalibration, ...]
-    values: tuple[MemberValue, ...]
-    disagreement: NDArray[np.float64]
-    priced: tuple[SubEnsemble, ...]
-    front: tuple[SubEnsemble, ...]
+    study: MemberStudy
     chosen: Mixture
     areas_too: bool
     stacking: str
@@ -136,7 +120,7 @@ def tune(
         DataError: the images have no labels or are too few, or a run does not tell what it held out.
         ModelError, MissingRuntimeError: a member cannot be run.
     """
-    passes = _open_folds(spec, cache) if on == "folds" else _open_val(spec, cache)
+    passes = open_fitted_on(spec, on, cache)
     split = passes.split
     metric = open_counted(spec.metric, split.classes, spec.data.task)
     scorer = sample_pixels(passes, metric)
@@ -163,11 +147,10 @@ def tune(
     judged = _judge(whole_maps, candidates)
     several = len(selected.mixture.members) > 1
     studied = replace(selected.mixture if several else candidates[1].mixture, least_area=0, stacking=None)
-    priced = tuple(price_sub_ensembles(scorer, studied, passes.milliseconds))
-    front = tuple(pareto_front(priced))
+    study = study_members(scorer, studied, passes.milliseconds)
     chosen = selected.mixture
     if budget:
-        affordable = budget.best_of(front, min(passes.milliseconds))
+        affordable = budget.best_of(study.front, min(passes.milliseconds))
         if affordable != studied:
             chosen = replace(affordable, least_area=chosen.least_area)
     return Tuned(
@@ -187,10 +170,7 @@ def tune(
         selected=selected,
         images=describe_images(judged.predicted_ic, group_i, split.classes),
         calibration=tuple(calibrate_members(scorer)),
-        values=tuple(value_members(scorer, studied)),
-        disagreement=disagreement(scorer),
-        priced=priced,
-        front=front,
+        study=study,
         chosen=chosen,
         areas_too=areas_too,
         stacking=f"no stacking: {no_stacking}" if no_stacking else describe_stacking(departures, departure),
@@ -201,35 +181,6 @@ def _fits_areas(spec: EnsembleSpec, metric: CountedMetric, groups: Groups) -> bo
     """Whether a least area is fitted: few pixels count, groups are enough, and no class has its own."""
     own = any("least_area" in rule.model_fields_set for rule in spec.decision.classes.values())
     return metric.needs_whole_maps and groups.count >= ENOUGH_GROUPS and not own
-
-
-def with_dropped_members(spec: EnsembleSpec) -> EnsembleSpec:
-    """The spec with members that an earlier tuning gave weight 0, and without its stacking."""
-    members = tuple(member.model_copy(update={"weight": member.weight or 1.0}) for member in spec.members)
-    return spec.model_copy(update={"members": members, "stacking": None})
-
-
-def _open_val(spec: EnsembleSpec, cache: ProbabilityCache) -> LabelledPasses:
-    spec = with_dropped_members(spec)
-    split = open_split(spec.data, "val")
-    _check_enough("val", len(split.samples), [spec.views_of(member) for member in spec.members])
-    return open_passes(spec, split, cache)
-
-
-def _open_folds(spec: EnsembleSpec, cache: ProbabilityCache) -> LabelledPasses:
-    passes = open_out_of_fold(spec, cache)
-    _check_enough("train", passes.images, passes.views)
-    return passes
-
-
-def _check_enough(split: SplitName, images: int, views: Sequence[Views]) -> None:
-    if sum(map(len, views)) == 1:
-        raise SpecError("members: one member with one view leaves nothing to select: add members or views")
-    if images < MIN_IMAGES:
-        raise DataError(
-            f"data.{split}: has {images} images, too few to fit on some and score on others:"
-            f" give it at least {MIN_IMAGES}"
-        )
 
 
 def _departures(

@@ -52,6 +52,7 @@ class Network:
     @functools.cached_property
     def session(self) -> Any:
         options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         if self.has_fixed_sizes:
             for name, size in zip(("N", "H", "W"), self.images_nhwc.shape, strict=False):
                 options.add_free_dimension_override_by_name(name, size)

@@ -17,11 +17,6 @@ Use = Literal[
     "--fuse",
     "--format triton-ensemble",
     "doctor member",
-    "tune --budget",
-    "tune --criterion worst-group",
-    "tune --judge",
-    "tune --on folds",
-    "tune --picture",
 ]
 """A command or an option of one that not every ensemble can be used with."""
 
@@ -176,26 +171,6 @@ EXCLUSIONS: Final = (
     Exclusion(
         "`seg doctor member`", "`task: multilabel` or `binary`", "ways of feeding are compared by mIoU",
         _overlaps, ("doctor member",),
-    ),
-    Exclusion(
-        "`seg tune --budget` or `--picture`", "`task: multilabel` or `binary`",
-        "weights of members are fitted there, and sub-ensembles are not compared",
-        _overlaps, ("tune --budget", "tune --picture"),
-    ),
-    Exclusion(
-        "`seg tune --criterion worst-group`", "`task: multilabel` or `binary`",
-        "rules of classes are fitted for all groups together",
-        _overlaps, ("tune --criterion worst-group",),
-    ),
-    Exclusion(
-        "`seg tune --judge`", "`task: multilabel` or `binary`",
-        "rules that are written can be judged by seg evaluate --split",
-        _overlaps, ("tune --judge",),
-    ),
-    Exclusion(
-        "`seg tune --on folds`", "`task: multilabel` or `binary`",
-        "rules of classes are fitted on the masks of one ensemble, and folds have several",
-        _overlaps, ("tune --on folds",),
     ),
     Exclusion(
         "`seg export --fuse` or `--format triton-ensemble`",

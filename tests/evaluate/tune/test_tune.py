@@ -313,7 +313,7 @@ def test_what_became_of_a_stacking_is_said(project: Path, tmp_path: Path) -> Non
 
 def test_sub_ensembles_are_drawn(project: Path, tmp_path: Path) -> None:
     tuned = tune(load_ensemble(project), ProbabilityCache(tmp_path / "cache"))
-    draw_pareto(tmp_path / "pareto.svg", tuned)
+    draw_pareto(tmp_path / "pareto.svg", tuned.metric.title, tuned.passes.names, tuned.study)
     assert "val mIoU" in (tmp_path / "pareto.svg").read_text()
 
 
