@@ -86,7 +86,7 @@ SMALL: Final = Scale(
     timed_s=1.0,
     classes=150,
     large_side=200,
-    limits=3.0,
+    limits=8.0,
 )
 
 

@@ -26,7 +26,7 @@ from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
 from seg.evaluate.tune.overlapping.fit_rules import steps_of
 from seg.evaluate.tune.overlapping.judge_decisions import NOTHING
-from seg.evaluate.tune.overlapping.mixtures import WEIGHTS, fits_of_weights
+from seg.evaluate.tune.overlapping.mixtures import BY_SCORE, CALIBRATED, list_mixtures
 from seg.evaluate.tune.overlapping.region_table import RegionTable, count_regions
 from seg.evaluate.tune.overlapping.sampled_members import sample_passes, views_of
 from seg.labels.label_map import ProbabilitiesCHW
@@ -54,29 +54,33 @@ def main(
     passes = open_passes(spec, split, ProbabilityCache())
     counted = open_counted(spec.metric, split.classes, spec.data.task)
     metric, tallies = counted.metric, counted.tallies
-    members = sample_passes(passes, metric.weights_c).members(views_of(passes.views))
+    sampled = sample_passes(passes, counted)
+    members = sampled.members(views_of(passes.views))
+    weighed = {one.name: one for one in list_mixtures(sampled, passes.views, "mean")}
     scores: dict[str, list[float]] = {}
     for half in range(halves):
         fitted_i = np.zeros(passes.images, np.bool_)
         fitted_i[np.random.default_rng(half).permutation(passes.images)[: passes.images // 2]] = True
         mixtures = {
-            name: Mixture.of(fit(members.of_images(fitted_i)).tolist(), passes.views)
-            for name, fit in fits_of_weights(tallies, members.members).items()
+            name: one.fit_mixture(np.arange(passes.images), fitted_i) for name, one in weighed.items()
         }
         none = (ClassRule(),) * passes.classes
         threshold, area, emptiness = steps_of(tallies).values()
         stack = partial(_stacked, fit_stack(members.of_images(fitted_i)))
-        single, equal, weighed = (partial(_merged, mixtures[name]) for name in (SINGLE, EQUAL, WEIGHTS))
-        of_equal, of_weighed, of_stack = (_tables(passes, one, fitted_i) for one in (equal, weighed, stack))
+        single, equal, by_score, calibrated = (partial(_merged, one) for one in mixtures.values())
+        of_single, of_equal, of_stack, of_calibrated, of_weighed = (
+            _tables(passes, one, fitted_i) for one in (single, equal, stack, calibrated, by_score)
+        )
         steps: dict[str, tuple[Merge, Rules]] = {
             NOTHING: (_nothing, none),
-            SINGLE: (single, none),
             EQUAL: (equal, none),
+            f"{SINGLE} + thresholds": (single, tuple(map(threshold, of_single))),
             f"{EQUAL} + thresholds": (equal, tuple(map(threshold, of_equal))),
             "logistic regression + thresholds": (stack, tuple(map(threshold, of_stack))),
-            f"{WEIGHTS} + thresholds": (weighed, tuple(map(threshold, of_weighed))),
-            "+ areas": (weighed, tuple(map(area, of_weighed))),
-            "+ emptiness": (weighed, tuple(map(emptiness, of_weighed))),
+            f"{CALIBRATED} + thresholds": (calibrated, tuple(map(threshold, of_calibrated))),
+            f"{BY_SCORE} + thresholds": (by_score, tuple(map(threshold, of_weighed))),
+            "+ areas": (by_score, tuple(map(area, of_weighed))),
+            "+ emptiness": (by_score, tuple(map(emptiness, of_weighed))),
         }
         for name, (merge, rules) in steps.items():
             scores.setdefault(name, []).append(_judge(passes, metric, merge, rules, ~fitted_i))

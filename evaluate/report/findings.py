@@ -1,9 +1,7 @@
 """The findings of a report: all measurements of an ensemble, from cached passes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
-from numpy.typing import NDArray
 
 from seg.data import open_split
 from seg.data.groups import Groups, group_images
@@ -15,10 +13,10 @@ from seg.evaluate.metrics.metric_intervals import gain_interval
 from seg.evaluate.report.image_scores import Score, SplitScores, score_images
 from seg.evaluate.report.latency import time_stages
 from seg.evaluate.report.predictors import ENSEMBLE, Predictor, Predictors, predictors_of, with_upright_views
-from seg.evaluate.tune.cost.importance import MemberValue, disagreement, value_members
-from seg.evaluate.tune.cost.sub_ensembles import SubEnsemble, pareto_front, price_sub_ensembles
+from seg.evaluate.tune.cost.member_study import MemberStudy, study_members
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
 from seg.evaluate.tune.evidence.judge_split import Judgement, judge_split
+from seg.evaluate.tune.overlapping.sampled_members import sample_passes
 from seg.evaluate.tune.scorer import sample_pixels
 from seg.labels.classes import ClassInfo
 from seg.metrics.from_counts import open_counted
@@ -27,24 +25,9 @@ from seg.runs import read_curves
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
 from seg.spec.ensemble.decision import ClassRule, rules_of
-from seg.spec.ensemble.metric import MetricSpec, title_of
+from seg.spec.ensemble.metric import title_of
 
 Curves = dict[str, list[float]]
-
-
-@dataclass(frozen=True, slots=True)
-class SampledFindings:
-    """What is measured on a few thousand pixels of each image, as in `seg tune`, by the metric.
-
-    Attributes:
-        values: the importance of each member.
-        disagreement: the share of pixels on which two members differ, float64 `[M, M]`.
-        candidates: sub-ensembles.
-    """
-
-    values: tuple[MemberValue, ...]
-    disagreement: NDArray[np.float64]
-    candidates: tuple[SubEnsemble, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +36,7 @@ class Findings:
 
     Attributes:
         groups: of the images, which intervals resample.
-        candidates: sub-ensembles; `front` is their Pareto front.
-        sampled: None where classes overlap.
+        study: what members are worth, as in `seg tune`.
         rules: the decision of each class that overlaps.
         stages: the share of each stage in the engine's work.
         curves: the values of each epoch, by member; empty for members without a run.
@@ -66,9 +48,7 @@ class Findings:
     predictors: Predictors
     groups: Groups
     scores: SplitScores
-    candidates: tuple[SubEnsemble, ...]
-    front: tuple[SubEnsemble, ...]
-    sampled: SampledFindings | None
+    study: MemberStudy
     rules: tuple[ClassRule, ...]
     stages: dict[Stage, float]
     curves: dict[str, Curves]
@@ -99,10 +79,6 @@ class Findings:
         """The images in which a class that overlaps is missed or invented."""
         return [note.id for note in self.scores.notes if name in (*note.missed, *note.invented)]
 
-    def without(self, member: int) -> Score:
-        """The ensemble with its views, without one of its members."""
-        return self.scores.scores[self.predictors.without(member)]
-
     def gain(self, over: Score) -> tuple[float, float, float]:
         """The gain in score of the ensemble with its views, with the 95 % interval."""
         whole = self.viewed(self.predictors.ensemble)
@@ -123,17 +99,14 @@ def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache, judge: SplitNa
     predictors = predictors_of(spec, passes)
     groups = group_images(split.samples, spec.data.group)
     scores = score_images(passes, predictors, groups.units, spec.metric)
-    sampled = None if passes.overlap else _measure_sampled(passes, predictors.ensemble.viewed, spec.metric)
-    candidates = sampled.candidates if sampled else _scored_candidates(scores)
+    rules = rules_of(spec.decision, split.classes) if passes.overlap else ()
     findings = Findings(
         passes=passes,
         predictors=predictors,
         groups=groups,
         scores=scores,
-        candidates=candidates,
-        front=tuple(pareto_front(candidates)),
-        sampled=sampled,
-        rules=rules_of(spec.decision, split.classes) if passes.overlap else (),
+        study=_study_members(passes, predictors.ensemble.viewed, spec, rules),
+        rules=rules,
         stages=time_stages(passes.ensemble, split.samples[:TIMED]),
         curves=_curves(spec),
         cards=tuple(member.card for member in passes.ensemble.members),
@@ -141,18 +114,13 @@ def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache, judge: SplitNa
     return replace(findings, judged=_judge(findings, spec, judge, cache)) if judge else findings
 
 
-def _measure_sampled(passes: Passes, whole: Mixture, metric: MetricSpec) -> SampledFindings:
-    scorer = sample_pixels(passes, open_counted(metric, passes.split.classes, "multiclass"))
-    return SampledFindings(
-        values=tuple(value_members(scorer, whole)),
-        disagreement=disagreement(scorer),
-        candidates=tuple(price_sub_ensembles(scorer, whole, passes.milliseconds)),
-    )
-
-
-def _scored_candidates(scores: SplitScores) -> tuple[SubEnsemble, ...]:
-    """All mixtures that were scored on all pixels."""
-    return tuple(SubEnsemble(one.mixture, one.value, one.milliseconds) for one in scores.scores.values())
+def _study_members(
+    passes: Passes, whole: Mixture, spec: EnsembleSpec, rules: Sequence[ClassRule]
+) -> MemberStudy:
+    """On sampled pixels; where classes overlap, members differ by the thresholds of the rules."""
+    metric = open_counted(spec.metric, passes.split.classes, spec.data.task)
+    scorer = sample_passes(passes, metric).to_study(rules) if rules else sample_pixels(passes, metric)
+    return study_members(scorer, whole, passes.milliseconds)
 
 
 def _judge(findings: Findings, spec: EnsembleSpec, split: SplitName, cache: ProbabilityCache) -> Judgement:

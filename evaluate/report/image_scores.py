@@ -81,10 +81,9 @@ def score_images(
     passes: Passes, predictors: Predictors, units: Sequence[str], metric: MetricSpec
 ) -> SplitScores:
     """Score all images, one in memory at a time; `units` are what intervals resample, by image."""
-    mixtures = (*predictors.mixtures, *(predictors.without_each if passes.overlap else ()))
     scored = {
         mixture: LabelMapScores(passes.split.classes, passes.ensemble.task, metric, passes.images)
-        for mixture in mixtures
+        for mixture in predictors.mixtures
     }
     whole = scored[predictors.ensemble.viewed]
     unit_of = dict(zip((sample.id for sample in passes.split.samples), units, strict=True))

@@ -37,16 +37,6 @@ class Predictors:
         """The distinct mixtures of all predictors."""
         return tuple(dict.fromkeys(m for one in self.all for m in (one.plain, one.viewed)))
 
-    def without(self, member: int) -> Mixture:
-        """The ensemble with its views, without one of its several members."""
-        return self.ensemble.viewed.only([other for other in range(len(self.members)) if other != member])
-
-    @property
-    def without_each(self) -> tuple[Mixture, ...]:
-        """The ensemble without one member after another; nothing if there is one member."""
-        count = len(self.members)
-        return tuple(self.without(member) for member in range(count)) if count > 1 else ()
-
     @property
     def has_views(self) -> bool:
         return self.ensemble.plain != self.ensemble.viewed
@@ -72,6 +62,7 @@ def predictors_of(spec: EnsembleSpec, passes: Passes) -> Predictors:
         temperatures=temperatures,
         factors=spec.factors_of(classes),
         class_weights=spec.class_weights_of(classes),
+        stacking=spec.stacking_of(classes),
     )
     if len(views) == 1:
         only = Predictor(passes.names[0], whole.with_views(upright), whole)

@@ -87,7 +87,7 @@ def threshold_plot(findings: Findings) -> Plot:
 
 def front_plot(findings: Findings) -> Plot:
     """The score against milliseconds an image, of all sub-ensembles."""
-    candidates, front = findings.candidates, findings.front
+    candidates, front = findings.study.sub_ensembles, findings.study.front
     milliseconds = Axis("ms an image", 0, (1 + MARGIN) * max(c.milliseconds for c in candidates))
     scores = Axis.around(findings.metric, (c.score for c in candidates), margin=MARGIN)
     steps = Line("Pareto front", ENSEMBLE_SLOT, tuple(_staircase(front, milliseconds.high)))

@@ -91,12 +91,13 @@ def write_report(
         findings=findings,
         forest=_score_axis(findings),
         names=[c.name for c in findings.classes],
+        disputes=disagreement_heatmap(findings.passes.names, findings.study.disagreement),
         **_of_task(findings),
         runtimes=", ".join(
             dict.fromkeys(str(m.runtime.describe()) for m in findings.passes.ensemble.members)
         ),
         layers=_layers(findings),
-        front=[(describe(findings, candidate), candidate) for candidate in findings.front],
+        front=[(describe(findings, candidate), candidate) for candidate in findings.study.front],
         front_plot=front_plot(findings),
         learning_plots=curves,
         gallery=draw_gallery(findings, images, clear, maps),
@@ -152,8 +153,8 @@ def _figure(share: float | None) -> str:
 
 def _of_task(findings: Findings) -> dict[str, Any]:
     """What the templates have only where classes overlap, or only where a pixel has one."""
-    metrics, sampled = findings.scores.metrics, findings.sampled
-    if sampled is None or isinstance(metrics, OverlappingScores):
+    metrics = findings.scores.metrics
+    if isinstance(metrics, OverlappingScores):
         return {
             "threshold_plot": threshold_plot(findings),
             "reliability_plot": class_reliability_plot(findings),
@@ -161,7 +162,6 @@ def _of_task(findings: Findings) -> dict[str, Any]:
     (reliability,) = findings.scores.reliability
     return {
         "confusion": confusion_heatmap([c.name for c in findings.classes], np.array(metrics.confusion)),
-        "disputes": disagreement_heatmap(findings.passes.names, sampled.disagreement),
         "reliability": reliability,
         "reliability_plot": reliability_plot(reliability),
     }

@@ -2,23 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data import open_split
 from seg.data.groups import Groups, group_images, independent_images
-from seg.errors import DataError, SpecError
+from seg.errors import SpecError
 from seg.evaluate.cache.labelled_passes import LabelledPasses
 from seg.evaluate.cache.mixture import Mixture, Views
-from seg.evaluate.cache.passes import open_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.groups import GroupI, number_groups
 from seg.evaluate.metrics.metric_intervals import metric_interval
 from seg.evaluate.tune.cost.budget import Budget
-from seg.evaluate.tune.cost.importance import MemberValue, disagreement, value_members
-from seg.evaluate.tune.cost.sub_ensembles import SubEnsemble, pareto_front, price_sub_ensembles
+from seg.evaluate.tune.cost.member_study import MemberStudy, study_members
 from seg.evaluate.tune.evidence.by_group import Criterion
 from seg.evaluate.tune.evidence.candidates import (
     EQUAL,
@@ -27,31 +23,30 @@ from seg.evaluate.tune.evidence.candidates import (
     left_out_scores,
     list_candidates,
 )
-from seg.evaluate.tune.evidence.choose_departure import ENOUGH_GROUPS, choose_departure
+from seg.evaluate.tune.evidence.choose_departure import (
+    ENOUGH_GROUPS,
+    choose_departure,
+    choose_stacking,
+)
 from seg.evaluate.tune.evidence.least_area import fit_least_area
 from seg.evaluate.tune.evidence.predicted_shares import PixelsIC, describe_images
+from seg.evaluate.tune.evidence.stacking_offer import describe_stacking, why_no_stacking
 from seg.evaluate.tune.fits.class_prior import ClassPrior, count_prior
 from seg.evaluate.tune.fits.departures import Departures, Fitted
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.fits.temperature import MemberCalibration, calibrate_members
 from seg.evaluate.tune.fits.useful_views import useful_views
 from seg.evaluate.tune.fits.weights import equal_weights
-from seg.evaluate.tune.out_of_fold import open_out_of_fold
+from seg.evaluate.tune.open_fitted_on import FittedOn, open_fitted_on
 from seg.evaluate.tune.scorer import Scorer, label_image, sample_pixels
 from seg.evaluate.tune.whole_maps import WholeMaps
 from seg.metrics.from_counts import CountedMetric, open_counted
 from seg.metrics.image_tallies import ImageTallies
 from seg.metrics.metric import TallyC2
 from seg.spec import EnsembleSpec
-from seg.spec.dataset.dataset import SplitName
 from seg.spec.ensemble.metric import MetricSpec
 from seg.spec.ensemble.tuned_on import TunedOnSpec
 from seg.terminal.progress import progress
-
-MIN_IMAGES: Final = 4
-
-FittedOn = Literal["val", "folds"]
-"""The images that tuning fits on: those of validation, or the training images out of fold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +64,10 @@ class Tuned:
         selected: the candidate that is expected to be best on other groups.
         images: what the selected candidate predicts on them, for the YAML.
         calibration: of each member at a temperature of 1, and at its fitted one.
-        values: of the members of the selected mixture; of all members if that is a single member.
-        disagreement: the share of pixels on which two members differ, float64 `[M, M]`.
-        priced: sub-ensembles of that mixture.
-        front: the Pareto front of these.
+        study: of the selected mixture; of all members if that is a single member.
         chosen: the selected mixture, or the best of its sub-ensembles within the budget.
         areas_too: whether a least area was fitted.
+        stacking: what became of a stacking, in words.
     """
 
     passes: LabelledPasses
@@ -90,12 +83,10 @@ class Tuned:
     selected: Candidate
     images: TunedOnSpec
     calibration: tuple[MemberCalibration, ...]
-    values: tuple[MemberValue, ...]
-    disagreement: NDArray[np.float64]
-    priced: tuple[SubEnsemble, ...]
-    front: tuple[SubEnsemble, ...]
+    study: MemberStudy
     chosen: Mixture
     areas_too: bool
+    stacking: str
 
     @property
     def written(self) -> Mixture:
@@ -129,7 +120,7 @@ def tune(
         DataError: the images have no labels or are too few, or a run does not tell what it held out.
         ModelError, MissingRuntimeError: a member cannot be run.
     """
-    passes = _open_folds(spec, cache) if on == "folds" else _open_val(spec, cache)
+    passes = open_fitted_on(spec, on, cache)
     split = passes.split
     metric = open_counted(spec.metric, split.classes, spec.data.task)
     scorer = sample_pixels(passes, metric)
@@ -140,6 +131,10 @@ def tune(
     prior = count_prior(spec, split)
     departures = _departures(scorer, views, whole_maps, group_i, prior, criterion)
     departure = choose_departure(departures, group_i)
+    members = int((departures.fit(departure).weights_m > 0).sum())
+    no_stacking = why_no_stacking(spec, members, passes.classes, groups.count)
+    if not no_stacking:
+        departure = choose_stacking(departures, departure)
     equal = _judge_equal(scorer, whole_maps)
     candidates = list_candidates(scorer.views, views, departures, departure, equal, group_i, criterion)
     areas_too = _fits_areas(spec, metric, groups)
@@ -151,13 +146,13 @@ def tune(
     selected = candidates[-1]
     judged = _judge(whole_maps, candidates)
     several = len(selected.mixture.members) > 1
-    studied = replace(selected.mixture if several else candidates[1].mixture, least_area=0)
-    priced = tuple(price_sub_ensembles(scorer, studied, passes.milliseconds))
-    front = tuple(pareto_front(priced))
+    studied = replace(selected.mixture if several else candidates[1].mixture, least_area=0, stacking=None)
+    study = study_members(scorer, studied, passes.milliseconds)
     chosen = selected.mixture
     if budget:
-        affordable = budget.best_of(front, min(passes.milliseconds))
-        chosen = replace(affordable, least_area=selected.mixture.least_area)
+        affordable = budget.best_of(study.front, min(passes.milliseconds))
+        if affordable != studied:
+            chosen = replace(affordable, least_area=chosen.least_area)
     return Tuned(
         passes=passes,
         on=on,
@@ -175,12 +170,10 @@ def tune(
         selected=selected,
         images=describe_images(judged.predicted_ic, group_i, split.classes),
         calibration=tuple(calibrate_members(scorer)),
-        values=tuple(value_members(scorer, studied)),
-        disagreement=disagreement(scorer),
-        priced=priced,
-        front=front,
+        study=study,
         chosen=chosen,
         areas_too=areas_too,
+        stacking=f"no stacking: {no_stacking}" if no_stacking else describe_stacking(departures, departure),
     )
 
 
@@ -188,35 +181,6 @@ def _fits_areas(spec: EnsembleSpec, metric: CountedMetric, groups: Groups) -> bo
     """Whether a least area is fitted: few pixels count, groups are enough, and no class has its own."""
     own = any("least_area" in rule.model_fields_set for rule in spec.decision.classes.values())
     return metric.needs_whole_maps and groups.count >= ENOUGH_GROUPS and not own
-
-
-def with_dropped_members(spec: EnsembleSpec) -> EnsembleSpec:
-    """The spec with members that an earlier tuning gave weight 0."""
-    members = tuple(member.model_copy(update={"weight": member.weight or 1.0}) for member in spec.members)
-    return spec.model_copy(update={"members": members})
-
-
-def _open_val(spec: EnsembleSpec, cache: ProbabilityCache) -> LabelledPasses:
-    spec = with_dropped_members(spec)
-    split = open_split(spec.data, "val")
-    _check_enough("val", len(split.samples), [spec.views_of(member) for member in spec.members])
-    return open_passes(spec, split, cache)
-
-
-def _open_folds(spec: EnsembleSpec, cache: ProbabilityCache) -> LabelledPasses:
-    passes = open_out_of_fold(spec, cache)
-    _check_enough("train", passes.images, passes.views)
-    return passes
-
-
-def _check_enough(split: SplitName, images: int, views: Sequence[Views]) -> None:
-    if sum(map(len, views)) == 1:
-        raise SpecError("members: one member with one view leaves nothing to select: add members or views")
-    if images < MIN_IMAGES:
-        raise DataError(
-            f"data.{split}: has {images} images, too few to fit on some and score on others:"
-            f" give it at least {MIN_IMAGES}"
-        )
 
 
 def _departures(

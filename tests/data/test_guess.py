@@ -14,6 +14,7 @@ from seg.data.check.dataset import check_dataset
 from seg.data.guess import guess_dataset
 from seg.data.guess.write import yaml_of
 from seg.data.images.images import write_image, write_mask
+from seg.labels.task import masks_of
 from seg.spec import DatasetSpec, load_dataset
 
 
@@ -144,3 +145,41 @@ def test_few_large_images_get_crops_in_a_comment_and_rows_an_order(tmp_path: Pat
     text = (tmp_path / "dataset.yaml").read_text()
     assert "output: { sample: sample_submission.csv, rle: { order: rows } }" in text
     assert "recipe: { crop: 256, samples: 1000 }" in text
+
+
+CLASS_MASKS = {
+    "a word of the name": ("masks/{id}_{name}.png", ("scratch", "deep_scratch", "rust")),
+    "a folder": ("masks/{name}/{id}.png", ("scratch", "deep_scratch", "rust")),
+    "a word beside the image": ("images/{id}_{name}.png", ("scratch", "deep_scratch", "rust")),
+    "a folder and a word": ("masks/{n}. {name}/{id}_{short}.tif", ("Deep Scratches", "Rust", "Scratches")),
+    "a file in the folder of an image": ("masks/{id}/{name}.png", ("scratch", "deep_scratch", "rust")),
+}
+
+
+@pytest.mark.parametrize(("where", "names"), CLASS_MASKS.values(), ids=CLASS_MASKS)
+def test_masks_of_classes_most_of_which_are_not_there(
+    where: str, names: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Each class is in a fifth of the images, and a mask that would be empty is no file."""
+    random = np.random.default_rng(0)
+    drawn: dict[tuple[str, str], Any] = {}
+    for image in range(20):
+        photo = random.integers(0, 256, (8, 9, 3), np.uint8)
+        write_image(tmp_path / f"images/IMG_{image:02}.jpg", photo)
+        for n, name in enumerate(names):
+            if (image + n) % 5 == 0:
+                mask = (random.random((8, 9)) < 0.5).astype(np.uint8) * 255
+                drawn[f"IMG_{image:02}", name] = mask > 0
+                path = where.format(id=f"IMG_{image:02}", name=name, n=n + 1, short=name[0])
+                (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(mask).save(tmp_path / path)
+    dataset = guessed(tmp_path)
+    text = (tmp_path / "dataset.yaml").read_text()
+    assert "8 images have no mask of any class, which means" in text or "{stem}/" in text
+    split = open_split(dataset.model_copy(update={"val": None}), "train")
+    assert sorted(info.name for info in split.classes) == sorted(names)
+    for index, sample in enumerate(split.samples):
+        masks = masks_of(split.labels(index), "multilabel", 3)
+        for info, mask in zip(split.classes, masks, strict=True):
+            expected = drawn.get((sample.id.removesuffix(".jpg"), info.name), np.zeros((8, 9), np.bool_))
+            assert (mask == expected).all()

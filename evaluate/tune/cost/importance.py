@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.tune.scorer import Scorer
+from seg.evaluate.tune.cost.mixture_scorer import MixtureScorer
 
 MAX_EXACT_MEMBERS: Final = 8
 """Up to this many members all subsets are evaluated."""
@@ -38,7 +38,7 @@ class MemberValue:
 class Subsets:
     """Scores of a mixture's subsets of members, computed once each."""
 
-    def __init__(self, scorer: Scorer, mixture: Mixture) -> None:
+    def __init__(self, scorer: MixtureScorer, mixture: Mixture) -> None:
         self._scorer = scorer
         self._mixture = mixture
         self._known: dict[frozenset[int], float] = {frozenset(): 0.0}
@@ -49,7 +49,7 @@ class Subsets:
         return self._known[members]
 
 
-def value_members(scorer: Scorer, mixture: Mixture) -> list[MemberValue]:
+def value_members(scorer: MixtureScorer, mixture: Mixture) -> list[MemberValue]:
     """The importance of every member of the mixture."""
     subsets = Subsets(scorer, mixture)
     all_members = frozenset(mixture.members)
@@ -66,7 +66,7 @@ def value_members(scorer: Scorer, mixture: Mixture) -> list[MemberValue]:
     ]
 
 
-def disagreement(scorer: Scorer) -> NDArray[np.float64]:
+def disagreement(scorer: MixtureScorer) -> NDArray[np.float64]:
     """The share of pixels on which two members differ, float64 `[M, M]`."""
     members = range(len(scorer.names))
     labels = [scorer.predict(Mixture.single(member, scorer.views)) for member in members]
@@ -96,7 +96,7 @@ def _exact_shapley(subsets: Subsets, members: Sequence[int], member: int) -> flo
     return total / math.factorial(len(members))
 
 
-def _view_values(scorer: Scorer, mixture: Mixture, member: int) -> dict[str, float]:
+def _view_values(scorer: MixtureScorer, mixture: Mixture, member: int) -> dict[str, float]:
     single = Mixture.single(member, mixture.views)
     views = mixture.views[member]
     if len(views) == 1:

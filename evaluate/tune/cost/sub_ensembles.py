@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.tune.cost.importance import MAX_EXACT_MEMBERS
+from seg.evaluate.tune.cost.mixture_scorer import MixtureScorer
 from seg.evaluate.tune.fits.useful_views import UPRIGHT
-from seg.evaluate.tune.scorer import Scorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,9 @@ class SubEnsemble:
     milliseconds: float
 
 
-def price_sub_ensembles(scorer: Scorer, mixture: Mixture, per_pass_ms: Sequence[float]) -> list[SubEnsemble]:
+def price_sub_ensembles(
+    scorer: MixtureScorer, mixture: Mixture, per_pass_ms: Sequence[float]
+) -> list[SubEnsemble]:
     """Sub-ensembles of the mixture with their costs, with and without views.
 
     All subsets of up to 8 members; with more members, those of greedy forward selection.
@@ -47,7 +49,7 @@ def pareto_front(candidates: Sequence[SubEnsemble]) -> list[SubEnsemble]:
     return front
 
 
-def _sub_ensembles(scorer: Scorer, mixture: Mixture) -> list[Mixture]:
+def _sub_ensembles(scorer: MixtureScorer, mixture: Mixture) -> list[Mixture]:
     members = mixture.members
     if len(members) <= MAX_EXACT_MEMBERS:
         sizes = range(1, len(members) + 1)

@@ -3,9 +3,9 @@
 from typing import Final
 
 from seg.data import open_split
-from seg.data.groups import group_images
+from seg.data.groups import Groups, group_images
 from seg.evaluate.tune.evidence.choose_departure import ENOUGH_GROUPS
-from seg.evaluate.tune.tune import Tuned
+from seg.evaluate.tune.open_fitted_on import FittedOn
 from seg.spec import EnsembleSpec
 
 FOLDS: Final = 5
@@ -15,22 +15,22 @@ MOST_READ: Final = 5000
 """Training images that are read to find their groups; of more, none are."""
 
 
-def advise_folds(spec: EnsembleSpec, tuned: Tuned) -> str:
-    """How to fit on more groups, if there are few; else an empty line.
+def advise_folds(spec: EnsembleSpec, on: FittedOn, fitted: Groups) -> str:
+    """How to fit on more groups than those of the images fitted on, if these are few; else an empty line.
 
     Raises:
         SpecError: a training image has no group.
         DataError: a training image cannot be read.
     """
     train = spec.data.train
-    has_enough = tuned.on == "folds" or tuned.groups.count >= ENOUGH_GROUPS
+    has_enough = on == "folds" or fitted.count >= ENOUGH_GROUPS
     if has_enough or train is None or not train.labelled or not any(m.has_recipe for m in spec.running):
         return ""
     samples = open_split(spec.data, "train").samples
     if spec.data.group is None and len(samples) > MOST_READ:
         return ""
     groups = group_images(samples, spec.data.group)
-    if groups.count <= tuned.groups.count:
+    if groups.count <= fitted.count:
         return ""
     if all(member.fold is not None for member in spec.running):
         return f"more groups: seg tune --on folds fits on the training images: {groups}"

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from seg.data import open_split
+from seg.data import Sample, open_split
 from seg.data.groups import Groups, group_images
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import Passes, open_passes
@@ -14,7 +14,8 @@ from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.evidence.by_group import error_of_gain, worst_group
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
-from seg.evaluate.tune.tune import Tuned, with_dropped_members
+from seg.evaluate.tune.open_fitted_on import with_dropped_members
+from seg.evaluate.tune.tune import Tuned
 from seg.evaluate.tune.whole_maps import WholeMaps
 from seg.metrics.from_counts import open_counted
 from seg.metrics.image_tallies import ImageTallies
@@ -76,9 +77,19 @@ def judge_split(
     else:
         whole_maps = WholeMaps(passes, metric, tuple(range(passes.images)))
         judged = whole_maps.judge([[mixture] * passes.images for mixture in mixtures.values()])
-    groups = group_images(split.samples, spec.data.group)
+    return judgement_of(spec, name, split.samples, dict(zip(mixtures, judged, strict=True)))
+
+
+def judgement_of(
+    spec: EnsembleSpec,
+    name: SplitName,
+    samples: Sequence[Sample],
+    by_name: Mapping[str, ImageTallies],
+    over: str = EQUAL,
+) -> Judgement:
+    """The scores of a split's images by tallies of several mixtures, and their gains over one of these."""
+    groups = group_images(samples, spec.data.group)
     group_i = number_groups(groups.labels)
-    by_name = dict(zip(mixtures, judged, strict=True))
     return Judgement(
         name,
         spec.metric.title,
@@ -86,8 +97,8 @@ def judge_split(
         {
             one: JudgedScores(
                 tallies.score,
-                tallies.score - by_name[EQUAL].score,
-                error_of_gain(tallies, by_name[EQUAL], group_i),
+                tallies.score - by_name[over].score,
+                error_of_gain(tallies, by_name[over], group_i),
                 worst_group(tallies, group_i),
             )
             for one, tallies in by_name.items()

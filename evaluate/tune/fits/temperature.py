@@ -4,6 +4,7 @@ Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networ
 the least negative log-likelihood.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -69,11 +70,18 @@ def calibration_error(scorer: Scorer, mixture: Mixture) -> float:
 
 
 def _best_temperature(scorer: Scorer, mixture: Mixture) -> float:
-    """The best temperature, by golden-section search: the likelihood has one peak."""
+    def cost(temperature: float) -> float:
+        temperatures = (temperature,) * len(scorer.names)
+        return negative_log_likelihood(scorer, replace(mixture, temperatures=temperatures))
+
+    return search_temperature(cost)
+
+
+def search_temperature(cost_of: Callable[[float], float]) -> float:
+    """The temperature of the least cost, by golden-section search: the likelihood has one peak."""
 
     def cost(logarithm: float) -> float:
-        temperatures = (float(np.exp(logarithm)),) * len(scorer.names)
-        return negative_log_likelihood(scorer, replace(mixture, temperatures=temperatures))
+        return cost_of(float(np.exp(logarithm)))
 
     low, high = np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE)
     inner = [high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.evaluate.tune.overlapping.region_table import SURE, Fit, RegionTable
+from seg.evaluate.tune.overlapping.threshold_curves import best_position
 from seg.metrics.from_counts import Tallies, class_score
 from seg.spec.ensemble.decision import ClassRule
 
@@ -25,7 +26,9 @@ def steps_of(tallies: Tallies) -> dict[str, Fit]:
         return bool(np.isfinite(_scores(table, tallies)).any())
 
     def threshold(table: RegionTable) -> ClassRule:
-        return table.rule(_best(_scores(table, tallies)[:, 0]), 0) if is_judged(table) else ClassRule()
+        return (
+            table.rule(best_position(_scores(table, tallies)[:, 0]), 0) if is_judged(table) else ClassRule()
+        )
 
     def area(table: RegionTable) -> ClassRule:
         return table.rule(*_best_pair(_scores(table, tallies))) if is_judged(table) else ClassRule()
@@ -57,13 +60,7 @@ def _scores(table: RegionTable, tallies: Tallies) -> NDArray[np.float64]:
     return class_score(tallies, table.counts)
 
 
-def _best(scores_t: NDArray[np.float64]) -> int:
-    """The middle of the best ones, if several are equal."""
-    best = np.flatnonzero(scores_t == np.nanmax(scores_t))
-    return int(best[len(best) // 2])
-
-
 def _best_pair(scores_ta: NDArray[np.float64]) -> tuple[int, int]:
     """The best threshold and area, and of equal ones the smallest area."""
     area = int(np.nanmax(scores_ta, axis=0).argmax())
-    return _best(scores_ta[:, area]), area
+    return best_position(scores_ta[:, area]), area

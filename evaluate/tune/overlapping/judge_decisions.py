@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from seg.engine.decision.postprocess import above_thresholds, postprocess_masks
+from seg.evaluate.cache.labelled_passes import LabelledPasses
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.cache.passes import Passes
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import MasksCHW, ignored_in, masks_of
 from seg.metrics.image_tallies import ImageTallies
@@ -35,7 +35,9 @@ class Judged(NamedTuple):
     predicting: frozenset[str]
 
 
-def judge_decisions(passes: Passes, metric: Metric, deciding: Mapping[str, Sequence[Decided]]) -> Judged:
+def judge_decisions(
+    passes: LabelledPasses, metric: Metric, deciding: Mapping[str, Sequence[Decided]]
+) -> Judged:
     """Decide all images in several ways, each image by its own mixture and rules; and by nothing at all."""
     tallies: dict[str, list[TallyC2]] = {name: [] for name in (NOTHING, *deciding)}
     predicting: set[str] = set()
@@ -53,7 +55,7 @@ def judge_decisions(passes: Passes, metric: Metric, deciding: Mapping[str, Seque
     return Judged(by_name, frozenset(predicting))
 
 
-def _decide(passes: Passes, image: int, deciding: Mapping[str, Decided]) -> dict[str, MasksCHW]:
+def _decide(passes: LabelledPasses, image: int, deciding: Mapping[str, Decided]) -> dict[str, MasksCHW]:
     """The masks of one image by name; each mixture is merged once."""
     cached_image = passes.cached_image(image)
     merged: dict[Mixture, ProbabilitiesCHW] = {}

@@ -1,85 +1,109 @@
-"""Which members, with which weights: fitted on sampled pixels, together with thresholds."""
+"""Which members, with which weights and temperatures: fitted on sampled pixels, together with thresholds."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seg.evaluate.cache.mixture import Mixture, Views
+from seg.evaluate.metrics.groups import GroupI
+from seg.evaluate.tune.evidence.by_group import Criterion
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
 from seg.evaluate.tune.fits.departures import DIGITS
-from seg.evaluate.tune.overlapping.fit_weights import TRUST, fit_weights
+from seg.evaluate.tune.fits.weights import WeightsM, best_member, equal_weights, weights_by_score
 from seg.evaluate.tune.overlapping.judge_decisions import Decided, Rules
 from seg.evaluate.tune.overlapping.sampled_members import SampledMembers, SampledPasses, views_of
+from seg.evaluate.tune.overlapping.temperatures import fit_sigmoid_temperatures
 from seg.evaluate.tune.overlapping.whole_counts import best_threshold
 from seg.metrics.from_counts import Counts, Tallies
 
-WEIGHTS: Final = f"weights at {TRUST:g}"
+ALONE: Final = "the one member"
+BY_SCORE: Final = "weights by score"
+CALIBRATED: Final = f"{BY_SCORE}, temperatures"
 
-WeightsM = NDArray[np.float64]
-
-FitWeights = Callable[[SampledMembers], WeightsM]
+FitWeights = Callable[[SampledMembers, GroupI], WeightsM]
+"""Weights of members, from sampled pixels of images and the group of each image."""
 
 
 @dataclass(frozen=True)
 class WeighedMembers:
-    """Members in their views, and how they are weighed."""
+    """Members in their views, and how they are weighed.
+
+    Attributes:
+        is_calibrated: whether each member has the temperature that fits the labels best.
+    """
 
     name: str
-    members: SampledMembers
+    sampled: SampledPasses
     views: Sequence[Views]
     fit: FitWeights
+    is_calibrated: bool = False
 
-    @cached_property
-    def mixture(self) -> Mixture:
-        """Fitted on all images."""
-        return Mixture.of(self.fit(self.members).round(DIGITS).tolist(), self.views)
+    def fit_mixture(self, group_i: GroupI, chosen_i: NDArray[np.bool_] | None = None) -> Mixture:
+        """The mixture that is fitted on all images, or on some."""
+        if chosen_i is None:
+            chosen_i = np.ones(len(group_i), np.bool_)
+        numbered_i = np.unique(group_i[chosen_i], return_inverse=True)[1]
+        temperatures: tuple[float, ...] = ()
+        if self.is_calibrated:
+            fitted = fit_sigmoid_temperatures(self.sampled.of_images(chosen_i), self.views)
+            temperatures = tuple(round(one, DIGITS) for one in fitted)
+        members = self.sampled.members(views_of(self.views), temperatures) if temperatures else self._members
+        weights_m = self.fit(members.of_images(chosen_i), numbered_i)
+        mixture = Mixture.of(weights_m.round(DIGITS).tolist(), self.views)
+        return replace(mixture, temperatures=temperatures)
 
-    def fit_on(
-        self, counts_c: Sequence[Counts], tallies: Tallies, given: Rules, chosen_i: NDArray[np.bool_]
+    def fit_decision(
+        self,
+        group_i: GroupI,
+        counts_c: Sequence[Counts],
+        tallies: Tallies,
+        given: Rules,
+        chosen_i: NDArray[np.bool_],
     ) -> Decided:
-        """Weights and thresholds that are fitted on some images.
+        """The mixture and thresholds that are fitted on some images.
 
         Args:
             counts_c: of each class in all pixels of the images at each threshold, `[T, I]`.
             given: the other rules of classes.
         """
-        weights_m = self.fit(self.members.of_images(chosen_i))
         rules = (
             rule.model_copy(update={"threshold": best_threshold(counts.of_images(chosen_i), tallies)})
             for rule, counts in zip(given, counts_c, strict=True)
         )
-        return Decided(Mixture.of(weights_m.tolist(), self.views), tuple(rules))
+        return Decided(self.fit_mixture(group_i, chosen_i), tuple(rules))
+
+    @cached_property
+    def _members(self) -> SampledMembers:
+        return self.sampled.members(views_of(self.views))
 
 
 def list_mixtures(
-    sampled: SampledPasses, all_views: tuple[Views, ...], useful: tuple[Views, ...], tallies: Tallies
+    sampled: SampledPasses, useful: tuple[Views, ...], criterion: Criterion
 ) -> list[WeighedMembers]:
     """The mixtures that are compared: all in the useful views, and equal weights in all views, too."""
-    members = sampled.members(views_of(useful))
-    fits = fits_of_weights(tallies, members.members)
-    found = [WeighedMembers(name, members, useful, fit) for name, fit in fits.items()]
-    if useful != all_views:
-        in_all = WeighedMembers(
-            f"{EQUAL}, all views", sampled.members(views_of(all_views)), all_views, fits[EQUAL]
-        )
-        found.insert(0, in_all)
+    fits = fits_of_weights(len(useful), criterion)
+    found = [WeighedMembers(name, sampled, useful, fit) for name, fit in fits.items()]
+    if useful != sampled.views:
+        name = EQUAL if EQUAL in fits else ALONE
+        found.insert(0, WeighedMembers(f"{name}, all views", sampled, sampled.views, fits[name]))
+    if BY_SCORE in fits:
+        found.append(WeighedMembers(CALIBRATED, sampled, useful, fits[BY_SCORE], is_calibrated=True))
     return found
 
 
-def fits_of_weights(tallies: Tallies, count: int) -> dict[str, FitWeights]:
-    """The mixtures of so many members that are compared, by name."""
+def fits_of_weights(count: int, criterion: Criterion = "mean") -> dict[str, FitWeights]:
+    """How so many members are weighed, by name."""
 
-    def best_member(members: SampledMembers) -> WeightsM:
-        alone_mm = np.eye(members.members)
-        return np.asarray(alone_mm[np.argmax([members.score(one_m, tallies) for one_m in alone_mm])])
+    def equal(members: SampledMembers, group_i: GroupI) -> WeightsM:
+        return equal_weights(members.members)
 
-    def equal(members: SampledMembers) -> WeightsM:
-        return np.full(members.members, 1 / members.members)
+    def single(members: SampledMembers, group_i: GroupI) -> WeightsM:
+        return best_member(members)
 
     if count == 1:
-        return {EQUAL: equal}
-    return {SINGLE: best_member, EQUAL: equal, WEIGHTS: lambda members: fit_weights(members, tallies)}
+        return {ALONE: equal}
+    return {SINGLE: single, EQUAL: equal, BY_SCORE: partial(weights_by_score, criterion=criterion)}

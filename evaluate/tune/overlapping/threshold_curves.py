@@ -36,3 +36,11 @@ def count_at_thresholds(
         return np.asarray(sorted_it[:, :0:-1].cumsum(1)[:, ::-1].T, dtype=np.float64)
 
     return Counts(above(cells_in[truth_in]), truth_in.sum(1).astype(np.float64), above(cells_in))
+
+
+def best_position(scores_t: NDArray[np.float64]) -> int:
+    """The position of the highest score: the middle one of equal ones, and of all if nothing is judged."""
+    if not np.isfinite(scores_t).any():
+        return len(scores_t) // 2
+    best = np.flatnonzero(scores_t == np.nanmax(scores_t))
+    return int(best[len(best) // 2])

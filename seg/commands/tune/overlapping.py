@@ -6,60 +6,66 @@ from typing import TYPE_CHECKING
 import typer
 
 from seg.commands.options.shared import print_table
+from seg.commands.tune.tables import left_out_columns, print_calibration, print_member_study
+from seg.terminal.events import emit
 from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
-    from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.tune.overlapping.tune import TunedOverlapping
     from seg.spec import EnsembleSpec
 
 
-def tune_rules(path: Path, spec: "EnsembleSpec", cache: "ProbabilityCache", *, keep: bool) -> None:
-    """Tune weights and rules, print what was compared, and write the result into the YAML."""
-    from seg.evaluate.tune.overlapping.tune import tune_overlapping
-    from seg.evaluate.tune.overlapping.write_rules import evidence_of, write_overlapping
-
-    tuned = tune_overlapping(spec, cache)
+def print_overlapping(tuned: "TunedOverlapping") -> None:
+    """Print what was compared, what each member adds, and the rules of the classes."""
     _print_mixtures(tuned)
+    print_calibration(tuned.passes.names, tuned.calibration)
+    if len(tuned.passes.names) > 1:
+        print_member_study(tuned.metric, tuned.passes, tuned.study)
     _print_steps(tuned)
     _print_rules(tuned)
+
+
+def write_rules(path: Path, spec: "EnsembleSpec", tuned: "TunedOverlapping", *, keep: bool) -> None:
+    """Say what was chosen, and write it into the YAML, if it scores more than nothing at all."""
+    from seg.evaluate.tune.overlapping.write_rules import evidence_of, write_overlapping
+
     if not tuned.beats_nothing:
         typer.echo(
-            f"nothing predicted scores {tuned.nothing:.4f}, and the best of all this {tuned.left_out:.4f}:"
-            f" {path} stays as it is; train members longer, or add others"
+            f"nothing predicted scores {tuned.mixtures.nothing:.4f}, and the best of all this"
+            f" {tuned.left_out:.4f}: {path} stays as it is; train members longer, or add others"
         )
         return
     typer.echo(f"chosen: {evidence_of(tuned)}")
     if keep:
         write_overlapping(path, spec, tuned)
         typer.echo(f"written to {path}")
+        emit("output", path=str(path))
         suggest(f"seg ensemble {path}")
 
 
 def _print_mixtures(tuned: "TunedOverlapping") -> None:
     from seg.evaluate.tune.overlapping.judge_decisions import NOTHING
-    from seg.spec.ensemble.metric import title_of
 
-    names = tuned.passes.names
+    names, mixtures = tuned.passes.names, tuned.mixtures
+    if len(mixtures.by_name) == 1:  # One member in one view: its row would be that of the thresholds below.
+        return
     rows = [
         (
             one.name,
-            f"{one.left_out:.4f}",
+            *left_out_columns(one.left_out),
             ", ".join(f"{names[m]} {one.mixture.weights[m]:.3g}" for m in one.mixture.members),
-            str(one.mixture.passes),
+            str(tuned.passes.of_members(one.mixture).passes),
         )
-        for one in tuned.mixtures
+        for one in mixtures.by_name.values()
     ]
     print_table(
-        f"{title_of(tuned.metric.name)} with the best thresholds; {tuned.groups}",
-        ("", "groups left out", "weights", "passes"),
-        [(NOTHING, f"{tuned.nothing:.4f}", "-", "0"), *rows],
+        f"{tuned.metric.title} with the best thresholds; {tuned.groups}",
+        ("", "groups left out", "over equal, points", "worst group", "weights", "passes"),
+        [(NOTHING, f"{mixtures.nothing:.4f}", "-", "-", "-", "0"), *rows],
     )
 
 
 def _print_steps(tuned: "TunedOverlapping") -> None:
-    from seg.spec.ensemble.metric import title_of
-
     rows = [
         (
             step.name,
@@ -69,8 +75,9 @@ def _print_steps(tuned: "TunedOverlapping") -> None:
         )
         for step in tuned.steps
     ]
+    names = " + ".join(tuned.passes.names[member] for member in tuned.chosen.members)
     print_table(
-        f"rules of {tuned.mixture.name}: {title_of(tuned.metric.name)}",
+        f"rules of {names}, whose weights and views stay: {tuned.metric.title}; {tuned.groups}",
         ("", "groups left out", "over what was kept, points", "kept"),
         rows,
     )

@@ -1,5 +1,6 @@
 """Tables of `seg tune`: candidates, members, their disagreement, sub-ensembles, and what was chosen."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -7,9 +8,13 @@ import typer
 from seg.commands.options.shared import print_table
 
 if TYPE_CHECKING:
+    from seg.evaluate.cache.labelled_passes import LabelledPasses
     from seg.evaluate.tune import Tuned
-    from seg.evaluate.tune.evidence.candidates import Candidate
+    from seg.evaluate.tune.cost.member_study import MemberStudy
+    from seg.evaluate.tune.evidence.candidates import LeftOutScores
     from seg.evaluate.tune.evidence.judge_split import Judgement
+    from seg.evaluate.tune.fits.temperature import MemberCalibration
+    from seg.spec.ensemble.metric import MetricSpec
 
 NEAR_BEST: Final = (0.001, 0.003, 0.01)
 """Scores below the best within which a sub-ensemble is pointed out."""
@@ -18,10 +23,8 @@ NEAR_BEST: Final = (0.001, 0.003, 0.01)
 def print_tuned(tuned: "Tuned") -> None:
     """Print what was compared, and what each member adds."""
     _print_candidates(tuned)
-    _print_calibration(tuned)
-    _print_members(tuned)
-    _print_disagreement(tuned)
-    _print_front(tuned)
+    print_calibration(tuned.passes.names, tuned.calibration)
+    print_member_study(tuned.metric, tuned.passes, tuned.study)
 
 
 def _print_candidates(tuned: "Tuned") -> None:
@@ -31,7 +34,7 @@ def _print_candidates(tuned: "Tuned") -> None:
             name,
             f"{tuned.scores[name]:.4f}",
             "{:.4f}..{:.4f}".format(*interval) if (interval := tuned.intervals[name]) else "-",
-            *_left_out(candidate),
+            *left_out_columns(candidate.left_out),
             str(tuned.passes.of_members(candidate.mixture).passes),
             f"{candidate.mixture.milliseconds(per_pass):.0f}",
         )
@@ -54,8 +57,8 @@ def _print_candidates(tuned: "Tuned") -> None:
     )
 
 
-def _left_out(candidate: "Candidate") -> tuple[str, str, str]:
-    scores = candidate.left_out
+def left_out_columns(scores: "LeftOutScores | None") -> tuple[str, str, str]:
+    """Score, gain over equal weights, and the worst group."""
     if scores is None:
         return ("-", "-", "-")
     return (
@@ -65,16 +68,24 @@ def _left_out(candidate: "Candidate") -> tuple[str, str, str]:
     )
 
 
-def _print_calibration(tuned: "Tuned") -> None:
+def print_calibration(names: Sequence[str], calibration: Sequence["MemberCalibration"]) -> None:
+    """Print the temperature of each member."""
     rows = [
         (name, f"{one.temperature:.2f}", f"{one.before:.4f}", f"{one.after:.4f}")
-        for name, one in zip(tuned.passes.names, tuned.calibration, strict=True)
+        for name, one in zip(names, calibration, strict=True)
     ]
     header = ("how sure members are of themselves", "temperature", "calibration error", "at that temperature")
     print_table("", header, rows)
 
 
-def _print_members(tuned: "Tuned") -> None:
+def print_member_study(metric: "MetricSpec", passes: "LabelledPasses", study: "MemberStudy") -> None:
+    """Print what members are worth, where they differ, and the Pareto front of sub-ensembles."""
+    _print_members(study)
+    _print_disagreement(passes.names, study)
+    _print_front(metric, passes, study)
+
+
+def _print_members(study: "MemberStudy") -> None:
     rows = [
         (
             value.name,
@@ -83,37 +94,37 @@ def _print_members(tuned: "Tuned") -> None:
             f"{value.shapley:.4f}",
             ", ".join(f"{view} {100 * gain:+.2f}" for view, gain in value.views.items()) or "-",
         )
-        for value in tuned.values
+        for value in study.values
     ]
     print_table(
         "what each member is worth", ("", "alone", "lost without it, points", "Shapley", "views"), rows
     )
 
 
-def _print_disagreement(tuned: "Tuned") -> None:
-    names = tuned.passes.names
+def _print_disagreement(names: Sequence[str], study: "MemberStudy") -> None:
     rows = [
         (name, *(f"{share:.1%}" for share in row))
-        for name, row in zip(names, tuned.disagreement, strict=True)
+        for name, row in zip(names, study.disagreement, strict=True)
     ]
     print_table("pixels on which members differ", ("", *names), rows)
 
 
-def _print_front(tuned: "Tuned") -> None:
-    names, best = tuned.passes.names, tuned.front[-1].score
+def _print_front(metric: "MetricSpec", passes: "LabelledPasses", study: "MemberStudy") -> None:
+    front = study.front
+    names, best = passes.names, front[-1].score
     rows = []
-    for point in tuned.front:
+    for point in front:
         near = [f"{100 * gap:g}" for gap in NEAR_BEST if best - point.score <= gap]
         members = " + ".join(names[m] for m in point.mixture.members)
-        passes = tuned.passes.of_members(point.mixture).passes
+        count = passes.of_members(point.mixture).passes
         rows.append(
-            (members, str(passes), f"{point.milliseconds:.0f}", f"{point.score:.4f}", near[0] if near else "")
+            (members, str(count), f"{point.milliseconds:.0f}", f"{point.score:.4f}", near[0] if near else "")
         )
     header = (
         "sub-ensembles that nothing cheaper equals",
         "passes",
         "ms an image",
-        tuned.metric.title,
+        metric.title,
         "within points of the best",
     )
     print_table("", header, rows)
@@ -135,6 +146,7 @@ def print_verdict(tuned: "Tuned") -> None:
         typer.echo(f"  class factors: {', '.join(said)}")
     if chosen.least_area:
         typer.echo(f"  least area: {chosen.least_area}")
+    typer.echo(f"  {tuned.stacking}")
     if not tuned.worth_it:
         typer.echo(
             "the ensemble does not beat the best member on groups left out: it may not be worth its cost"

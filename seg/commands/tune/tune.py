@@ -1,5 +1,6 @@
 """`seg tune`: find the best members, weights, views and merge on the validation images."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,14 +15,20 @@ from seg.commands.options.shared import (
     check_metric,
     require_extra,
 )
-from seg.commands.tune.overlapping import tune_rules
+from seg.commands.tune.overlapping import print_overlapping, write_rules
 from seg.commands.tune.tables import print_judgement, print_tuned, print_verdict
-from seg.errors import OutputError
+from seg.errors import OutputError, SpecError
 from seg.terminal.events import emit
 from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
+    from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.tune import Tuned
+    from seg.evaluate.tune.cost.budget import Budget
+    from seg.evaluate.tune.evidence.by_group import Criterion
+    from seg.evaluate.tune.open_fitted_on import FittedOn
+    from seg.evaluate.tune.overlapping.tune import TunedOverlapping
+    from seg.files.outputs import Output
     from seg.spec import EnsembleSpec
 
 Picture = Annotated[
@@ -60,7 +67,7 @@ def tune(
     overwrite: Overwrite = False,
     cache_limit: CacheLimit = "20GB",
 ) -> None:
-    """Find weights, views and class factors, and write them into the YAML.
+    """Find weights, views, class factors and a stacking, and write them into the YAML.
 
     Everything is fitted on the validation images, or out of fold on the training images, and judged on
     groups of them that were left out: drives, patients, places. The fewer groups there are, the less is
@@ -74,57 +81,99 @@ def tune(
     require_extra("tune", "blosc2", "seg tune")
     from seg.commands.options.sizes import parse_bytes
     from seg.evaluate.cache.store import ProbabilityCache
-    from seg.evaluate.tune import tune as find
     from seg.evaluate.tune.cost.budget import Budget
-    from seg.evaluate.tune.cost.pareto_plot import draw_pareto
-    from seg.evaluate.tune.evidence.fold_advice import advise_folds
-    from seg.evaluate.tune.evidence.judge_split import judge_tuned
     from seg.files.outputs import Output
     from seg.labels.task import classes_overlap
     from seg.spec import load_ensemble
-    from seg.spec.ensemble.compatibility import Use, refuse_exclusions
     from seg.spec.reads import files_read
 
     limit = parse_bytes("--cache-limit", cache_limit)
     if picture is not None:
         _check_picture(picture)
     spec = load_ensemble(path)
-    uses: dict[Use, bool] = {
-        "tune --budget": budget is not None,
-        "tune --criterion worst-group": criterion == "worst-group",
-        "tune --judge": judge is not None,
-        "tune --on folds": on == "folds",
-        "tune --picture": picture is not None,
-    }
-    for use in (use for use, is_given in uses.items() if is_given):
-        refuse_exclusions(spec, use)
-    chart = picture and Output(picture, (path, *files_read(spec)), overwrite)
+    chart = Output(picture, (path, *files_read(spec)), overwrite) if picture else None
     if chart:
         chart.check()
+    if judge == "predict" and on == "val" and spec.data.predict is None:
+        raise SpecError(
+            "--judge predict: the dataset has no 'predict' split, and 'val' is what is fitted on: add"
+            " 'predict: { images: ..., labels: ... }'"
+        )
     check_metric(spec, run_metric)
     cache = ProbabilityCache()
-    if classes_overlap(spec.data.task):
-        tune_rules(path, spec, cache, keep=keep)
-        cache.prune(limit)
-        return
-    tuned = find(spec, cache, Budget.parse(budget) if budget else None, criterion, on)
-    judged = judge_tuned(spec, tuned, judge, cache) if judge else None
+    limits = Budget.parse(budget) if budget else None
+    tune_task = _tune_overlapping if classes_overlap(spec.data.task) else _tune_one_class
+    tune_task(path, spec, cache, _Options(limits, criterion, on, judge, chart, keep, overwrite))
     cache.prune(limit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What is asked for on the command line."""
+
+    budget: "Budget | None"
+    criterion: "Criterion"
+    on: "FittedOn"
+    judge: Literal["train", "predict"] | None
+    chart: "Output | None"
+    keep: bool
+    overwrite: bool
+
+
+def _tune_one_class(path: Path, spec: "EnsembleSpec", cache: "ProbabilityCache", options: _Options) -> None:
+    """Tune classes of which a pixel has one."""
+    from seg.evaluate.tune import tune as find
+    from seg.evaluate.tune.evidence.judge_split import judge_tuned
+    from seg.evaluate.tune.write_stacking import stacking_output
+
+    if options.keep:
+        stacking_output(path, spec, overwrite=options.overwrite).check()
+    tuned = find(spec, cache, options.budget, options.criterion, options.on)
+    judged = judge_tuned(spec, tuned, options.judge, cache) if options.judge else None
     print_tuned(tuned)
-    if chart:
-        with chart.writing() as final:
-            draw_pareto(final, tuned)
-        typer.echo(f"{picture}: drawn")
+    _draw_chart(options, tuned)
     print_verdict(tuned)
-    if advice := advise_folds(spec, tuned):
-        typer.echo(advice)
+    _advise_folds(spec, tuned)
     if judged:
         print_judgement(judged)
-    if keep:
-        _keep(path, spec, tuned)
+    if options.keep:
+        _keep(path, spec, tuned, overwrite=options.overwrite)
 
 
-def _keep(path: Path, spec: "EnsembleSpec", tuned: "Tuned") -> None:
+def _tune_overlapping(path: Path, spec: "EnsembleSpec", cache: "ProbabilityCache", options: _Options) -> None:
+    """Tune classes that overlap."""
+    from seg.evaluate.tune.overlapping.judge_other_split import judge_overlapping
+    from seg.evaluate.tune.overlapping.tune import tune_overlapping
+
+    tuned = tune_overlapping(spec, cache, options.budget, options.criterion, options.on)
+    judged = judge_overlapping(spec, tuned, options.judge, cache) if options.judge else None
+    print_overlapping(tuned)
+    _draw_chart(options, tuned)
+    _advise_folds(spec, tuned)
+    if judged:
+        print_judgement(judged)
+    write_rules(path, spec, tuned, keep=options.keep)
+
+
+def _draw_chart(options: _Options, tuned: "Tuned | TunedOverlapping") -> None:
+    """Draw the sub-ensembles, if that is asked for."""
+    from seg.evaluate.tune.cost.pareto_plot import draw_pareto
+
+    if options.chart:
+        with options.chart.writing() as final:
+            draw_pareto(final, tuned.metric.title, tuned.passes.names, tuned.study)
+        typer.echo(f"{options.chart.path}: drawn")
+
+
+def _advise_folds(spec: "EnsembleSpec", tuned: "Tuned | TunedOverlapping") -> None:
+    """Say how to fit on more groups, if that would pay."""
+    from seg.evaluate.tune.evidence.fold_advice import advise_folds
+
+    if advice := advise_folds(spec, tuned.on, tuned.groups):
+        typer.echo(advice)
+
+
+def _keep(path: Path, spec: "EnsembleSpec", tuned: "Tuned", *, overwrite: bool) -> None:
     """Write what was found into the YAML, and calibrate its early exit anew."""
     from seg.evaluate.tune.evidence.evidence import evidence_of
     from seg.evaluate.tune.write_spec import write_back
@@ -138,6 +187,7 @@ def _keep(path: Path, spec: "EnsembleSpec", tuned: "Tuned") -> None:
         evidence_of(tuned),
         tuned.images,
         areas_too=tuned.areas_too,
+        overwrite=overwrite,
     )
     typer.echo(f"written to {path}")
     emit("output", path=str(path))

@@ -33,12 +33,13 @@ from seg.errors import DataError
 from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX
-from seg.labels.task import Task
+from seg.labels.task import Task, classes_overlap
 from seg.pixel_range import PixelRange
 from seg.spec.dataset.dataset import DatasetSpec, SplitName
 from seg.spec.dataset.split import BlocksSpec, ShareSpec, SplitSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.terminal.progress import progress
+from seg.terminal.words import counted
 
 _OPAQUE: Final = 255
 _LEAST_CONTRAST: Final = 2.0
@@ -144,6 +145,7 @@ def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> C
             findings.append(_open_failure(dataset.split(name), error))
         else:
             seen[name] = _check_split(split, labelling.classes, reports[-1], findings, dataset)
+    findings += _without_classes(dataset, reports)
     findings += _duplicates(seen.get("train", {}), seen.get("val", {}))
     if seen.get("train") and seen.get("val"):
         findings += shared_groups(dataset, {finding.file for finding in findings})
@@ -160,6 +162,15 @@ def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> C
         tuple(reports),
         tuple(dict.fromkeys(findings)),
     )
+
+
+def _without_classes(dataset: DatasetSpec, reports: Sequence[SplitReport]) -> Iterator[Finding]:
+    """A warning if no validation image shows a class: where classes overlap, that is no error when scored."""
+    counts = next((report.counts for report in reports if report.name == "val"), None)
+    if classes_overlap(dataset.task) and counts and counts.images and counts.empty == counts.images:
+        problem = f"no pixel of {counted(counts.images, 'validation image')} is of any class"
+        fix = "correct where their labels are, or label some"
+        yield Finding("warning", dataset.split("val").place, None, problem, fix)
 
 
 def _readable_labelling(dataset: DatasetSpec) -> Labelling:

@@ -8,6 +8,7 @@ from typing import Final
 from seg.data.guess.annotations import guess_annotations
 from seg.data.guess.coco import guess_coco
 from seg.data.guess.depth import with_pixel_range
+from seg.data.guess.masks.files_of_classes import guess_files_of_classes
 from seg.data.guess.masks.mask_folders import guess_masks, guess_objects
 from seg.data.guess.result import Guess
 from seg.data.guess.survey import Survey, survey
@@ -23,6 +24,15 @@ _CROP: Final = 512
 _CROPS: Final = 1000
 """Crops in an epoch, to begin with."""
 
+_RECOGNISERS: Final = (
+    guess_coco,
+    guess_masks,
+    guess_objects,
+    guess_files_of_classes,
+    guess_annotations,
+    guess_tables,
+)
+
 __all__ = ["Guess", "guess_dataset"]
 
 
@@ -33,7 +43,7 @@ def guess_dataset(folder: Path) -> Guess:
         DataError: the folder is missing, or has no layout that is known.
     """
     found = survey(folder.absolute())
-    for recognise in (guess_coco, guess_masks, guess_objects, guess_annotations, guess_tables):
+    for recognise in _RECOGNISERS:
         if (guess := recognise(found)) is not None:
             return _with_crops(_with_sample(_with_enough_to_train(with_pixel_range(guess)), found))
     raise DataError(

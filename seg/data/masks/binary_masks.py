@@ -46,8 +46,10 @@ class BinaryMasks:
         return labels_hw.astype(np.uint8)
 
 
-def labels_of_classes(paths: Mapping[int, Path], size_hw: Size, labelling: Labelling) -> LabelMap:
-    """A label map from a mask for each label, whose pixels above 0 are of that class.
+def labels_of_classes(
+    paths: Mapping[int, Path], size_hw: Size, labelling: Labelling, threshold: float = 0
+) -> LabelMap:
+    """A label map from a mask for each label, whose pixels above the threshold are of that class.
 
     A mask that does not exist has no pixel. Where two overlap and a pixel has one class, the smaller is on
     top, as for COCO objects.
@@ -59,7 +61,7 @@ def labels_of_classes(paths: Mapping[int, Path], size_hw: Size, labelling: Label
     for label, path in paths.items():
         if not path.exists():
             continue
-        mask_hw = _is_above(path, 0)
+        mask_hw = _is_above(path, threshold)
         if mask_hw.shape != size_hw:
             height, width = mask_hw.shape
             raise DataError(

@@ -38,7 +38,8 @@ class MaskDecoder(Protocol):
 def mask_decoder(dataset: DatasetSpec, masks: MasksSpec, labelling: Labelling) -> MaskDecoder:
     """What turns masks into labels: their files for each class, a threshold, colours, or ids."""
     if masks.of_class:
-        return _ByClass({c.name: label for label, c in enumerate(labelling.classes)}, labelling)
+        label_of = {c.name: label for label, c in enumerate(labelling.classes)}
+        return _ByClass(label_of, labelling, masks.binary or 0)
     if masks.binary is not None:
         return _ByThreshold(BinaryMasks(masks.binary))
     index = IndexMasks(labelling, dataset.unlabelled_values, masks.divide)
@@ -59,14 +60,16 @@ class _ByClass:
 
     label_of: Mapping[str, int]
     labelling: Labelling
+    threshold: float
 
     def labels(self, sample: Sample, masks: Masks) -> LabelMap:
-        return labels_of_classes(self._paths(masks), size_of_sample(sample), self.labelling)
+        return labels_of_classes(self._paths(masks), size_of_sample(sample), self.labelling, self.threshold)
 
     def open(self, masks: Masks) -> LabelRaster | None:
         paths = {label: path for label, path in self._paths(masks).items() if path.exists()}
         opened = {label: mask for label, path in paths.items() if (mask := open_large_mask(path))}
-        return ClassMaskRaster(opened, self.labelling) if opened and len(opened) == len(paths) else None
+        is_large = opened and len(opened) == len(paths)
+        return ClassMaskRaster(opened, self.labelling, self.threshold) if is_large else None
 
     def _paths(self, masks: Masks) -> dict[int, Path]:
         return {self.label_of[mask.of_class]: mask.path for mask in masks if mask.of_class is not None}

@@ -63,15 +63,16 @@ class MaskRaster:
 class ClassMaskRaster:
     """The label map of a mask for each class; if a pixel has one class, the smaller mask is on top."""
 
-    def __init__(self, masks: Mapping[int, MaskFile], labelling: Labelling) -> None:
+    def __init__(self, masks: Mapping[int, MaskFile], labelling: Labelling, threshold: float) -> None:
         self.shape = next(iter(masks.values())).shape
         self._labelling = labelling
-        self._masks = sorted(masks.items(), key=lambda one: -_area(one[1]))
+        self._threshold = threshold
+        self._masks = sorted(masks.items(), key=lambda one: -_area(one[1], threshold))
 
     def __getitem__(self, place: tuple[slice, slice], /) -> LabelMap:
         labels_hw = self._labelling.blank(Region.of_slices(place, self.shape).size_hw)
         for label, mask in self._masks:
-            self._labelling.paint(labels_hw, is_above(mask[place], 0), label)
+            self._labelling.paint(labels_hw, is_above(mask[place], self._threshold), label)
         return labels_hw
 
 
@@ -80,5 +81,6 @@ def is_above(values: MaskValues, threshold: float) -> "np.ndarray[tuple[int, int
     return np.asarray(np.atleast_3d(values > threshold).any(axis=-1))
 
 
-def _area(mask: MaskFile) -> int:
-    return sum(int(np.count_nonzero(is_above(mask[part.slices], 0))) for part in grid(mask.shape, _AT_ONCE))
+def _area(mask: MaskFile, threshold: float) -> int:
+    parts = grid(mask.shape, _AT_ONCE)
+    return sum(int(np.count_nonzero(is_above(mask[part.slices], threshold))) for part in parts)

@@ -66,8 +66,8 @@ def _decoded(data: bytes, *, lossy: bool, palette: bool) -> MaskValues:
         return _by_pillow(lambda: other(BytesIO(data)), palette=palette)
     if is_jpeg(data) and not lossy:
         raise ValueError(
-            "is a JPEG, which changes pixel values: save masks as PNG, or set 'binary: 127' for two classes"
-            " or 'tolerance' for colours"
+            "is a JPEG, which changes pixel values: save masks as PNG, or set 'binary: 127' for black and"
+            " white or 'tolerance' for colours"
         )
     try:
         mode = open_image(data).mode

@@ -43,6 +43,7 @@ def find_masks(images: Sequence[FoundImage], spec: MasksSpec) -> list[Masks]:
             [MaskFile(path, name) for path in _one_place(images, where, spec.from_)]
             for name, where in spec.of_class.items()
         ]
+        _refuse_no_masks(spec.of_class, by_class)
         return [tuple(masks) for masks in zip(*by_class, strict=True)]
     places = spec.to or ()
     if len(places) == 1:
@@ -152,6 +153,21 @@ def _refuse_several(
         raise DataError(
             f"{where}: {counted(len(several), 'image')} of {len(images)} have more than one mask"
             f" ({'; '.join(examples)}): name one with a pattern such as '{{stem}}{several[0][1][0].suffix}'"
+        )
+
+
+def _refuse_no_masks(places: Mapping[str, Path], by_class: Sequence[Sequence[MaskFile]]) -> None:
+    """An image without a mask of a class does not show it, so a wrong place would mean that no image does."""
+    nowhere = True
+    for where, masks in zip(places.values(), by_class, strict=True):
+        if not any(mask.path.parent.is_dir() for mask in masks):
+            raise DataError(f"{where}: there is no such folder of masks")
+        nowhere = nowhere and not any(mask.path.exists() for mask in masks)
+    if nowhere:
+        examples = _names(masks[0].path for masks in by_class)
+        raise DataError(
+            f"{next(iter(places.values()))}: no image has a mask of any class, such as {examples}: correct"
+            " the pattern or the folder"
         )
 
 

@@ -211,7 +211,7 @@ class DatasetSpec(Spec):
         names = [c.name for c in class_list(self.classes or (), self.unlabelled, self.task)]
         one_or_two = 1 if classes_overlap(self.task) else 2
         for masks in (split.masks for split in self._listed_splits if split.masks and self.classes):
-            if masks.binary is not None and len(names) != one_or_two:
+            if masks.binary is not None and not masks.of_class and len(names) != one_or_two:
                 of = "one class" if one_or_two == 1 else "two classes"
                 raise ValueError(f"'binary' masks are of {of}, and there are {len(names)}")
             for name in masks.of_class or ():

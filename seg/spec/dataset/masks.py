@@ -43,12 +43,12 @@ class MasksSpec(Spec):
     `gtFine/{city}/{name}_gtFine_labelIds.png`. A pattern without a folder is beside the image.
     """
     of_class: Mapping[str, MaskPath] | None = Field(default=None, min_length=1)
-    """A folder or pattern for each class, instead of `to`: pixels above 0 are of the class. An image without
-    a file for a class has no pixel of it.
+    """A folder or pattern for each class, instead of `to`: pixels above 0, or above `binary`, are of the
+    class. An image without a file for a class has no pixel of it.
     """
     binary: Annotated[float, within(ranges.MASK_THRESHOLD)] | None = None
     """For two classes: pixels above this value are of the second class. Several masks of an image, named by a
-    wildcard, are united.
+    wildcard, are united. With `of_class`: pixels above it are of the mask's class.
     """
     tolerance: Annotated[int, within(ranges.COLOUR_TOLERANCE)] | None = None
     """For colour-coded masks: a pixel is of the nearest class whose red, green and blue each differ by at
@@ -67,7 +67,7 @@ class MasksSpec(Spec):
         if bool(self.to) == bool(self.of_class):
             raise ValueError("masks are named by 'to', or for each class by 'of_class': give one of them")
         encodings = [name for name in ("of_class", "binary", "tolerance", "divide") if self._given(name)]
-        if len(encodings) > 1:
+        if len(encodings) > 1 and encodings != ["of_class", "binary"]:
             raise ValueError(f"{encodings[0]!r} and {encodings[1]!r} exclude each other: keep one")
         return self
 

@@ -17,11 +17,6 @@ Use = Literal[
     "--fuse",
     "--format triton-ensemble",
     "doctor member",
-    "tune --budget",
-    "tune --criterion worst-group",
-    "tune --judge",
-    "tune --on folds",
-    "tune --picture",
 ]
 """A command or an option of one that not every ensemble can be used with."""
 
@@ -73,6 +68,10 @@ def _has_specialists(spec: "EnsembleSpec") -> bool:
     return any(member.covers for member in spec.running)
 
 
+def _has_stacking(spec: "EnsembleSpec") -> bool:
+    return spec.stacking is not None
+
+
 def _overlaps(spec: "EnsembleSpec") -> bool:
     return classes_overlap(spec.data.task)
 
@@ -93,6 +92,26 @@ EXCLUSIONS: Final = (
     Exclusion(
         "`merge: geometric` or `vote`", "`covers`", "a specialist is weighed pixel by pixel in a mean",
         lambda spec: spec.merge != "mean" and _has_specialists(spec),
+    ),
+    Exclusion(
+        "`stacking`", "`merge: geometric` or `vote`", "what is added was fitted for the mean",
+        lambda spec: spec.merge != "mean" and _has_stacking(spec),
+    ),
+    Exclusion(
+        "`stacking`", "`merge_at: decoder`", "it reads what each member finds in each pixel",
+        lambda spec: _merges_at_decoder(spec) and _has_stacking(spec),
+    ),
+    Exclusion(
+        "`stacking`", "`covers`", "it reads what each member finds of each class",
+        lambda spec: _has_specialists(spec) and _has_stacking(spec),
+    ),
+    Exclusion(
+        "`stacking`", "`stopping`", "early exit bounds how much a mean can still change",
+        lambda spec: _has_stacking(spec) and spec.stopping is not None,
+    ),
+    Exclusion(
+        "`stacking`", "`task: multilabel` or `binary`", "it is a softmax over all classes",
+        lambda spec: _overlaps(spec) and _has_stacking(spec),
     ),
     Exclusion(
         "`merge_at: decoder`", "`runtime: tensorrt-plan`", "graphs are cut, and a plan is whole",
@@ -141,6 +160,10 @@ EXCLUSIONS: Final = (
         _has_specialists, ("--deadline",),
     ),
     Exclusion(
+        "`seg ensemble --deadline`", "`stacking`", "it reads all passes, so none can be left out",
+        _has_stacking, ("--deadline",),
+    ),
+    Exclusion(
         "`seg ensemble --deadline`", "`task: multilabel` or `binary`",
         "passes are ranked by what each adds to the likeliest class",
         _overlaps, ("--deadline",),
@@ -148,26 +171,6 @@ EXCLUSIONS: Final = (
     Exclusion(
         "`seg doctor member`", "`task: multilabel` or `binary`", "ways of feeding are compared by mIoU",
         _overlaps, ("doctor member",),
-    ),
-    Exclusion(
-        "`seg tune --budget` or `--picture`", "`task: multilabel` or `binary`",
-        "weights of members are fitted there, and sub-ensembles are not compared",
-        _overlaps, ("tune --budget", "tune --picture"),
-    ),
-    Exclusion(
-        "`seg tune --criterion worst-group`", "`task: multilabel` or `binary`",
-        "rules of classes are fitted for all groups together",
-        _overlaps, ("tune --criterion worst-group",),
-    ),
-    Exclusion(
-        "`seg tune --judge`", "`task: multilabel` or `binary`",
-        "rules that are written can be judged by seg evaluate --split",
-        _overlaps, ("tune --judge",),
-    ),
-    Exclusion(
-        "`seg tune --on folds`", "`task: multilabel` or `binary`",
-        "rules of classes are fitted on the masks of one ensemble, and folds have several",
-        _overlaps, ("tune --on folds",),
     ),
     Exclusion(
         "`seg export --fuse` or `--format triton-ensemble`",

@@ -327,3 +327,16 @@ def test_images_that_cannot_be_read_at_the_resolution_are_errors(tmp_path: Path)
     assert finding.problem == "does not say how large its pixels are, and 'resolution: 0.5' is wanted"
     assert finding.fix == "add 'pixel_size', the side of a pixel in the same unit, to the dataset"
     assert not check_dataset(DatasetSpec.model_validate(data | {"pixel_size": 0.25})).findings
+
+
+def test_validation_images_that_show_no_class_are_told(tmp_path: Path) -> None:
+    for number in range(3):
+        write_image(tmp_path / f"x/{number}.png", np.full((8, 9, 3), number, np.uint8))
+    for name, rows in (("train", "0.png,1,1 4\n"), ("val", "")):
+        (tmp_path / f"{name}.csv").write_text("ImageId,ClassId,EncodedPixels\n" + rows)
+    splits = {name: {"images": "x", "labels": f"{name}.csv"} for name in ("train", "val")}
+    values = {**splits, "task": "multilabel", "classes": [{"name": "a", "id": 1}, {"name": "b", "id": 2}]}
+    found = check_dataset(DatasetSpec.model_validate(values, context={"folder": tmp_path})).findings
+    assert [one.problem for one in found if "is of any class" in one.problem] == [
+        "no pixel of 3 validation images is of any class"
+    ]

@@ -165,6 +165,26 @@ def draw_classes_in_folders(folder: Path) -> None:
             )
 
 
+def draw_classes_in_names(folder: Path) -> None:
+    """A mask without a pixel is no file."""
+    for number in range(4):
+        photo(folder / f"images/tile_{number:03}.jpg", number)
+        labels_hw = labels_of(number, [0, 1, 2])
+        for label, name in ((1, "scratch"), (2, "rust")):
+            if number % 4 != label:
+                mask = np.where(labels_hw == label, 255, 0).astype(np.uint8)
+                save(folder / f"masks/tile_{number:03}_{name}.png", mask)
+
+
+def draw_idrid(folder: Path) -> None:
+    for number in range(1, 5):
+        photo(folder / f"Images/IDRiD_{number:02}.jpg", number)
+        labels_hw = labels_of(number, [0, 1, 2])
+        for label, name, short in ((1, "1. Microaneurysms", "MA"), (2, "2. Haemorrhages", "HE")):
+            mask = np.where(labels_hw == label, 255, 0).astype(np.uint8)
+            save(folder / f"Groundtruths/{name}/IDRiD_{number:02}_{short}.tif", mask)
+
+
 def draw_severstal(folder: Path) -> None:
     rows = ["ImageId,ClassId,EncodedPixels\n"]
     for number in range(4):
@@ -289,6 +309,8 @@ READ_IN_PLACE: Final = (
     Replica("DRIVE", draw_drive),
     Replica("A mask for each object (Data Science Bowl 2018)", draw_data_science_bowl),
     Replica("A folder of masks for each class", draw_classes_in_folders),
+    Replica("Masks named after image and class", draw_classes_in_names),
+    Replica("IDRiD: folders and names of classes", draw_idrid),
     Replica("Severstal: run lengths", draw_severstal, "{ sample: sample_submission.csv }"),
     Replica(
         "UW-Madison GI tract: run lengths along rows, ids of folders",

@@ -168,6 +168,21 @@ def test_a_mask_for_each_class(tmp_path: Path) -> None:
     assert labels(tmp_path, {"of_class": named}, unlabelled="a").tolist() == LABELS.tolist()
     (tmp_path / "m/i_c.png").unlink()
     assert labels(tmp_path, {"of_class": named}, unlabelled="a").tolist() == (LABELS == 1).tolist()
+    with pytest.raises(DataError, match=r"no image has a mask of any class, such as i_bb\.png, i_c\.png"):
+        labels(tmp_path, {"of_class": named | {"b": "m/{stem}_bb.png"}}, unlabelled="a")
+    with pytest.raises(DataError, match=r"mm/\{stem\}_c\.png: there is no such folder"):
+        labels(tmp_path, {"of_class": named | {"c": "mm/{stem}_c.png"}}, unlabelled="a")
+
+
+def test_masks_of_classes_that_were_saved_as_jpeg(tmp_path: Path) -> None:
+    large = np.kron(LABELS, np.ones((8, 8), np.uint8))
+    write_image(tmp_path / "x/i.png", np.zeros((*large.shape, 3), np.uint8))
+    for name in "bc":
+        save(tmp_path, f"i_{name}.jpg", (large == "abc".index(name)).astype(np.uint8) * 255, quality=90)
+    masks = {"of_class": {name: f"m/{{stem}}_{name}.jpg" for name in "bc"}, "binary": 127}
+    values = {"train": {"images": "x", "masks": masks}, "task": "multilabel", "classes": ["b", "c"]}
+    dataset = DatasetSpec.model_validate(values, context={"folder": tmp_path})
+    assert open_split(dataset, "train").labels(0).tolist() == large.tolist(), "bit 0 is b, bit 1 is c"
 
 
 def test_instance_ids(tmp_path: Path) -> None:

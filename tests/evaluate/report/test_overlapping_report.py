@@ -42,7 +42,8 @@ def test_scores_are_those_of_evaluate(spec: EnsembleSpec, findings: Findings) ->
         assert findings.viewed(predictor).value == pytest.approx(row.viewed.score, abs=near)
         found = dict(zip(NAMES, findings.viewed(predictor).class_scores, strict=True))
         assert found == pytest.approx(row.viewed.class_scores, abs=near)
-    assert findings.without(1).value == findings.viewed(findings.predictors.members[0]).value
+    first, second = findings.study.values
+    assert first.shapley + second.shapley == pytest.approx(first.alone + second.left_out)
 
 
 def test_another_split_is_judged_by_the_same_rules(

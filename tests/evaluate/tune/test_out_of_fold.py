@@ -133,13 +133,14 @@ def test_folds_are_advised_where_the_training_images_have_more_groups(project: P
     project.write_text(json.dumps(document))
     spec, cache = load_ensemble(project), ProbabilityCache(tmp_path / "cache")
     tuned = tune(spec, cache)
-    assert advise_folds(spec, tuned) == (
+    assert advise_folds(spec, tuned.on, tuned.groups) == (
         "more groups: seg tune --on folds fits on the training images: 6 images, each a group of its own"
     )
-    assert advise_folds(spec, tune(spec, cache, on="folds")) == ""
+    assert advise_folds(spec, "folds", tuned.groups) == ""
     whole = with_members(project, fold=None)
-    assert "members trained in folds" in advise_folds(whole, tuned)
+    assert "members trained in folds" in advise_folds(whole, tuned.on, tuned.groups)
     document["data"]["group"] = "{image}.png"
     project.write_text(json.dumps(document))
     spec = load_ensemble(project)
-    assert advise_folds(spec, tune(spec, cache)) == ""
+    tuned = tune(spec, cache)
+    assert advise_folds(spec, tuned.on, tuned.groups) == ""

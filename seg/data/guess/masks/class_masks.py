@@ -1,30 +1,36 @@
 """Masks of one class or of one object each: several families of masks, or several files, of an image."""
 
+import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from seg.data.guess.masks.pair_names import MaskFamily
+from seg.data.guess.masks.roles import means_mask
 from seg.data.masks.mask_values import read_mask_values
 from seg.errors import DataError
 
+_BLACK: Final = 32
+_WHITE: Final = 223
+_MOSTLY: Final = 0.9
+_COMPARED: Final = 8
+_NUMBER: Final = re.compile(r"^\d+[. _-]+(?=[A-Za-z])")
+
 
 def class_of_family(families: Sequence[MaskFamily]) -> dict[str, MaskFamily]:
-    """Families that differ in one folder or word, a class's name, and have two values and other pixels.
+    """Families that differ in a folder, a word or both, a class's name, and have two values and other pixels.
 
     Empty if these are not at least two.
     """
-    named: dict[str, MaskFamily] = {}
-    for family in families:
-        if (name := _differing(families[0], family)) and _has_two_values(family):
-            named[name] = family
-    if len(named) < 2:
+    named = _named_by_difference([family for family in families if _has_two_values(family)])
+    if len(named) < 2 or any(means_mask(name) for name in named):
         return {}
-    image = next(iter(families[0].pairs))
-    drawn = [read_mask_values(family.pairs[image]) for family in named.values() if image in family.pairs]
-    same = any(np.array_equal(first > 0, second > 0) for n, first in enumerate(drawn) for second in drawn[:n])
+    pixels = [_pixels_of(family) for family in named.values()]
+    same = any(_agree(first, second) for n, first in enumerate(pixels) for second in pixels[:n])
     return {} if same else named
 
 
@@ -41,23 +47,73 @@ def masks_of_objects(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path
     return found if is_alone and len(images) > 1 and len(found) * 2 >= len(images) else None
 
 
-def _differing(first: MaskFamily, family: MaskFamily) -> str:
-    """The one part of the family's role that the others do not have; of the first, that part too."""
-    pattern, other = first.pattern, family.pattern
-    if pattern is None or other is None or pattern.suffix != other.suffix:
-        return ""
-    parts = (*pattern.folders, pattern.after[1]), (*other.folders, other.after[1])
-    if len(parts[0]) != len(parts[1]):
-        return ""
-    differing = [new for old, new in zip(*parts, strict=True) if old != new]
-    if family is first:
-        return (parts[0][-1] or parts[0][-2]).strip("_-. ")
-    return differing[0].strip("_-. ") if len(differing) == 1 else ""
+def _named_by_difference(families: Sequence[MaskFamily]) -> dict[str, MaskFamily]:
+    """Families by the folder, or else the word, in which they differ from the first one; of most of them."""
+    if not families:
+        return {}
+    first = _parts_of(families[0])
+    alike: dict[tuple[int, ...], list[MaskFamily]] = defaultdict(list)
+    for family in families[1:]:
+        parts = _parts_of(family)
+        if len(parts) == len(first) and parts[-1] == first[-1]:
+            alike[tuple(n for n, (a, b) in enumerate(zip(first, parts, strict=True)) if a != b)].append(
+                family
+            )
+    word = len(first) - 2
+    places = max(alike, key=lambda places: len(alike[places]), default=())
+    if not places or len([place for place in places if place != word]) > 1:
+        return {}
+    found = (families[0], *alike[places])
+    names = _without_common_end([_class_name(_parts_of(family)[places[0]]) for family in found])
+    return dict(zip(names, found, strict=True))
+
+
+def _parts_of(family: MaskFamily) -> tuple[str, ...]:
+    """The folders of its masks, what their names add to those of images, and their ending."""
+    pattern = family.pattern
+    return (*pattern.folders, pattern.after[1], pattern.suffix) if pattern else ()
+
+
+def _without_common_end(names: Sequence[str]) -> list[str]:
+    """`car_mask` and `road_mask` are `car` and `road`."""
+    words = [name.split("_") for name in names]
+    while all(len(own) > 1 and own[-1] == words[0][-1] for own in words):
+        words = [own[:-1] for own in words]
+    return ["_".join(own) for own in words]
+
+
+def _class_name(part: str) -> str:
+    """`_scratch` is `scratch`, and `3. Hard Exudates` is `Hard Exudates`."""
+    return _NUMBER.sub("", part).strip("_-. ") or part
 
 
 def _has_two_values(family: MaskFamily) -> bool:
+    """Whether a mask has two values; of a JPEG, whether nearly all are near black or white."""
+    path = next(iter(family.pairs.values()))
     try:
-        values = read_mask_values(next(iter(family.pairs.values())), lossy=True)
+        values = read_mask_values(path, lossy=True)
     except DataError:
         return False
+    if is_jpeg_name(path):
+        return values.ndim == 2 and bool(np.mean((values < _BLACK) | (values > _WHITE)) > _MOSTLY)
     return values.ndim == 2 and len(np.unique(values)) <= 2
+
+
+def _pixels_of(family: MaskFamily) -> dict[Path, bytes]:
+    """A digest of the object's pixels, those above half of the highest value, in the masks of some images."""
+    digests = {}
+    for image, mask in list(family.pairs.items())[:_COMPARED]:
+        values = read_mask_values(mask, lossy=True)
+        digests[image] = hashlib.sha256(np.packbits(values > values.max() / 2).tobytes()).digest()
+    return digests
+
+
+def _agree(first: Mapping[Path, bytes], second: Mapping[Path, bytes]) -> bool:
+    """Whether masks are the same in all images that have both."""
+    images = first.keys() & second.keys()
+    return bool(images) and all(first[image] == second[image] for image in images)
+
+
+def is_jpeg_name(path: Path) -> bool:
+    """By its ending."""
+    return path.suffix.lower() in {".jpg", ".jpeg"}

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from seg.data.guess.masks.class_masks import is_jpeg_name
 from seg.data.guess.survey import Survey, split_of_path
 from seg.data.masks.mask_values import read_mask_values
 from seg.errors import DataError
@@ -54,8 +55,7 @@ def content_of(masks: Sequence[Path]) -> MaskContent:
             colours |= set(map(tuple, np.unique(pixels.reshape(-1, 3), axis=0).tolist()))
         else:
             values |= set(np.unique(pixels).tolist())
-    is_jpeg = masks[0].suffix.lower() in {".jpg", ".jpeg"}
-    return MaskContent(tuple(sorted(values)), tuple(sorted(colours)), is_jpeg)  # type: ignore[arg-type]
+    return MaskContent(tuple(sorted(values)), tuple(sorted(colours)), is_jpeg_name(masks[0]))  # type: ignore[arg-type]
 
 
 def classes_of(found: Survey, masks: Sequence[Path]) -> MaskClasses:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seg.data.guess.held_out import guess_val
-from seg.data.guess.masks.class_masks import class_of_family, masks_of_objects
+from seg.data.guess.masks.class_masks import class_of_family, is_jpeg_name, masks_of_objects
 from seg.data.guess.masks.mask_classes import MaskClasses, classes_of, content_of
 from seg.data.guess.masks.pair_names import MaskFamily, families_of
 from seg.data.guess.masks.roles import images_and_masks
@@ -32,7 +32,7 @@ class _Labelled:
             return split_keys(self.images, self.family, root, encoding)
         by_class = {name: split_keys(self.images, one, root, {}) for name, one in self.of_class.items()}
         masks = {name: keys["masks"] for name, keys in by_class.items()}
-        return {**next(iter(by_class.values())), "masks": {"of_class": masks}}
+        return {**next(iter(by_class.values())), "masks": {"of_class": masks, **encoding}}
 
 
 def guess_masks(found: Survey) -> Guess | None:
@@ -49,6 +49,8 @@ def guess_masks(found: Survey) -> Guess | None:
     train = labelled[name]
     if train.of_class:
         classes = MaskClasses({"task": "multilabel", "classes": list(train.of_class)})
+        if is_jpeg_name(next(iter(train.family.pairs.values()))):
+            classes.masks["binary"] = 127
         classes.unsure.append(f"task: a file for each class, so classes may overlap; {ONE_CLASS_A_PIXEL}")
     else:
         classes = classes_of(found, list(train.family.pairs.values()))
@@ -125,12 +127,23 @@ def _splits(
         splits["predict"] = {"images": images_key(images_of["predict"])}
     elif "predict" in lists:
         splits["predict"] = {"images": common_folder(train.images), "list": lists["predict"]}
-    without = [image for image in train.images if image not in train.family.pairs]
-    if without and not lists:
-        unsure.append(
-            f"train: {len(without)} images have no mask, such as {found.inner(without[0])}: name a 'list'"
-        )
+    if not lists:
+        unsure += _without_masks(found, train)
     return splits
+
+
+def _without_masks(found: Survey, train: _Labelled) -> list[str]:
+    """That images have no mask, if some have none of any class."""
+    masked = {image for family in train.of_class.values() or (train.family,) for image in family.pairs}
+    without = [image for image in train.images if image not in masked]
+    if not without:
+        return []
+    what = " of any class, which means that they show none" if train.of_class else ""
+    example = found.inner(without[0])
+    return [
+        f"train: {len(without)} images have no mask{what}, such as {example}: name a 'list' of those with"
+        " labels"
+    ]
 
 
 def _others(found: Survey, train: _Labelled) -> list[str]:

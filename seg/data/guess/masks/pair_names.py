@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import takewhile
@@ -58,8 +58,7 @@ class MaskFamily:
         """The pattern that pairs most images; None if it pairs fewer than half of the images or masks."""
         candidates = {
             pattern
-            for image in self._images[:_TRIED]
-            for mask in self._nearest(image)
+            for image, mask in self._likely_pairs()
             if (pattern := self._from(image, mask)) is not None
         }
         best = max(
@@ -78,14 +77,12 @@ class MaskFamily:
         found = {image: pattern.mask_of(image, self._root) for image in self._images}
         return {image: mask for image, mask in found.items() if mask is not None and mask in known}
 
-    def _nearest(self, image: Path) -> list[Path]:
-        """Masks with the longest common beginning and the longest common end of their names."""
-        name, folders = image.stem, partial(_same_folders, image)
-        by_start = max(self._masks, key=lambda mask: (_common_start(name, mask.stem), folders(mask)))
-        by_end = max(
-            self._masks, key=lambda mask: (_common_start(name[::-1], mask.stem[::-1]), folders(mask))
-        )
-        return [by_start, by_end]
+    def _likely_pairs(self) -> Iterator[tuple[Path, Path]]:
+        """Some images and some masks, each with those whose names have most in common with its own."""
+        for image in self._images[:_TRIED]:
+            yield from ((image, mask) for mask in _nearest(image, self._masks))
+        for mask in self._masks[:_TRIED]:
+            yield from ((image, mask) for image in _nearest(mask, self._images))
 
     def _from(self, image: Path, mask: Path) -> NamePattern | None:
         affixes = _affixes(image.stem, mask.stem)
@@ -118,6 +115,14 @@ def families_of(images: Sequence[Path], masks: Sequence[Path], root: Path) -> li
         folders = ("*" if part in image_parts else part for part in parts)
         found[(*folders, "".join(words[-2:]), mask.suffix)].append(mask)
     return [MaskFamily(role, paths, images, root) for role, paths in found.items()]
+
+
+def _nearest(path: Path, others: Sequence[Path]) -> list[Path]:
+    """The others with the longest common beginning and the longest common end of their names."""
+    name, folders = path.stem, partial(_same_folders, path)
+    by_start = max(others, key=lambda other: (_common_start(name, other.stem), folders(other)))
+    by_end = max(others, key=lambda other: (_common_start(name[::-1], other.stem[::-1]), folders(other)))
+    return [by_start, by_end]
 
 
 def _affixes(image: str, mask: str) -> tuple[tuple[str, str], tuple[str, str]] | None:

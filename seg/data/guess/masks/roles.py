@@ -1,7 +1,7 @@
 """Which pictures of a folder are images and which are masks: by their names, else by their pixels."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -27,15 +27,19 @@ _MOST_COLOURS_OF_A_MASK: Final = 64
 def images_and_masks(folder: Path, pictures: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Pictures that are probably images, and those that are probably masks.
 
-    Pictures of a folder with the same ending and last word of their names are of one role.
+    Pictures of a folder with the same ending and last word of their names are of one role. A folder that is
+    named after a picture does not tell.
     """
     groups: dict[tuple[Path, str, str], list[Path]] = defaultdict(list)
     for path in pictures:
         groups[path.parent, path.suffix.lower(), last_word(path.stem)].append(path)
     images: list[Path] = []
     masks: list[Path] = []
+    stems = {path.stem for path in pictures}
+    roles_in = Counter(where for where, _, _ in groups)
     for (where, _, word), paths in groups.items():
-        is_mask = _is_mask(word, where.relative_to(folder).parts, paths[0])
+        folders = [part for part in where.relative_to(folder).parts if part not in stems]
+        is_mask = _is_mask(word, folders, paths[0], is_mixed=bool(word) and roles_in[where] > 1)
         (masks if is_mask else images).extend(paths)
     return sorted(images), sorted(masks)
 
@@ -46,12 +50,18 @@ def last_word(stem: str) -> str:
     return found[1] if found and not re.fullmatch(r"[0-9a-f]{6,}", found[1]) else ""
 
 
-def _is_mask(word: str, folders: Sequence[str], sample: Path) -> bool:
+def means_mask(word: str) -> bool:
+    """Whether a word or the name of a folder says that masks are there."""
+    return bool(_MASK.search(word))
+
+
+def _is_mask(word: str, folders: Sequence[str], sample: Path, *, is_mixed: bool) -> bool:
+    """By word or folder, else by pixels; a folder that has several roles may be named after the images."""
     if sample.suffix.lower() in _ONLY_MASKS:
         return True
     for name in (word, *reversed(folders)):
-        says = {"mask": bool(_MASK.search(name)), "image": bool(_IMAGE.search(name))}
-        if says["mask"] != says["image"]:
+        says = {"mask": means_mask(name), "image": bool(_IMAGE.search(name))}
+        if says["mask"] != says["image"] and not (is_mixed and name != word and says["image"]):
             return says["mask"]
     return _has_one_band_of_integers(sample) if sample.suffix.lower() == _ARRAY else _has_few_colours(sample)
 

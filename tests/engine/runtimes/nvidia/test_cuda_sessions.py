@@ -52,6 +52,21 @@ for session in sessions:
     print({part.ep_name for part in session.get_provider_graph_assignment_info()})
 """
 
+CAPTURE = """
+import sys
+from pathlib import Path
+import numpy as np
+from benchmarks.gpu.steps.cuda_options import Network
+from seg.engine.runtimes.nvidia import nvidia
+
+nvidia.has_device = lambda: True
+nvidia.load_provider("cuda")
+images_nhwc = np.zeros((2, 40, 50, 3), np.uint8)
+session = Network(Path(sys.argv[1]), "cuda", images_nhwc, {"enable_cuda_graph": "1"}, True).session
+print(session.get_outputs()[0].shape)
+print({part.ep_name for part in session.get_provider_graph_assignment_info()})
+"""
+
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -153,3 +168,9 @@ def test_an_option_that_this_onnx_runtime_does_not_know_is_one_line(driver: Path
     last = done.stderr.splitlines()[-1]
     assert last.startswith("seg.errors.MissingRuntimeError: runtime cuda: not usable here")
     assert "nonsense" in last
+
+
+@pytest.mark.slow
+def test_a_cuda_graph_takes_sizes_that_are_written_into_the_model(driver: Path, tmp_path: Path) -> None:
+    done = build(driver, CAPTURE, padded_to_stride(tmp_path / "padded.onnx"))
+    assert done.stdout.splitlines() == ["[2, 4, 40, 50]", "{'CUDAExecutionProvider'}"], done.stderr

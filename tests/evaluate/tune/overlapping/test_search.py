@@ -8,22 +8,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, optimize
 
 from seg.engine.decision.postprocess import above_thresholds, postprocess_masks
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import Passes
+from seg.evaluate.tune.cost.member_study import study_members
 from seg.evaluate.tune.evidence.by_group import error_of_gain
+from seg.evaluate.tune.fits.weights import HALVED_BY, weights_by_score
 from seg.evaluate.tune.overlapping.fit_rules import steps_of
-from seg.evaluate.tune.overlapping.fit_weights import fit_weights
 from seg.evaluate.tune.overlapping.region_table import SURE, THRESHOLDS, RegionTable, count_regions
-from seg.evaluate.tune.overlapping.sampled_members import SampledMembers
+from seg.evaluate.tune.overlapping.sampled_members import SampledMembers, SampledPasses
+from seg.evaluate.tune.overlapping.temperatures import binary_cross_entropy, fit_sigmoid_temperatures
 from seg.evaluate.tune.overlapping.threshold_curves import THRESHOLDS as FINE
 from seg.evaluate.tune.overlapping.threshold_curves import count_at_thresholds
 from seg.evaluate.tune.overlapping.whole_counts import best_threshold, count_mixtures
 from seg.labels.classes import ClassInfo
+from seg.labels.probability_codec import to_levels
 from seg.labels.task import LabelMap, pack_masks
-from seg.metrics.from_counts import Tallies, class_score, open_counted
+from seg.metrics.from_counts import CountedMetric, Tallies, class_score, open_counted
 from seg.metrics.image_tallies import ImageTallies
 from seg.metrics.open_metric import open_metric
 from seg.spec.ensemble.decision import ClassRule
@@ -145,18 +148,98 @@ def test_a_class_that_is_nowhere_keeps_its_default() -> None:
         assert fit(table_of(empty)) == ClassRule()
 
 
-def test_weights_go_half_way_to_the_member_that_knows() -> None:
+def test_a_weight_is_halved_for_every_two_points_at_the_best_thresholds() -> None:
     random = np.random.default_rng(0)
     truth_cin: NDArray[np.bool_] = random.random((2, 6, 200)) < 0.2
-    knows = np.where(truth_cin, 0.9, 0.1)
-    guesses = random.random((2, 2, 6, 200))
-    members = SampledMembers(
-        np.stack([guesses[0], knows, guesses[1]]).astype(np.float16), truth_cin, np.ones(2)
+    noise = random.normal(0, [[[[0.28]]], [[[0.3]]], [[[2.0]]]], (3, *truth_cin.shape))
+    members = sampled_members(np.clip(truth_cin * 0.5 + 0.25 + noise, 0, 1), truth_cin)
+
+    def best_dice(found_cin: NDArray[np.float32], truth_cin: NDArray[np.bool_]) -> float:
+        """The mean over classes of the best mean Dice of images, by a loop over thresholds."""
+        return float(
+            np.mean([max(dice(p > t, q) for t in FINE) for p, q in zip(found_cin, truth_cin, strict=True)])
+        )
+
+    def dice(found_in: NDArray[np.bool_], truth_in: NDArray[np.bool_]) -> float:
+        return float((2 * (found_in & truth_in).sum(1) / (found_in.sum(1) + truth_in.sum(1))).mean())
+
+    scores_m = np.array([best_dice(p.astype(np.float32), truth_cin) for p in members.probabilities_mcin])
+    weights_m = 2 ** ((scores_m - scores_m.max()) / HALVED_BY)
+    assert 0.01 < weights_m[1] < 1 and weights_m[2] < 0.01
+    weights_m[2] = 0
+    found_m = weights_by_score(members, np.arange(6))
+    np.testing.assert_allclose(found_m, weights_m / weights_m.sum(), rtol=1e-6)
+
+
+def test_a_specialist_has_no_say_in_classes_that_it_does_not_know() -> None:
+    probabilities = np.full((2, 2, 1, 3), 0.25)
+    probabilities[1] = 0.75
+    members = sampled_members(probabilities, np.zeros((2, 1, 3), np.bool_), known=[[1, 1], [1, 0]])
+    weights_m = np.array([0.5, 0.5])
+    assert members.merged(weights_m, 0).tolist() == [[0.5] * 3]
+    assert members.merged(weights_m, 1).tolist() == [[0.25] * 3]
+
+
+def test_a_temperature_is_that_of_the_least_cross_entropy() -> None:
+    random = np.random.default_rng(0)
+    logits = random.normal(-1, 2, (2, 20, 400))
+    truth_cin = random.random(logits.shape) < 1 / (1 + np.exp(-logits))
+    passes = sampled_passes([1 / (1 + np.exp(-2.0 * logits)), 1 / (1 + np.exp(-0.7 * logits))], truth_cin)
+    found = fit_sigmoid_temperatures(passes, passes.views)
+    assert found == pytest.approx((2.0, 0.7), rel=0.05)
+    thin = passes.subsampled(4)
+    for member, temperature in enumerate(found):
+        p = thin.mean(member, ("identity",)).astype(np.float64).clip(1e-6, 1 - 1e-6)
+
+        def cost(one: float, p: NDArray[np.float64] = p) -> float:
+            scaled = 1 / (1 + np.exp(-np.log(p / (1 - p)) / one))
+            return binary_cross_entropy(scaled.astype(np.float32), thin.truth_cin)
+
+        best = optimize.minimize_scalar(cost, bounds=(0.25, 4), method="bounded").x
+        assert temperature == pytest.approx(best, rel=0.02)
+
+
+def test_what_members_are_worth_and_where_they_differ() -> None:
+    random = np.random.default_rng(1)
+    truth_cin = random.random((2, 8, 100)) < 0.3
+    answers = [
+        np.clip(truth_cin * 0.5 + 0.25 + random.normal(0, s, truth_cin.shape), 0, 1) for s in (0.2, 0.4)
+    ]
+    passes = sampled_passes(answers, truth_cin)
+    mixture = Mixture.of((0.7, 0.3), passes.views)
+    rules = [ClassRule(threshold=0.4), ClassRule(threshold=0.6)]
+    study = study_members(passes.to_study(rules), mixture, (10.0, 4.0))
+    assert sum(value.shapley for value in study.values) == pytest.approx(passes.score(mixture))
+    assert study.values[0].alone == passes.score(Mixture.single(0, passes.views))
+    above = [passes.mean(m, ("identity",)) > np.array([0.4, 0.6])[:, None, None] for m in range(2)]
+    assert study.disagreement[0, 1] == (above[0] != above[1]).any(0).mean()
+    assert study.front[-1].score == max(one.score for one in study.sub_ensembles)
+
+
+def sampled_members(
+    probabilities_mcin: NDArray[np.float64], truth_cin: NDArray[np.bool_], known: Any = None
+) -> SampledMembers:
+    known_mc = np.array(np.ones(probabilities_mcin.shape[:2]) if known is None else known, np.float32)
+    return SampledMembers(probabilities_mcin.astype(np.float16), truth_cin, known_mc, counted_dice())
+
+
+def sampled_passes(answers: list[NDArray[np.float64]], truth_cin: NDArray[np.bool_]) -> SampledPasses:
+    """Members in one view each."""
+    return SampledPasses(
+        names=tuple("ab"),
+        views=(("identity",),) * len(answers),
+        levels={(m, "identity"): to_levels(p.astype(np.float32)) for m, p in enumerate(answers)},
+        truth_cin=truth_cin,
+        metric=counted_dice(),
+        coverage=(),
+        thresholds_c=np.full(len(truth_cin), 0.5, np.float32),
     )
-    weights_m = fit_weights(members, tallies_of("dice"))
-    assert weights_m.sum() == pytest.approx(1)
-    assert weights_m.argmax() == 1
-    assert weights_m[1] > 1 / 3
+
+
+def counted_dice() -> CountedMetric:
+    """Of two classes."""
+    infos = [ClassInfo(name=name, id=n, colour=(0, 0, 0)) for n, name in enumerate(("scratch", "rust"))]
+    return open_counted(MetricSpec(name="dice"), infos, "multilabel")
 
 
 def test_the_error_of_a_gain_is_infinite_with_one_group_and_0_where_all_gain_alike() -> None:
