@@ -206,7 +206,7 @@ class _Recorder:
     margins: list[RecordedMargins] = field(default_factory=list)
     labels: list[LabelsHW] = field(default_factory=list)
 
-    def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
+    def observe_checkpoint(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
         self.margins.append(Margins(sum_chw, missing_c, self.decision).recorded())
         self.labels.append(self.decision.labels(sum_chw))
         return False

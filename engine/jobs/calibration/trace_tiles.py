@@ -68,7 +68,7 @@ class _Recorder:
     taken: list[int] = field(default_factory=list)
     _calls: int = 0
 
-    def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
+    def observe_checkpoint(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
         doubt = TileMargins.of(sum_chw, missing_c, self.decision).uncertain_share
         reached = sum(DOUBT_LEVELS[level] >= doubt for level in MEASURED_LEVELS)
         if new := max(0, reached - len(self.means)):
