@@ -10,7 +10,7 @@ from seg.commands.doctor.member import doctor_member
 from seg.commands.options.shared import print_table
 
 if TYPE_CHECKING:
-    from seg.engine.doctor import Report
+    from seg.engine.doctor import DoctorReport
     from seg.engine.runtimes.nvidia.gpu_libraries import GpuLibrary
     from seg.spec.ensemble.prediction import RuntimeName
 
@@ -36,10 +36,10 @@ def doctor(
     if context.invoked_subcommand is not None:
         return
     wanted = _known(runtime) if runtime is not None else None
-    from seg.engine.doctor import examine
+    from seg.engine.doctor import examine_machine
     from seg.errors import MissingRuntimeError
 
-    report = examine()
+    report = examine_machine()
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
@@ -62,7 +62,7 @@ def _known(runtime: str) -> "RuntimeName":
     raise SpecError(f"--runtime: no runtime {runtime!r}: {did_you_mean(runtime, known)}")
 
 
-def _print(report: "Report") -> None:
+def _print(report: "DoctorReport") -> None:
     from seg.engine.runtimes.nvidia.gpu_libraries import SYSTEM
 
     _print_texts(f"seg {report.seg}", ("machine", ""), [*_machine_rows(report), *_device_rows(report)])
@@ -92,7 +92,7 @@ def _print(report: "Report") -> None:
         typer.echo(finding)
 
 
-def _machine_rows(report: "Report") -> list[tuple[str, str]]:
+def _machine_rows(report: "DoctorReport") -> list[tuple[str, str]]:
     machine, driver = report.machine, report.driver
     memory = "unknown" if machine.memory is None else f"{machine.memory / 2**30:.1f} GiB"
     return [
@@ -106,7 +106,7 @@ def _machine_rows(report: "Report") -> list[tuple[str, str]]:
     ]
 
 
-def _device_rows(report: "Report") -> list[tuple[str, str]]:
+def _device_rows(report: "DoctorReport") -> list[tuple[str, str]]:
     return [
         (
             f"GPU {one.number}",

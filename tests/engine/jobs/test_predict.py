@@ -21,11 +21,11 @@ from seg.data.images.raster import open_raster
 from seg.engine import Ensemble
 from seg.engine import ensemble as seg_ensemble
 from seg.engine.cluster.remote_images import ImageRef
-from seg.engine.cluster.worker import Job, Worker
+from seg.engine.cluster.worker import Worker, WorkerJob
 from seg.engine.image_source import ImageSource
 from seg.engine.jobs.journal.journal import Journal
 from seg.engine.jobs.predict import run_ensemble
-from seg.engine.jobs.summary import images_line
+from seg.engine.jobs.summary import images_written_line
 from seg.engine.passes.tiles import lay_out_tiles
 from seg.engine.submissions.tables import rle
 from seg.errors import DataError, ModelError, OutputError, SpecError
@@ -162,8 +162,8 @@ def test_a_title_wider_than_its_table_stays_whole(project: Path) -> None:
 
 @pytest.mark.parametrize(("images", "said"), [(1, "x.csv: 1 image"), (2, "x.csv: 2 images")])
 def test_one_image_is_no_images(images: int, said: str) -> None:
-    assert images_line(Path("x.csv"), images, images) == said
-    assert images_line(Path("x.csv"), images, 0) == f"{said}, all done before"
+    assert images_written_line(Path("x.csv"), images, images) == said
+    assert images_written_line(Path("x.csv"), images, 0) == f"{said}, all done before"
 
 
 def test_strict_stops_at_once(project: Path) -> None:
@@ -330,7 +330,9 @@ def test_plain_tiles_of_an_unknown_class_are_refused(slide: Path) -> None:
 def test_a_worker_of_a_cluster_gives_a_large_image_in_bands(slide: Path, tmp_path: Path) -> None:
     spec = load_ensemble(slide)
     image = slide.parent / "slides/slide.png"
-    done = Worker(Job(spec, ["cpu"] * len(spec.running), cores=1)).predict([ImageRef("slide", str(image))])
+    done = Worker(WorkerJob(spec, ["cpu"] * len(spec.running), cores=1)).predict(
+        [ImageRef("slide", str(image))]
+    )
     assert done.images == 1 < len(done.payloads)
     with Journal(tmp_path / "theirs.csv", "a run") as journal:
         for payload in done.payloads:
