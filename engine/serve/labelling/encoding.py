@@ -12,7 +12,7 @@ import numpy as np
 from seg.data.deep.picture import picture_of
 from seg.engine.serve import kserve_v2
 from seg.engine.serve.labelling.messages import Result
-from seg.engine.submissions.tables.rle import encode, encode_masks
+from seg.engine.submissions.tables.rle import encode_rle, encode_rle_of_masks
 from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
@@ -79,10 +79,10 @@ class LabelEncoder:
     def _runs(self, labels_hw: LabelMap) -> dict[str, Any]:
         classes = len(self.classes)
         if classes_overlap(self.task):
-            runs = encode_masks(labels_hw, classes, self.rle)
+            runs = encode_rle_of_masks(labels_hw, classes, self.rle)
             pixels = masks_of(labels_hw, self.task, classes).sum((1, 2))
         else:
-            runs = encode(labels_hw, classes, self.rle)
+            runs = encode_rle(labels_hw, classes, self.rle)
             pixels = np.bincount(labels_hw.ravel(), minlength=classes)
         return {
             "height": labels_hw.shape[0],

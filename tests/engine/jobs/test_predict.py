@@ -56,7 +56,7 @@ def test_rows_decode_to_what_predict_answers(project: Path) -> None:
     for number in range(IMAGES):
         labels_hw = ensemble.predict(project.parent / f"images/{number}.png").labels
         for label in range(len(CLASSES)):
-            mask_hw = rle.decode(rows[number * len(CLASSES) + label][1], labels_hw.shape)
+            mask_hw = rle.decode_rle(rows[number * len(CLASSES) + label][1], labels_hw.shape)
             np.testing.assert_array_equal(mask_hw, labels_hw == label)
 
 
@@ -72,7 +72,7 @@ def test_a_fixed_grid(project: Path) -> None:
     spec = with_output(project, size="6x5")
     run_ensemble(spec)
     for row in range(len(CLASSES)):
-        rle.decode(rows_of(spec.output.file)[1 + row][1], (6, 5))
+        rle.decode_rle(rows_of(spec.output.file)[1 + row][1], (6, 5))
     lengths = [int(n) for row in rows_of(spec.output.file)[1:5] for n in row[1].split()[1::2]]
     assert sum(lengths) == 30
 
@@ -296,7 +296,7 @@ def test_no_pass_is_run_on_plain_tiles(slide: Path) -> None:
     assert f"{summary.plain} of {layout.count} tiles were plain" in summary.text()
 
     runs = {row[0]: row[1] for row in rows_of(spec.output.file)[1:]}
-    glass_hw = rle.decode(runs[f"slide_{CLASSES[2].id}"], (200, 60))
+    glass_hw = rle.decode_rle(runs[f"slide_{CLASSES[2].id}"], (200, 60))
     assert glass_hw[60 + 32 : 170 - 32].all()
     del document["tile"]["plain"]
     slide.write_text(json.dumps(document))
@@ -304,7 +304,7 @@ def test_no_pass_is_run_on_plain_tiles(slide: Path) -> None:
     run_ensemble(whole, restart=True)
     others = {row[0]: row[1] for row in rows_of(whole.output.file)[1:]}
     for name in runs:
-        with_rule, without = (rle.decode(text[name], (200, 60)) for text in (runs, others))
+        with_rule, without = (rle.decode_rle(text[name], (200, 60)) for text in (runs, others))
         np.testing.assert_array_equal(with_rule[:60], without[:60])
 
 
