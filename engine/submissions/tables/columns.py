@@ -27,7 +27,7 @@ def find_table_columns(place: str, header: Sequence[str], class_names: Collectio
         DataError: they cannot be told apart.
     """
     if len(set(header)) < len(header):
-        raise DataError(f"{place}: two columns have one name: {_header_in_words(header)}")
+        raise DataError(f"{place}: two columns have one name: {_header_text(header)}")
     of_classes = [at for at, name in enumerate(header) if name in class_names]
     if of_classes and len(of_classes) == len(header) - 1:
         (of_ids,) = set(range(len(header))) - set(of_classes)
@@ -35,7 +35,7 @@ def find_table_columns(place: str, header: Sequence[str], class_names: Collectio
     row_class = known_column(header, "class") if len(header) == 3 else None
     if len(header) != (2 if row_class is None else 3) or of_classes:
         raise DataError(
-            f"{place}: its columns are {_header_in_words(header)}, but known are an id, run lengths or pixels,"
+            f"{place}: its columns are {_header_text(header)}, but known are an id, run lengths or pixels,"
             " and perhaps a class (named class, ClassId, label or category); or an id and a column named after"
             f" each class ({', '.join(class_names)})"
         )
@@ -51,5 +51,5 @@ def is_named_like_classes(column: str) -> bool:
     return ("class" in plain or "label" in plain) and plain not in NAMES["class"]
 
 
-def _header_in_words(header: Sequence[str]) -> str:
+def _header_text(header: Sequence[str]) -> str:
     return repr(",".join(header)[:60])
