@@ -35,9 +35,9 @@ def find_table_columns(place: str, header: Sequence[str], class_names: Collectio
     row_class = known_column(header, "class") if len(header) == 3 else None
     if len(header) != (2 if row_class is None else 3) or of_classes:
         raise DataError(
-            f"{place}: its columns are {_header_text(header)}, but known are an id, run lengths or pixels, and"
-            " perhaps a class (named class, ClassId, label or category); or an id and a column named after each"
-            f" class ({', '.join(class_names)})"
+            f"{place}: its columns are {_header_text(header)}, but known are an id, run lengths or pixels,"
+            " and perhaps a class (named class, ClassId, label or category); or an id and a column named"
+            f" after each class ({', '.join(class_names)})"
         )
     others = [at for at in range(len(header)) if at != row_class]
     named = known_column(header, "id")
