@@ -147,9 +147,9 @@ def measure(call: Call, network: Network, title: str, run_batch: RunBatch, threa
 
 def as_the_engine(call: Call, network: Network) -> None:
     for threads in (1, 2, 4):
-        measure(call, network, f"as the engine runs it, {threads} streams", from_host(network), threads)
+        measure(call, network, f"as the engine runs it, streams: {threads}", from_host(network), threads)
     ordinary = replace(network, images_nhwc=network.images_nhwc.copy())
-    measure(call, ordinary, "uploads from ordinary memory, 2 streams", from_host(ordinary), 2)
+    measure(call, ordinary, "uploads from ordinary memory, streams: 2", from_host(ordinary), 2)
 
 
 def with_options(call: Call, network: Network) -> None:
@@ -174,7 +174,7 @@ def with_cuda_graph(call: Call, network: Network) -> None:
 
 
 def without_waiting(call: Call, network: Network) -> None:
-    measure(call, network, "with accumulation, 1 stream", then_accumulated(network, waits=True))
+    measure(call, network, "with accumulation, streams: 1", then_accumulated(network, waits=True))
     cuda = cuda_runtime() if network.device == "cuda" else None
     if cuda is None:
         return
@@ -183,7 +183,7 @@ def without_waiting(call: Call, network: Network) -> None:
         raise SystemExit("CUDA makes no stream")
     # Both sessions' work is in order on one stream, so that neither has to be waited for.
     one = replace(network, options={"user_compute_stream": str(stream.value)})
-    measure(call, one, "with accumulation, without waiting", then_accumulated(one, waits=False))
+    measure(call, one, "with accumulation, streams: 1, without waiting", then_accumulated(one, waits=False))
 
 
 STEPS: Final[dict[str, Callable[[Call, Network], None]]] = {

@@ -5,6 +5,7 @@ The same suite runs on the CPU, as a device of ONNX Runtime, and on CUDA where t
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -26,10 +27,11 @@ from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.nvidia import nvidia
 from seg.engine.runtimes.open import open_runtime
 from seg.errors import MissingRuntimeError
+from seg.image_type import ImageType, PixelType
 from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
 from seg.spec.ensemble.decision import ClassRule
 from seg.views import VIEW_NAMES, ViewName
-from tests.engine.tiny_models import CLASSES, MakeModel
+from tests.engine.tiny_models import CLASSES, MakeModel, write_band_model
 
 ROUNDING = 2e-6
 """How far float32 sums of a plan may be off, one way and the other."""
@@ -303,6 +305,13 @@ def test_an_answer_that_stays_is_the_one_that_comes(make_model: MakeModel, devic
     np.testing.assert_array_equal(there.value.numpy(), runtime.run(images_nhwc))
     with pytest.raises(ValueError, match=r"expected uint8 \[N, H, W, 3\], received"):
         runtime.run_on_device(images_nhwc[0])
+
+
+@pytest.mark.parametrize("pixels", ["uint16", "float32"])
+def test_bands_of_any_type_go_the_same_way(device: Device, pixels: PixelType, tmp_path: Path) -> None:
+    runtime = open_runtime(write_band_model(tmp_path, 3, ImageType(pixels, 5)), device, Streams(2, 1))
+    images_nhwc = np.random.default_rng(0).integers(0, 10_000, (3, 20, 30, 5)).astype(pixels)
+    np.testing.assert_array_equal(runtime.run_on_device(images_nhwc).value.numpy(), runtime.run(images_nhwc))
 
 
 @pytest.mark.skipif(nvidia.has_device(), reason="this machine has an NVIDIA device")

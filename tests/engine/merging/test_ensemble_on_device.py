@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,11 @@ from seg.engine.runtimes.ort import OrtRuntime
 from seg.labels.label_map import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.models.model_file import read_model_card
 from seg.spec import load_ensemble
+from seg.spec.ensemble.decision import ClassRule
 from seg.spec.ensemble.prediction import RuntimeName, StoppingSpec, TileSpec
 from seg.views import VIEW_SETS
 from tests.engine.tiny_images import images_of_sizes
-from tests.engine.tiny_models import MakeModel
+from tests.engine.tiny_models import CLASSES, MakeModel, write_model
 
 ROUNDING = 2e-6
 """How far float32 sums of a plan may be off, one way and the other."""
@@ -129,6 +131,22 @@ def test_a_grid_and_tiles_take_each_sum_once(
     tiled = replace(on_host, tile=TileSpec(size=(10, 10), overlap=0.0))
     assert_same(labels_of(replace(tiled, device_ops=device_ops), [large]), labels_of(tiled, [large]))
     assert brought_to_host["sums"] == len(pictures) + 6
+
+
+def test_masks_are_decided_on_the_device_unless_regions_are_looked_at(
+    tmp_path: Path, device: Device, device_ops: DeviceOps, brought_to_host: Counter[str]
+) -> None:
+    models = [write_model(tmp_path, seed, task="multilabel") for seed in (1, 2)]
+    opened = partial(open_runtime, name=device, task="multilabel")
+    members = tuple(
+        Member(one.stem, opened(one), read_model_card(one), 1.0, VIEW_SETS["flips"]) for one in models
+    )
+    pictures, host = images_of_sizes(), Ensemble(members, batch_size=4)
+    assert_same(labels_of(replace(host, device_ops=device_ops), pictures), labels_of(host, pictures))
+    assert not brought_to_host
+    ruled = replace(host, rules=(ClassRule(least_area=3),) * len(CLASSES))
+    assert_same(labels_of(replace(ruled, device_ops=device_ops), pictures), labels_of(ruled, pictures))
+    assert brought_to_host["sums"] == len(pictures)
 
 
 def test_probabilities_are_those_of_the_host(on_host: Ensemble, device_ops: DeviceOps) -> None:
