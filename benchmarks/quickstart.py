@@ -8,6 +8,7 @@ quickstart`, by the same commands. What is done is not done again.
 
 import argparse
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,13 @@ def cells(seed: int, found: Comparison) -> tuple[str, ...]:
     return (str(seed), *scores, f"{gain} ({low}..{high})")
 
 
+def summary(gains: list[float]) -> str:
+    """How often the tuned ensemble is better, and by how many points."""
+    spread = f" ± {statistics.stdev(gains):.2f}" if len(gains) > 1 else ""
+    wins = sum(gain > 0 for gain in gains)
+    return f"tuned wins {wins} of {len(gains)} draws, by {statistics.mean(gains):+.2f}{spread} points"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -59,10 +67,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--folder", type=Path, default=Path("runs/quickstart-seeds"))
     given = parser.parse_args()
-    rows = [cells(seed, run(seed, given.folder / str(seed))) for seed in range(given.seeds)]
+    found = [run(seed, given.folder / str(seed)) for seed in range(given.seeds)]
     header = ("seed", "best member with views", "equal weights", "tuned", "tuned over best, points")
-    for row in (header, ["---:"] * len(header), *rows):
+    for row in (header, ["---:"] * len(header), *(cells(seed, one) for seed, one in enumerate(found))):
         print("|", " | ".join(row), "|")
+    print(f"\n{summary([100 * one.gain.gain for one in found if one.gain])}")
 
 
 if __name__ == "__main__":

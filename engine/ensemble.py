@@ -43,6 +43,7 @@ from seg.spec import EnsembleSpec
 from seg.spec.base import did_you_mean
 from seg.spec.ensemble.decision import ClassRule, rules_of
 from seg.spec.ensemble.prediction import MergeName, RuntimeName, TileSpec
+from seg.spec.ensemble.stacking import Stacking
 from seg.views import ViewName
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Ensemble:
         notes: for the user, on how it was loaded, a line each.
         open_frames: the least number of images or tiles in progress at once. Offloaded members are loaded
             once for this many.
+        stacking: what corrects the merged probabilities of each image or tile, if anything.
         device_ops: merges on the device, if all members leave their probabilities on the same one.
     """
 
@@ -97,6 +99,7 @@ class Ensemble:
     open_frames: int = 0
     device_ops: DeviceOps | None = None
     rules: tuple[ClassRule, ...] = ()
+    stacking: Stacking | None = None
 
     @classmethod
     def load(
@@ -179,6 +182,7 @@ class Ensemble:
             loaded.open_frames,
             loaded.device_ops,
             rules_of(spec.decision, loaded.members[0].card.classes),
+            loaded.stacking,
         )
 
     @property
@@ -384,7 +388,7 @@ class Ensemble:
         return replace(self, members=tuple(replace(m, views=views) for m in self.members))
 
     def only(self, names: Sequence[str]) -> Self:
-        """The same loaded members, but only those named, in their own order.
+        """The same loaded members, but only those named, in their own order; fewer have no stacking.
 
         Raises:
             ValueError: the names are empty or include one of no member.
@@ -395,7 +399,9 @@ class Ensemble:
         for name in names:
             if name not in known:
                 raise ValueError(f"unknown member {name!r}: {did_you_mean(str(name), known)}")
-        return replace(self, members=tuple(m for m in self.members if m.name in names))
+        members = tuple(m for m in self.members if m.name in names)
+        stacking = self.stacking if len(members) == len(self.members) else None
+        return replace(self, members=members, stacking=stacking)
 
     def _run(
         self,
@@ -427,6 +433,7 @@ class Ensemble:
             large_give_way=large_give_way,
             image_types=self.image_types,
             plain=PlainTiles.of(self.tile, self.classes, self.task),
+            stacking=self.stacking,
         )
         runtimes = [member.runtime for member in self.members]
         return run_pipeline(runtimes, config, images, new_collector, clock, on_damaged, name_of)

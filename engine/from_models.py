@@ -52,13 +52,14 @@ def load_models(
     if functions and spec.merge_at == "decoder":
         raise ValueError("merge_at: decoder cuts exported models, and a function cannot be cut: remove it")
     files = tuple(member for member in spec.running if member.name not in functions)
-    of_files_alone = spec.model_copy(update={"members": files})
+    of_files_alone = spec.model_copy(update={"members": files, "stacking": None})
     loaded = load_members(resolve_ensemble(of_files_alone)) if files else _nothing(spec)
     known = loaded.members[0].card.classes if files else _numbered(classes)
     if classes is not None and [c.name for c in known] != list(classes):
         raise ValueError(f"classes: the models have {', '.join(c.name for c in known)}")
+    stacking = spec.stacking_of(known)
     if not functions:
-        return spec, loaded
+        return spec, replace(loaded, stacking=stacking)
     of_files = {member.name: member for member in loaded.members}
     members = tuple(
         of_files.get(one.name)
@@ -73,7 +74,8 @@ def load_models(
         )
         for one in spec.running
     )
-    return spec, replace(loaded, members=members, factors=spec.factors_of(known), device_ops=None)
+    factors = spec.factors_of(known)
+    return spec, replace(loaded, members=members, factors=factors, device_ops=None, stacking=stacking)
 
 
 def _named(function: PredictFunction) -> Path:

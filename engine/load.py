@@ -21,6 +21,7 @@ from seg.engine.runtimes.reordered import in_dataset_order
 from seg.experimental import warnings_of
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.prediction import RuntimeName
+from seg.spec.ensemble.stacking import Stacking
 from seg.terminal.notices import notice
 
 
@@ -29,7 +30,8 @@ class LoadedMembers:
     """Loaded members and what was found while loading them; notes are for the user, a line each.
 
     `factors` has one for each class, or none. `open_frames` is the number of frames that memory allows, if
-    memory is limited. `device_ops` is None unless probabilities can stay on a device.
+    memory is limited. `device_ops` is None unless probabilities can stay on a device. `stacking`
+    corrects the mean, if anything does.
     """
 
     members: tuple[Member, ...]
@@ -38,6 +40,7 @@ class LoadedMembers:
     notes: tuple[str, ...]
     open_frames: int = 0
     device_ops: DeviceOps | None = None
+    stacking: Stacking | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +74,13 @@ def load_members(
     Raises:
         ModelError: a model cannot be loaded.
         MissingRuntimeError: the spec's runtime is not usable on this machine.
-        SpecError: a factor or weight names no class of the models.
+        SpecError: a factor or weight names no class of the models, or a stacking is for others.
     """
     spec, classes = resolved.spec, resolved.classes
     PlainTiles.of(spec.tile, classes, spec.data.task)  # An unknown class is refused before models are opened.
     cards = [file.card for file in resolved.files]
     factors, class_weights = spec.factors_of(classes), spec.class_weights_of(classes)
+    stacking = spec.stacking_of(classes)
     to_decoder = spec.merge_at == "decoder"
     decoders = [find_decoder(file.path, file.card) if to_decoder else None for file in resolved.files]
     streams = default_streams(cores or usable_cores())
@@ -115,7 +119,7 @@ def load_members(
     )
     all_notes = (*chosen.notes, *offload.notes, *_grid_notes(members), *_view_notes(members))
     device_ops = _device_ops(spec, offload.runtimes, len(classes))
-    return LoadedMembers(members, batch_size, factors, all_notes, offload.open_frames, device_ops)
+    return LoadedMembers(members, batch_size, factors, all_notes, offload.open_frames, device_ops, stacking)
 
 
 def _open_member(
@@ -146,7 +150,9 @@ def _device_ops(spec: EnsembleSpec, runtimes: Sequence[Runtime], classes: int) -
     """The device merge, if all runtimes leave their probabilities on the GPU."""
     on_one_device = {runtime.device for runtime in runtimes} == {"cuda"}
     has_specialists = any(member.covers for member in spec.running)
-    is_plain_mean = spec.merge == "mean" and spec.merge_at == "image" and not has_specialists
+    is_plain_mean = (
+        spec.merge == "mean" and spec.merge_at == "image" and not has_specialists and not spec.stacking
+    )
     return DeviceOps("cuda", classes) if on_one_device and is_plain_mean else None
 
 

@@ -138,22 +138,22 @@ def _predictors(resolved: ResolvedEnsemble) -> dict[str, Ensemble]:
     ensemble, spec = Ensemble.of(resolved), resolved.spec
     if len(ensemble.members) == 1:
         return {ensemble.members[0].name: ensemble}
-    # Class factors belong to the whole ensemble.
+    # Class factors and stacking belong to the whole ensemble.
     members = {m.name: replace(ensemble.only([m.name]), factors=()) for m in ensemble.members}
     equal = {} if _has_equal_weights(spec) else {EQUAL_WEIGHTS: Ensemble.load(_with_equal_weights(spec))}
     return members | equal | {ENSEMBLE: ensemble}
 
 
 def _has_equal_weights(spec: EnsembleSpec) -> bool:
-    by_class = spec.class_factors or any(member.class_weights for member in spec.running)
+    by_class = spec.class_factors or spec.stacking or any(member.class_weights for member in spec.running)
     return not by_class and len({member.weight for member in spec.running}) == 1
 
 
 def _with_equal_weights(spec: EnsembleSpec) -> EnsembleSpec:
-    """The members that have a weight, all alike, and without factors of classes."""
+    """The members that have a weight, all alike, without factors of classes and stacking."""
     alike = {"weight": 1.0, "class_weights": {}}
     members = tuple(member.model_copy(update=alike) for member in spec.running)
-    return spec.model_copy(update={"members": members, "class_factors": {}})
+    return spec.model_copy(update={"members": members, "class_factors": {}, "stacking": None})
 
 
 def _compare(
@@ -235,6 +235,7 @@ def _fingerprint(resolved: ResolvedEnsemble, split: Split) -> str:
         "split": split.fingerprint,
         "images": hash_of_images(split.samples),
         **({"group": spec.data.group.model_dump(mode="json")} if spec.data.group else {}),
+        **({"stacking": spec.stacking.model_dump()} if spec.stacking else {}),
         **({"tile": spec.tile.model_dump(exclude_none=True)} if spec.tile else {}),
     }
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

@@ -38,6 +38,7 @@ LOSS_PARAMETER: Final = Range(1e-3, 1000.0)
 WEIGHT: Final = Range(1e-9, 1e9)
 """Above 0; fields in which 0 means no weight allow it in addition."""
 TEMPERATURE: Final = Range(0.01, 100.0)
+STACKING_COEFFICIENT: Final = Range(-1000.0, 1000.0)
 
 # The decision
 THRESHOLD: Final = Range(0.0, 0.9999)

@@ -1,64 +1,44 @@
-"""Whether a fitted per-pixel combination of members beats weights: a logistic regression of their logarithms.
+"""What a stacking is worth on images that nothing was fitted on, and whether it is offered where it gains.
 
-    python -m benchmarks.tuning.stacking camvid1.npz --groups 1 --groups 2 --draws 3
-    python -m benchmarks.tuning.stacking camvid1.npz --groups 1 --draws 5 --other-images
+    python -m benchmarks.tuning.stacking scenes3.npz --groups 8 --draws 4
+    python -m benchmarks.tuning.stacking camvid1.npz --groups 1 --draws 3 --other-images
 
-prints points of mIoU over equal weights on images that nothing was fitted on, as `benchmarks.tuning.judge`
-does. For each class, the regression has a constant, and a weight for each logarithm of a probability of a
-member; its penalty is the best of three on a third of the images that it is fitted on. Class factors for mIoU
-can follow it, as they follow weights.
+prints points over what `seg tune` chooses without a stacking. "Offered" is a stacking where `seg tune` takes
+one, else none. "Diagonal" has one coefficient for each member and class: the logarithm of a class's
+probability is added to that class alone.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import torch
 import typer
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.tuning.judge import RULES, draw_exchangeable, draw_shifts, equal, member_sets, pixels_of
-from benchmarks.tuning.members import load, miou_of
-from seg.evaluate.tune.fits.class_factors import fit_factors
+from benchmarks.tuning.judge import Draw, draw_exchangeable, draw_shifts, equal, member_sets, pixels_of
+from benchmarks.tuning.members import Images, load
+from seg.evaluate.metrics.groups import number_groups
+from seg.evaluate.tune.evidence.choose_departure import (
+    ENOUGH_GROUPS,
+    STACKING,
+    choose_departure,
+    choose_stacking,
+)
+from seg.evaluate.tune.fits.departures import Departures, Fitted
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
-from seg.evaluate.tune.scorer import judge_counts
+from seg.evaluate.tune.fits.stacking import BALANCE, CONSTANTS, PENALTY, FittedStacking
+from seg.spec.ensemble.stacking import LEAST_PROBABILITY
 
-PENALTIES = (1e-4, 1e-3, 1e-2)
-STEPS = 100
-LEAST = 1e-4
-"""Of a probability, before its logarithm."""
+EVERY = 2
+"""Every second pixel of those that other simulations use, so that it takes half the time."""
 
-
-class Stack:
-    """Weights `[C, M C]` and constants `[C]` of a logistic regression, which starts at the geometric mean."""
-
-    def __init__(self, pixels: MemberPixels, penalty: float) -> None:
-        members, classes = pixels.members, pixels.classes
-        start = torch.cat([torch.eye(classes) / members] * members, 1)
-        change = torch.zeros_like(start, requires_grad=True)
-        constants = torch.zeros(classes, requires_grad=True)
-        features, labels = _features(pixels), torch.from_numpy(pixels.labels_in.ravel()).long()
-        optimiser = torch.optim.LBFGS([change, constants], max_iter=STEPS, line_search_fn="strong_wolfe")
-
-        def loss() -> Tensor:
-            optimiser.zero_grad()
-            logits = functional.linear(features, start + change, constants)
-            value = functional.cross_entropy(logits, labels) + penalty * change.square().sum()
-            torch.autograd.backward(value)
-            return value
-
-        optimiser.step(loss)  # type: ignore[no-untyped-call]
-        self._weights, self._constants = (start + change).detach(), constants.detach()
-
-    def probabilities(self, pixels: MemberPixels) -> NDArray[np.float32]:
-        """Float32 `[C, I, n]`."""
-        logits = functional.linear(_features(pixels), self._weights, self._constants)
-        shape = (pixels.classes, *pixels.labels_in.shape)
-        return np.asarray(logits.softmax(1).T.reshape(shape).numpy(), dtype=np.float32)
+SAMPLE = 3
+"""And of these every third for the diagonal form."""
 
 
 def main(
@@ -68,63 +48,70 @@ def main(
     other_images: bool = False,
 ) -> None:
     draw = draw_exchangeable if other_images else draw_shifts
-    typer.echo("| tuned on | rule | over equal: mean | worst | best | over weights, half way |")
-    typer.echo("|---|---|---:|---:|---:|---:|")
+    typer.echo("| tuned on | rule | over equal weights | over none: mean | worst | above | same |")
+    typer.echo("|---|---|---:|---:|---:|---:|---:|")
     for count in groups:
         scores: dict[str, list[float]] = defaultdict(list)
         for images in map(load, members):
-            for tuned, judged, names_of_groups in draw(images, count, draws):
-                for names in member_sets(list(images.levels)):
-                    pixels = pixels_of(images, names)
-                    here, there = pixels.of_images(tuned), pixels.of_images(judged)
-                    for name, rule in {"equal weights": equal, **RULES}.items():
-                        fitted = rule(here, names_of_groups, images.prior)
-                        scores[name].append(100 * there.judge(fitted.weights_m, fitted.factors_c).score)
-                    for name, score in _stacked(here, there).items():
-                        scores[name].append(score)
+            for one in draw(images, count, draws):
+                for name, score in _scores_of(images, one):
+                    scores[name].append(score)
         _print(f"as many images as in {count}" if other_images else f"{count} groups", scores)
 
 
-def _stacked(here: MemberPixels, there: MemberPixels) -> dict[str, float]:
-    stack = Stack(here, _best_penalty(here))
-    own, others = stack.probabilities(here), stack.probabilities(there)
-    factors = fit_factors(own, here.labels_in, here.metric)
-    return {
-        "logistic regression": _score(there, others),
-        "logistic regression and class factors": _score(there, others * factors[:, None, None]),
-    }
+def _scores_of(images: Images, draw: Draw) -> Iterator[tuple[str, float]]:
+    tuned, judged, names_of_groups = draw
+    for names in member_sets(list(images.levels)):
+        pixels = pixels_of(images, names).subsampled(EVERY)
+        here, there = pixels.of_images(tuned), pixels.of_images(judged)
+        group_i = number_groups(names_of_groups)
+        departures = Departures(here, group_i, images.prior)
+        chosen = choose_departure(departures, group_i)
+        fits = {"equal weights": equal(here, names_of_groups, images.prior), "none": departures.fit(chosen)}
+        diagonal = _fit_diagonal(here.subsampled(SAMPLE), fits["none"])
+        for strength in (0.25, 1.0):
+            fits[f"diagonal at {strength:g}"] = replace(fits["none"], stacking=diagonal.scaled(strength))
+        for strength in (*STACKING[1:], 1.0):
+            fits[f"stacking at {strength:g}"] = departures.fit(replace(chosen, stacking=strength))
+        is_offered = int(group_i.max()) + 1 >= ENOUGH_GROUPS
+        fits["offered"] = departures.fit(choose_stacking(departures, chosen) if is_offered else chosen)
+        for name, fitted in fits.items():
+            yield name, 100 * there.judge(fitted.weights_m, fitted.factors_c, fitted.stacking).score
 
 
-def _best_penalty(pixels: MemberPixels) -> float:
-    """The penalty of the highest mIoU on the last third of the images, fitted on the others."""
-    is_last = np.arange(len(pixels.labels_in)) >= len(pixels.labels_in) * 2 // 3
-    fitted_on, judged_on = pixels.of_images(~is_last), pixels.of_images(is_last)
-    scores = [_score(judged_on, Stack(fitted_on, one).probabilities(judged_on)) for one in PENALTIES]
-    return PENALTIES[int(np.argmax(scores))]
+def _fit_diagonal(pixels: MemberPixels, base: Fitted) -> FittedStacking:
+    """The same as `fit_stacking` without the coefficients of other classes."""
+    labels = torch.from_numpy(pixels.labels_in.ravel()).long()
+    merged_cn = pixels.merged(base.weights_m, base.factors_c).reshape(pixels.classes, -1)
+    offset_nc = torch.from_numpy(np.log(np.maximum(merged_cn, LEAST_PROBABILITY)).T)
+    logarithms_mcn = torch.from_numpy(np.log(np.maximum(pixels.flat_mcn, LEAST_PROBABILITY)))
+    features_mcn = logarithms_mcn - logarithms_mcn.mean(1, keepdim=True)
+    change_mc = torch.zeros(features_mcn.shape[:2], requires_grad=True)
+    constants_c = torch.zeros(pixels.classes, requires_grad=True)
+    share_c = torch.bincount(labels, minlength=pixels.classes).clamp(min=1) / len(labels)
+    optimiser = torch.optim.LBFGS([change_mc, constants_c], max_iter=60, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimiser.zero_grad()
+        logits_nc = offset_nc + (features_mcn * change_mc[:, :, None]).sum(0).T + constants_c
+        value = functional.cross_entropy(logits_nc, labels, share_c**-BALANCE)
+        value = value + PENALTY * (change_mc.square().sum() + CONSTANTS * constants_c.square().sum())
+        torch.autograd.backward(value)
+        return value
+
+    optimiser.step(loss)  # type: ignore[no-untyped-call]
+    matrices_mcc = torch.diag_embed(change_mc.detach()) - change_mc.detach()[:, :, None] / pixels.classes
+    return FittedStacking(matrices_mcc.double().numpy(), constants_c.detach().double().numpy())
 
 
-def _score(pixels: MemberPixels, scores_cin: NDArray[np.floating]) -> float:
-    images, classes = len(pixels.labels_in), pixels.classes
-    cells = (
-        np.arange(images)[:, None] * classes**2 + pixels.labels_in * np.intp(classes) + scores_cin.argmax(0)
-    )
-    counts = np.bincount(cells.ravel(), minlength=images * classes**2).reshape(images, classes, classes)
-    return 100 * judge_counts(miou_of(classes), counts).score
-
-
-def _features(pixels: MemberPixels) -> Tensor:
-    """Logarithms of all members' probabilities, `[I n, M C]`."""
-    logs = np.log(np.maximum(pixels.probabilities_mcin, LEAST))
-    return torch.from_numpy(logs.reshape(logs.shape[0] * logs.shape[1], -1).T.copy())
-
-
-def _print(tuned_on: str, scores: Mapping[str, Sequence[float]]) -> None:
-    start, weights = (np.array(scores[name]) for name in ("equal weights", "fitted weights, half way"))
+def _print(tuned_on: str, scores: dict[str, list[float]]) -> None:
+    equal_weights, none = (np.array(scores.pop(name)) for name in ("equal weights", "none"))
+    typer.echo(f"| {tuned_on} | none | {(none - equal_weights).mean():+.2f} | | | | |")
     for name, values in scores.items():
-        over, gain = np.array(values) - start, np.array(values) - weights
+        over_equal, gain = np.array(values) - equal_weights, np.array(values) - none
         typer.echo(
-            f"| {tuned_on} | {name} | {over.mean():+.2f} | {over.min():+.2f} | {over.max():+.2f} |"
-            f" {gain.mean():+.2f} ± {gain.std():.2f} |"
+            f"| {tuned_on} | {name} | {over_equal.mean():+.2f} | {gain.mean():+.2f} ± {gain.std():.2f}"
+            f" | {gain.min():+.2f} | {(gain > 0).mean():.0%} | {(gain == 0).mean():.0%} |"
         )
 
 

@@ -13,7 +13,7 @@ from seg.spec.ensemble.decision import DecisionSpec
 
 def ensemble_fingerprint(resolved: ResolvedEnsemble) -> str:
     """The hash of the models' content, weights, covered classes, temperatures, views, merge, class factors,
-    tiles and grid.
+    stacking, tiles and grid.
     """
     spec = resolved.spec
     return _hash(
@@ -36,6 +36,7 @@ def ensemble_fingerprint(resolved: ResolvedEnsemble) -> str:
             # Earlier versions interpolated logarithms, so their runs and calibrations are of other labels.
             **({"merge_at": "decoder", "interpolated": "linear"} if spec.merge_at == "decoder" else {}),
             **({"decision": spec.decision.model_dump()} if spec.decision != DecisionSpec() else {}),
+            **({"stacking": spec.stacking.model_dump()} if spec.stacking else {}),
             **({"task": spec.data.task} if classes_overlap(spec.data.task) else {}),
             **({"read at": asdict(spec.data.read_scale)} if spec.data.read_scale else {}),
         }

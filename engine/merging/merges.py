@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from seg.engine.merging.decision import decide
 from seg.engine.merging.sigmoid_merges import MaskVoteMerge, OddsMerge
+from seg.engine.merging.stacked_merge import StackedMerge
 from seg.engine.merging.tie_break import HIGHEST_RANK, MIN_PROBABILITY, TIE, tie_break_ranks
 from seg.engine.passes.finite import is_finite
 from seg.engine.passes.passes import PassOrder, Size
@@ -20,6 +21,7 @@ from seg.engine.passes.shares import specialist_classes
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import Task, classes_overlap
 from seg.spec.ensemble.prediction import MergeName
+from seg.spec.ensemble.stacking import Stacking
 
 LEAST_PROPORTION: Final = 1e-4
 
@@ -37,13 +39,19 @@ class Merge(Protocol):
 
 
 def new_merge(
-    name: MergeName, pass_order: PassOrder, classes: int, size_hw: Size, task: Task = "multiclass"
+    name: MergeName,
+    pass_order: PassOrder,
+    classes: int,
+    size_hw: Size,
+    task: Task = "multiclass",
+    stacking: Stacking | None = None,
 ) -> Merge:
-    """An empty merge of that name for a frame of that size."""
+    """An empty merge of that name for a frame of that size; a mean may be corrected by a stacking."""
     overlap = classes_overlap(task)
     match name:
         case "mean":
-            return MeanMerge(pass_order, classes, size_hw, task)
+            mean = MeanMerge(pass_order, classes, size_hw, task)
+            return StackedMerge(mean, stacking, pass_order, classes, size_hw) if stacking else mean
         case "geometric":
             return (OddsMerge if overlap else GeometricMerge)(pass_order, classes, size_hw)
         case "vote":

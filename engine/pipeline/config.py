@@ -17,6 +17,7 @@ from seg.engine.runtimes.decoder_cut import Decoder
 from seg.image_type import RGB8, ImageHWB, ImageType
 from seg.labels.task import Task
 from seg.spec.ensemble.prediction import MergeName, TileSpec
+from seg.spec.ensemble.stacking import Stacking
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class PipelineConfig:
         task: whether probabilities are merged as those of one softmax, or class by class.
         large_give_way: the tiles of large images are cut only if no other image waits.
         plain: which tiles are not predicted.
+        stacking: what corrects the mean of each frame, without early exit.
     """
 
     pass_order: PassOrder
@@ -56,6 +58,7 @@ class PipelineConfig:
     large_give_way: bool = False
     image_types: tuple[ImageType, ...] = (RGB8,)
     plain: PlainTiles | None = None
+    stacking: Stacking | None = None
 
     def frame(self, image_hwc: ImageHWB) -> ImageHWB:
         """The pixels that views are taken of, for an image or a tile."""
@@ -71,7 +74,7 @@ class PipelineConfig:
             return DeviceMerge(self.device_ops, self.pass_order, size_hw, self.task)
         if self.decoders:
             return DecoderMerge(self.pass_order, self.decoders, self.classes, size_hw, self.task)
-        return new_merge(self.merge, self.pass_order, self.classes, size_hw, self.task)
+        return new_merge(self.merge, self.pass_order, self.classes, size_hw, self.task, self.stacking)
 
     def accumulate(self, merges: Sequence[Merge | DeviceMerge]) -> None:
         """Add what the merges of a batch's frames have queued on the device."""

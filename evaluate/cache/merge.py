@@ -69,7 +69,7 @@ class Frames:
     def _new_merge(self, mixture: Mixture, first_chw: ProbabilitiesCHW) -> Merge:
         classes, height, width = first_chw.shape
         pass_order = _pass_order_of(mixture, self._coverage)
-        return new_merge(mixture.merge, pass_order, classes, (height, width), self._task)
+        return new_merge(mixture.merge, pass_order, classes, (height, width), self._task, mixture.stacking)
 
 
 class LowResolutionFrames:

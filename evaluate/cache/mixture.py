@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from seg.spec.ensemble.prediction import MergeName
+from seg.spec.ensemble.stacking import Stacking
 from seg.views import ViewName
 
 Views = tuple[ViewName, ...]
@@ -16,7 +17,7 @@ class Mixture:
 
     `temperatures` has one for each member; empty if all are 1. `class_weights` multiply a member's weight for
     each class, by member; may be empty. `factors` has one for each class; may be empty. `least_area` is in
-    pixels, of all classes.
+    pixels, of all classes. `stacking` corrects the mean.
     """
 
     weights: tuple[float, ...]
@@ -26,6 +27,7 @@ class Mixture:
     class_weights: tuple[tuple[float, ...], ...] = ()
     factors: tuple[float, ...] = ()
     least_area: int = 0
+    stacking: Stacking | None = None
 
     @classmethod
     def of(cls, weights: Sequence[float], views: Sequence[Views], merge: MergeName = "mean") -> Self:
@@ -53,10 +55,11 @@ class Mixture:
         return sum(len(self.views[member]) for member in self.members)
 
     def only(self, members: Sequence[int]) -> Self:
-        """The same with these members alone, their weights rescaled."""
+        """The same with these members alone, their weights rescaled; fewer have no stacking."""
         kept = [weight if position in members else 0.0 for position, weight in enumerate(self.weights)]
         total = sum(kept)
-        return replace(self, weights=tuple(weight / total for weight in kept))
+        stacking = self.stacking if all(kept[member] for member in self.members) else None
+        return replace(self, weights=tuple(weight / total for weight in kept), stacking=stacking)
 
     def with_views(self, views: Sequence[Views]) -> Self:
         """The same with these views."""

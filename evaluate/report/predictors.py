@@ -62,6 +62,7 @@ def predictors_of(spec: EnsembleSpec, passes: Passes) -> Predictors:
         temperatures=temperatures,
         factors=spec.factors_of(classes),
         class_weights=spec.class_weights_of(classes),
+        stacking=spec.stacking_of(classes),
     )
     if len(views) == 1:
         only = Predictor(passes.names[0], whole.with_views(upright), whole)

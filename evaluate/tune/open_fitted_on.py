@@ -40,9 +40,9 @@ def open_fitted_on(spec: EnsembleSpec, on: FittedOn, cache: ProbabilityCache) ->
 
 
 def with_dropped_members(spec: EnsembleSpec) -> EnsembleSpec:
-    """The spec with members that an earlier tuning gave weight 0."""
+    """The spec with members that an earlier tuning gave weight 0, and without its stacking."""
     members = tuple(member.model_copy(update={"weight": member.weight or 1.0}) for member in spec.members)
-    return spec.model_copy(update={"members": members})
+    return spec.model_copy(update={"members": members, "stacking": None})
 
 
 def _check_enough(spec: EnsembleSpec, split: SplitName, images: int, views: Sequence[Views]) -> None:

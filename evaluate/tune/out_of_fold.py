@@ -22,6 +22,7 @@ from seg.labels.label_map import LabelsHW
 from seg.runs import read_held_out
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.member import MemberSpec
+from seg.spec.ensemble.stacking import MatrixCC, Stacking
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,22 @@ class OutOfFoldPasses:
                 views[member] = mixture.views[number]
                 if temperatures:
                     temperatures[member] = mixture.temperature(number)
-        return replace(mixture, weights=tuple(weights), views=tuple(views), temperatures=tuple(temperatures))
+        return replace(
+            mixture,
+            weights=tuple(weights),
+            views=tuple(views),
+            temperatures=tuple(temperatures),
+            stacking=mixture.stacking and self._stacking_of_members(mixture.stacking),
+        )
+
+    def _stacking_of_members(self, stacking: Stacking) -> Stacking:
+        """Each member of a family has an equal part of its matrix."""
+        matrices: list[MatrixCC] = [()] * self.members
+        for family, rows in zip(self.families, stacking.matrices, strict=True):
+            part = tuple(tuple(one / len(family.members) for one in row) for row in rows)
+            for member in family.members:
+                matrices[member] = part
+        return replace(stacking, matrices=tuple(matrices))
 
     def _find(self, image: int) -> tuple[Passes, int]:
         ends = list(accumulate(part.images for part in self.parts))
@@ -188,4 +204,4 @@ def _images_by_members(
 def _only(spec: EnsembleSpec, positions: Sequence[int]) -> EnsembleSpec:
     """The spec with these members, all with weight."""
     members = tuple(spec.members[position].model_copy(update={"weight": 1.0}) for position in positions)
-    return spec.model_copy(update={"members": members})
+    return spec.model_copy(update={"members": members, "stacking": None})

@@ -23,9 +23,14 @@ from seg.evaluate.tune.evidence.candidates import (
     left_out_scores,
     list_candidates,
 )
-from seg.evaluate.tune.evidence.choose_departure import ENOUGH_GROUPS, choose_departure
+from seg.evaluate.tune.evidence.choose_departure import (
+    ENOUGH_GROUPS,
+    choose_departure,
+    choose_stacking,
+)
 from seg.evaluate.tune.evidence.least_area import fit_least_area
 from seg.evaluate.tune.evidence.predicted_shares import PixelsIC, describe_images
+from seg.evaluate.tune.evidence.stacking_offer import describe_stacking, why_no_stacking
 from seg.evaluate.tune.fits.class_prior import ClassPrior, count_prior
 from seg.evaluate.tune.fits.departures import Departures, Fitted
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
@@ -62,6 +67,7 @@ class Tuned:
         study: of the selected mixture; of all members if that is a single member.
         chosen: the selected mixture, or the best of its sub-ensembles within the budget.
         areas_too: whether a least area was fitted.
+        stacking: what became of a stacking, in words.
     """
 
     passes: LabelledPasses
@@ -80,6 +86,7 @@ class Tuned:
     study: MemberStudy
     chosen: Mixture
     areas_too: bool
+    stacking: str
 
     @property
     def written(self) -> Mixture:
@@ -124,6 +131,10 @@ def tune(
     prior = count_prior(spec, split)
     departures = _departures(scorer, views, whole_maps, group_i, prior, criterion)
     departure = choose_departure(departures, group_i)
+    members = int((departures.fit(departure).weights_m > 0).sum())
+    no_stacking = why_no_stacking(spec, members, passes.classes, groups.count)
+    if not no_stacking:
+        departure = choose_stacking(departures, departure)
     equal = _judge_equal(scorer, whole_maps)
     candidates = list_candidates(scorer.views, views, departures, departure, equal, group_i, criterion)
     areas_too = _fits_areas(spec, metric, groups)
@@ -135,12 +146,13 @@ def tune(
     selected = candidates[-1]
     judged = _judge(whole_maps, candidates)
     several = len(selected.mixture.members) > 1
-    studied = replace(selected.mixture if several else candidates[1].mixture, least_area=0)
+    studied = replace(selected.mixture if several else candidates[1].mixture, least_area=0, stacking=None)
     study = study_members(scorer, studied, passes.milliseconds)
     chosen = selected.mixture
     if budget:
         affordable = budget.best_of(study.front, min(passes.milliseconds))
-        chosen = replace(affordable, least_area=selected.mixture.least_area)
+        if affordable != studied:
+            chosen = replace(affordable, least_area=chosen.least_area)
     return Tuned(
         passes=passes,
         on=on,
@@ -161,6 +173,7 @@ def tune(
         study=study,
         chosen=chosen,
         areas_too=areas_too,
+        stacking=f"no stacking: {no_stacking}" if no_stacking else describe_stacking(departures, departure),
     )
 
 

@@ -1,10 +1,12 @@
 """Writing a mixture into the ensemble's YAML."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from seg.evaluate.cache.mixture import Mixture, Views
+from seg.evaluate.tune.write_stacking import stacking_output, write_stacking
 from seg.labels.classes import ClassInfo
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.tuned_on import TunedOnSpec
@@ -26,14 +28,19 @@ def write_back(
     tuned_on: TunedOnSpec | None = None,
     *,
     areas_too: bool = False,
+    overwrite: bool = False,
 ) -> None:
     """Set weight, temperature and views of every member, merge and class factors in the spec's own file.
 
-    With `areas_too`, its least area is that of the mixture.
+    With `areas_too`, its least area is that of the mixture. A stacking gets a file of its own beside it; one
+    there that seg did not write is replaced only with `overwrite`.
 
     A member without weight stays, with weight 0, so that a later tuning can take it back. The evidence
     becomes a comment above the members, in place of that of an earlier tuning. `tuned_on` describes the
     images.
+
+    Raises:
+        OutputError: the file of the stacking cannot be written.
     """
     changes: dict[Place, Value] = {}
     for position, member in enumerate(spec.members):
@@ -51,6 +58,12 @@ def write_back(
     factors = _by_name(classes, mixture.factors)
     if factors != spec.class_factors:
         changes["class_factors",] = factors
+    if mixture.stacking:
+        output = stacking_output(path, spec, overwrite=overwrite)
+        write_stacking(output, mixture.stacking, [member.name for member in spec.members], classes)
+        changes["stacking",] = json.dumps(output.path.name, ensure_ascii=False)
+    elif spec.stacking:
+        changes["stacking",] = None
     set_values(path, changes)
     if areas_too and mixture.least_area != spec.decision.least_area:
         write_under(path, "decision", {"least_area": mixture.least_area})

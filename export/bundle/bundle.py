@@ -29,11 +29,22 @@ MANIFEST: Final = "manifest.json"
 SCRIPTS: Final = ("install.sh", "predict.py", "predict.ipynb")
 
 PREDICTING: Final = frozenset(
-    {"views", "merge", "merge_at", "class_factors", "decision", "stopping", "tile", "runtime", "batch_size"}
+    {
+        "views",
+        "merge",
+        "merge_at",
+        "class_factors",
+        "stacking",
+        "decision",
+        "stopping",
+        "tile",
+        "runtime",
+        "batch_size",
+    }
 )
 """The keys of a spec that say how it predicts."""
 
-OF_PASSES: Final = frozenset({"views", "merge", "merge_at", "stopping"})
+OF_PASSES: Final = frozenset({"views", "merge", "merge_at", "stacking", "stopping"})
 """Those that a fused model has no use for."""
 
 FUSED: Final = "ensemble"

@@ -50,7 +50,10 @@ class FusionCheck(_Part):
 
 
 class EnsembleCard(StoredCard):
-    """The whole ensemble. `thresholds` has one for each class where they overlap."""
+    """The whole ensemble. `thresholds` has one for each class where they overlap.
+
+    `is_stacked` tells whether the mean is corrected by a stacking, whose numbers are in the graph.
+    """
 
     key: ClassVar[str] = ENSEMBLE_KEY
     card_version: int = ENSEMBLE_CARD_VERSION
@@ -61,6 +64,7 @@ class EnsembleCard(StoredCard):
     merge: MergeName
     merge_at: MergePlace = "image"
     class_factors: ByClass = Field(default_factory=dict)
+    is_stacked: bool = False
     thresholds: tuple[float, ...] = ()
     gives: tuple[FusedOutput, ...]
     members: tuple[MemberCard, ...]

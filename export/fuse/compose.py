@@ -20,6 +20,7 @@ from seg.export.onnx_file.opset import lower_opset, opset_of
 from seg.image_type import fused_type
 from seg.models.model_file import INPUT, ONNX_PIXELS, OUTPUT
 from seg.spec.ensemble.prediction import MergeName
+from seg.spec.ensemble.stacking import Stacking
 
 ORIENTATIONS: Final = {"upright": False, "turned": True}
 """Whether height and width are swapped."""
@@ -29,13 +30,15 @@ ORIENTATIONS: Final = {"upright": False, "turned": True}
 class Ending:
     """What becomes of the outputs of all passes: the merge, the decision, the outputs.
 
-    `opset` is what the file is written in; by default the oldest that it can be.
+    `opset` is what the file is written in; by default the oldest that it can be. `stacking` corrects a mean,
+    if anything does.
     """
 
     merge: MergeName
     decision: Decision
     gives: tuple[FusedOutput, ...]
     opset: int | None = None
+    stacking: Stacking | None = None
 
 
 def compose(members: Sequence[MemberGraph], ending: Ending) -> onnx.ModelProto:
@@ -73,7 +76,7 @@ def _finish(
     graph: Graph, inputs: Sequence[onnx.ValueInfoProto], pass_outputs: Sequence[PassOutput], ending: Ending
 ) -> onnx.ModelProto:
     members = [output.member for output in pass_outputs]
-    add_merge(graph, ending.merge, pass_outputs, ending.decision.task)
+    add_merge(graph, ending.merge, pass_outputs, ending.decision.task, ending.stacking)
     classes = len(members[0].card.classes)
     outputs = [add_output(graph, give, classes, ending.decision) for give in ending.gives]
     whole = helper.make_graph(graph.nodes, "ensemble", inputs, outputs, list(graph.constants.values()))

@@ -94,12 +94,16 @@ def fuse_ensemble(
 
 
 def ending_of(spec: EnsembleSpec, request: FusionRequest, members: Sequence[MemberGraph]) -> Ending:
-    """What the spec and the request say of it; raises SpecError where a class factor is for no class."""
+    """What the spec and the request say of it.
+
+    Raises:
+        SpecError: a class factor is for no class, or the stacking is for others.
+    """
     classes = members[0].card.classes
     decision = Decision(
         factors=spec.factors_of(classes), task=spec.data.task, rules=rules_of(spec.decision, classes)
     )
-    return Ending(spec.merge, decision, request.gives, spec.export.opset)
+    return Ending(spec.merge, decision, request.gives, spec.export.opset, spec.stacking_of(classes))
 
 
 def check_against_engine(
@@ -125,6 +129,7 @@ def _card(
         merge=spec.merge,
         merge_at=spec.merge_at,
         class_factors=spec.class_factors,
+        is_stacked=spec.stacking is not None,
         thresholds=decision.thresholds_of(len(classes)) if overlap else (),
         gives=request.gives,
         members=tuple(

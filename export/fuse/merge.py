@@ -16,6 +16,7 @@ from seg.export.fuse.member_graphs import MemberGraph
 from seg.labels.task import THRESHOLD, Task, classes_overlap
 from seg.models.model_file import OUTPUT
 from seg.spec.ensemble.prediction import MergeName
+from seg.spec.ensemble.stacking import LEAST_PROBABILITY, Stacking
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,18 @@ class PassOutput:
 
 
 def add_merge(
-    graph: Graph, merge: MergeName, pass_outputs: Sequence[PassOutput], task: Task = "multiclass"
+    graph: Graph,
+    merge: MergeName,
+    pass_outputs: Sequence[PassOutput],
+    task: Task = "multiclass",
+    stacking: Stacking | None = None,
 ) -> None:
     """Merge all passes to OUTPUT, float32 `[N, C, H, W]`, which sums to 1 over C unless classes overlap."""
     overlap = classes_overlap(task)
     match merge:
+        case "mean" if stacking:
+            total = _weighted_sum(graph, pass_outputs, "merge/sum")
+            _correct(graph, total, pass_outputs, stacking)
         case "mean":
             if pass_outputs[0].member.class_shares and not overlap:
                 is_specialist = specialist_classes([one.member.class_shares for one in pass_outputs])
@@ -106,6 +114,26 @@ def _filled_up(graph: Graph, scores: str, is_specialist: Sequence[bool]) -> str:
     return graph.add("Where", [graph.constant("merge/is_mine", is_mine), scores, scaled], "merge/filled_up")
 
 
+def _correct(graph: Graph, mean: str, pass_outputs: Sequence[PassOutput], stacking: Stacking) -> None:
+    """The mean, corrected by the mean over the views of each member."""
+    of_members: dict[str, list[PassOutput]] = {}
+    for one in pass_outputs:
+        of_members.setdefault(one.member.name, []).append(one)
+    corrections = [
+        graph.constant("stacking/constants", np.array(stacking.constants, np.float32)[:, None, None])
+    ]
+    for (name, outputs), rows in zip(of_members.items(), stacking.matrices, strict=True):
+        views = graph.constant(f"{name}/views", np.float32(len(outputs)))
+        scope = f"stacking/{name}"
+        total = _sum(graph, [one.value for one in outputs], f"{scope}/sum", scope)
+        logarithm = _log(graph, graph.add("Div", [total, views], f"{scope}/mean"), scope, LEAST_PROBABILITY)
+        kernel = graph.constant(f"{scope}/matrix", np.array(rows, np.float32)[:, :, None, None])
+        corrections.append(graph.add("Conv", [logarithm, kernel], f"{scope}/correction"))
+    correction = _sum(graph, corrections, "stacking/correction", "stacking")
+    scores = graph.add("Add", [_log(graph, mean, "stacking/mean"), correction], "stacking/scores")
+    graph.add("Softmax", [scores], OUTPUT, axis=CLASS_AXIS)
+
+
 def _logarithm(graph: Graph, output: PassOutput) -> str:
     return _log(graph, output.value, output.name)
 
@@ -118,8 +146,8 @@ def _logit(graph: Graph, output: PassOutput) -> str:
     return graph.add("Sub", logs, f"{output.name}/logit")
 
 
-def _log(graph: Graph, value: str, name: str) -> str:
-    least = graph.constant("merge/least_probability", np.float32(MIN_PROBABILITY))
+def _log(graph: Graph, value: str, name: str, least_probability: float = MIN_PROBABILITY) -> str:
+    least = graph.constant(f"merge/least_{least_probability:g}", np.float32(least_probability))
     clipped = graph.add("Max", [value, least], f"{name}/clipped")
     return graph.add("Log", [clipped], f"{name}/logarithm")
 

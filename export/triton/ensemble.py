@@ -61,7 +61,7 @@ def _refuse_different_images(members: Sequence[MemberGraph]) -> None:
 
 def _add_member(update: RepositoryUpdate, job: Job, member: str) -> Path:
     """Add a model of one member with its views, which returns probabilities."""
-    alone = job.spec.model_copy(update={"members": (job.spec.member(member),)})
+    alone = job.spec.model_copy(update={"members": (job.spec.member(member),), "stacking": None})
     request = FusionRequest(_model_of(job, member), (FusedOutput.probabilities,))
     version = update.new_version(request.name)
     fuse_ensemble(alone, request, version / MODEL_FILE, job.images)

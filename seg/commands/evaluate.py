@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from seg.commands.ensemble.source import Data, Runtime, SpecOrModels, Views, Weights, resolve
+from seg.commands.next_command import suggest_tuning_or_ensemble
 from seg.commands.options.shared import Overwrite, RunMetric, check_metric, print_table
-from seg.terminal.notices import suggest
 from seg.terminal.words import counted
 
 if TYPE_CHECKING:
@@ -68,17 +68,13 @@ def evaluate(
     spec = source.spec
     check_metric(spec, run_metric)
     if submission is None:
-        from seg.evaluate.compare import EQUAL_WEIGHTS, compare_members
-        from seg.spec.ensemble.decision import DecisionSpec
+        from seg.evaluate.compare import compare_members
 
         chosen = split or "val"
         comparison = compare_members(spec, chosen)
         _print_comparison(chosen, comparison, per_class)
         if source.yaml is not None:
-            names = [row.name for row in comparison.rows]
-            is_tuned = EQUAL_WEIGHTS in names or spec.decision != DecisionSpec()
-            can_be_tuned = len(names) > 1 and not is_tuned
-            suggest(f"seg {'tune' if can_be_tuned else 'ensemble'} {source.yaml}")
+            suggest_tuning_or_ensemble(source.yaml, spec)
         return
     from seg.evaluate.submission_scores import (
         compare_submissions,

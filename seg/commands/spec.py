@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from seg.commands.next_command import suggest_tuning_or_ensemble
 from seg.terminal.notices import suggest
 from seg.terminal.words import counted
 
@@ -35,7 +36,10 @@ def check(
             views = "1 pass" if passes == 1 else f"{passes} passes"
             typer.echo(f"{file}: {counted(len(spec.running), 'member')}, {views} an image")
             is_trained_here = any(member.has_recipe for member in spec.running)
-            suggest(f"seg {'train' if is_trained_here else 'ensemble'} {file}")
+            if is_trained_here:
+                suggest(f"seg train {file}")
+            else:
+                suggest_tuning_or_ensemble(file, spec)
     if mistakes:
         raise SpecError("\n".join(mistakes))
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from seg.commands.next_command import suggest_submission_check
 from seg.commands.options.shared import Overwrite, SpecPath, print_table
 from seg.commands.options.sizes import parse_bytes
 from seg.terminal.notices import suggest
@@ -65,7 +66,7 @@ def vote(
     ]
     print_table("pixels on which submissions agree", ("", *names), rows)
     typer.echo(f"{output}: {result.images} images")
-    suggest(f"seg submission check {path} {output}")
+    suggest_submission_check(path, output)
 
 
 def convert(
@@ -100,6 +101,7 @@ def convert(
         images = known.form(form).read(submission, partial(known.size_of, name=form))
         known.form(name).write(final, known.in_order(images, submission))
     typer.echo(f"{output}: written")
+    suggest_submission_check(path if name == known.spec.output.format else None, output)
 
 
 def check(
@@ -148,8 +150,13 @@ def check(
     if findings:
         mended = sum(finding.is_fixable for finding in findings)
         typer.echo(f"{submission}: {counted(len(findings), 'finding')}, of which --fix mends {mended}")
+        if fix:
+            suggest_submission_check(path, fix)
+        elif mended:
+            suggest(f"seg submission check {path} {submission} --fix FILE")
         raise typer.Exit(EXIT_FINDINGS)
     typer.echo(f"{submission}: nothing found")
+    suggest(f"upload {submission}")
 
 
 app = typer.Typer(

@@ -116,7 +116,11 @@ def test_a_wrong_input_is_refused_and_nothing_written(
 
 
 NEXT: Sequence[tuple[tuple[str, ...], str]] = [
-    (("spec", "check", "SPEC"), "seg ensemble SPEC"),
+    (("ensemble", "MODEL", "--images", "images", "-o", "masks_of_it"), "open file://FOLDER/masks_of_it"),
+    (
+        ("ensemble", "MODEL", "--images", "images", "-o", "one.csv", "--save-spec", "one.yaml"),
+        "seg submission check one.yaml FOLDER/one.csv",
+    ),
     (("show", "SPEC", "-o", "shown.png"), "open file://FOLDER/shown.png"),
     (("calibrate", "SPEC"), "seg ensemble SPEC"),
     (
@@ -131,9 +135,59 @@ def test_a_command_ends_with_what_comes_next(
     words: tuple[str, ...], expected: str, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    model = json.loads(spec.read_text())["members"][0]["model"]
 
     def named(text: str) -> str:
-        return text.replace("SPEC", str(spec)).replace("FOLDER", str(tmp_path))
+        return text.replace("SPEC", str(spec)).replace("FOLDER", str(tmp_path)).replace("MODEL", model)
 
-    done = CliRunner().invoke(app, [named(word) for word in words], catch_exceptions=False)
-    assert done.stderr.splitlines()[-1] == f"next: {named(expected)}"
+    assert next_after([named(word) for word in words]) == named(expected)
+
+
+def next_after(words: Sequence[str], exit_code: int = 0) -> str:
+    """What a command that ends with this exit code names as the next."""
+    done = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert done.exit_code == exit_code, done.output
+    *_, last = done.stderr.splitlines()
+    assert last.startswith("next: ")
+    return last.removeprefix("next: ")
+
+
+def test_what_comes_next_leads_from_models_to_a_checked_submission(
+    spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(spec.parent)
+    way = [f"seg spec check {spec}"]
+    while way[-1].startswith("seg "):
+        way.append(next_after(way[-1].split()[1:]))
+    submission = spec.parent / "submission.csv"
+    assert way[1:] == [
+        f"seg tune {spec}",
+        f"seg ensemble {spec}",
+        f"seg submission check {spec} {submission}",
+        f"upload {submission}",
+    ]
+    assert next_after(["evaluate", str(spec)]) == f"seg ensemble {spec}"
+
+
+def test_after_converting_only_a_submission_in_the_format_of_the_spec_is_checked(
+    spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(spec.parent)
+    seg("ensemble", spec)
+    convert = ("submission", "convert", str(spec))
+    to_png = next_after([*convert, "submission.csv", "--to", "png", "-o", "masks_of_it"])
+    assert to_png == f"open {(spec.parent / 'masks_of_it').as_uri()}"
+    back = next_after([*convert, "masks_of_it", "--from", "png", "--to", "kaggle", "-o", "back.csv"])
+    assert back == f"seg submission check {spec} back.csv"
+
+
+def test_after_findings_comes_their_repair_and_then_another_check(
+    spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(spec.parent)
+    seg("ensemble", spec)
+    check = ["submission", "check", str(spec), "short.csv"]
+    lines = Path("submission.csv").read_text().splitlines(keepends=True)
+    Path("short.csv").write_text("".join(lines[:-1]))
+    assert next_after(check, exit_code=2) == f"seg submission check {spec} short.csv --fix FILE"
+    assert next_after([*check, "--fix", "fixed.csv"], exit_code=2) == f"seg submission check {spec} fixed.csv"

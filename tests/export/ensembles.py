@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from seg.data.images.images import write_image
 from seg.export.onnx_file.save import save_model
 from seg.spec import EnsembleSpec, load_ensemble
@@ -33,6 +35,17 @@ def write_ensemble(folder: Path, **said: Any) -> Path:
     }
     (folder / "team.yaml").write_text(json.dumps(spec | said))
     return folder / "team.yaml"
+
+
+def random_stacking() -> dict[str, Any]:
+    """Of the two members that run, in another order."""
+    random = np.random.default_rng(0)
+    size = (len(CLASSES), len(CLASSES))
+    return {
+        "classes": [info.name for info in CLASSES],
+        "constants": random.normal(size=size[0]).tolist(),
+        "matrices": {member: random.normal(0, 0.5, size).tolist() for member in "ba"},
+    }
 
 
 def ensemble(folder: Path, **said: Any) -> EnsembleSpec:

@@ -22,7 +22,7 @@ from seg.export.onnx_file.save import save_model
 from seg.files.atomic import sha256_of
 from seg.models.card import ENSEMBLE_KEY
 from seg.models.model_file import read_model_card
-from tests.export.ensembles import write_ensemble
+from tests.export.ensembles import random_stacking, write_ensemble
 from tests.export.fused import EVERYTHING, fused, run
 from tests.export.tiny import CARD, image
 from tests.export.tiny import run as run_model
@@ -46,6 +46,23 @@ def test_it_says_what_the_engine_says(merge: str, tmp_path: Path) -> None:
             np.testing.assert_allclose(found["probabilities"][row], expected.probabilities, atol=1e-6)
             np.testing.assert_allclose(found["confidence"][row], expected.probabilities.max(0), atol=1e-6)
     assert [str(found[give].dtype) for give in EVERYTHING] == ["uint8", "float32", "float32"]
+
+
+def test_a_stacking_is_in_the_graph(tmp_path: Path) -> None:
+    first = CARD.classes[0].name
+    spec, path = fused(tmp_path, stacking=random_stacking(), class_factors={first: 2})
+    engine = Ensemble.load(spec)
+    without = Ensemble.load(spec.model_copy(update={"stacking": None}))
+    for size_hw in SIZES:
+        images = [image(*size_hw, seed) for seed in range(3)]
+        found = run(path, np.stack(images))
+        for row, image_hwc in enumerate(images):
+            expected = engine.predict(image_hwc)
+            np.testing.assert_array_equal(found["labels"][row], expected.labels)
+            np.testing.assert_allclose(found["probabilities"][row], expected.probabilities, atol=1e-5)
+    assert (expected.probabilities != without.predict(image_hwc).probabilities).any()
+    (entry,) = (one for one in onnx.load(path).metadata_props if one.key == ENSEMBLE_KEY)
+    assert EnsembleCard.model_validate_json(entry.value).is_stacked
 
 
 def test_members_that_know_some_classes_are_merged_as_in_the_engine(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from seg.commands.app import app
 from seg.engine import Ensemble
 from seg.errors import OutputError, SpecError, VerificationError
 from seg.spec import load_ensemble
-from tests.export.ensembles import write_ensemble
+from tests.export.ensembles import random_stacking, write_ensemble
 from tests.export.tiny import image
 
 model_config_pb2 = pytest.importorskip("tritonclient.grpc.model_config_pb2")
@@ -138,9 +138,13 @@ def run_ensemble(repository: Path, name: str, tensors: dict[str, NDArray[Any]]) 
     return {output.name: tensors[output.name] for output in config.output}
 
 
-@pytest.mark.parametrize("merge", ["mean", "geometric"])
-def test_members_apart_come_to_the_same(merge: str, tmp_path: Path) -> None:
-    spec = write_ensemble(tmp_path, merge=merge)
+@pytest.mark.parametrize(
+    "said",
+    [{}, {"merge": "geometric"}, {"stacking": random_stacking()}],
+    ids=["mean", "geometric", "stacking"],
+)
+def test_members_apart_come_to_the_same(said: dict[str, Any], tmp_path: Path) -> None:
+    spec = write_ensemble(tmp_path, **said)
     repository = serve(spec, "--outputs", "labels", "confidence", format_="triton-ensemble").parent
     assert sorted(p.name for p in repository.iterdir()) == ["team", "team-a", "team-b", "team_merge"]
     assert [tensor.name for tensor in model_config(repository / "team").input] == ["image"]

@@ -67,9 +67,10 @@ def list_candidates(
 
     # A step that changes nothing has the name of the one before.
     steps = {
-        chosen: f"class factors at {chosen.factors:g}",
-        replace(chosen, factors=0.0): f"prior to the power of {-chosen.exponent:g}",
-        replace(chosen, exponent=0.0, factors=0.0): "weights by score",
+        chosen: f"stacking at {chosen.stacking:g}",
+        replace(chosen, stacking=0.0): f"class factors at {chosen.factors:g}",
+        replace(chosen, factors=0.0, stacking=0.0): f"prior to the power of {-chosen.exponent:g}",
+        Departure(weights=chosen.weights): "weights by score",
         Departure(): f"{EQUAL}, useful views",
     }
     if tuple(views) == tuple(all_views):

@@ -1,10 +1,11 @@
 """Departures from a simple mixture, from few numbers to many, and fits of any strength of them.
 
-The start is equal weights, or the best member. Three kinds follow, each on top of the one before:
+The start is equal weights, or the best member. Four kinds follow, each on top of the one before:
 
 1. Weights of members by their scores.
 2. One exponent of the classes' shares in the training images, by which probabilities are divided.
 3. A factor for each class on top: each is shrunk by how much it varies when groups are left out.
+4. A stacking of the members.
 
 Sources: of the exponent, Menon, Jayasumana, Rawat, Jain, Veit and Kumar, "Long-Tail Learning via Logit
 Adjustment", 2021; of the shrinkage of factors, James and Stein, "Estimation with Quadratic Loss", 1961.
@@ -23,6 +24,7 @@ from seg.evaluate.metrics.groups import GroupI
 from seg.evaluate.tune.evidence.by_group import Criterion, blocks, fold_groups
 from seg.evaluate.tune.fits.class_factors import fit_factors, normalised
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
+from seg.evaluate.tune.fits.stacking import FittedStacking
 from seg.evaluate.tune.fits.weights import WeightsM, best_member, equal_weights, weights_by_score
 from seg.evaluate.tune.scorer import CountsICC, judge_counts
 from seg.metrics.image_tallies import ImageTallies
@@ -44,25 +46,31 @@ class Departure:
         weights: of the members.
         exponent: of the classes' shares in the training images.
         factors: from 0, none beyond the exponent, to 1, the fitted and shrunk ones.
+        stacking: from 0, none, to 1, the fitted one.
     """
 
     weights: WeightsName = "equal"
     exponent: float = 0.0
     factors: float = 0.0
+    stacking: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Weights of members `[M]`, which sum to 1, and factors of classes `[C]` with a geometric mean of 1."""
+    """Weights of members `[M]`, which sum to 1, factors of classes `[C]` with a geometric mean of 1, and a
+    stacking of the members with weight, if any.
+    """
 
     weights_m: NDArray[np.float64]
     factors_c: NDArray[np.float64]
+    stacking: FittedStacking | None = None
 
     def mixture(self, views: Sequence[Views]) -> Mixture:
         """The mixture of members in these views."""
         weights = np.maximum(self.weights_m.round(DIGITS), 0)
         factors = self.factors_c.round(DIGITS)
-        mixture = Mixture.of(weights.tolist(), views)
+        stacking = self.stacking.as_stacking(weights > 0) if self.stacking else None
+        mixture = replace(Mixture.of(weights.tolist(), views), stacking=stacking)
         return mixture if (factors == 1).all() else replace(mixture, factors=tuple(factors.tolist()))
 
 
@@ -79,6 +87,7 @@ class Part:
     prior_c: NDArray[np.float64]
     criterion: Criterion
     _changes: dict[Departure, NDArray[np.float64]] = field(default_factory=dict)
+    _stackings: dict[Departure, FittedStacking] = field(default_factory=dict)
 
     def weights(self, departure: Departure) -> WeightsM:
         match departure.weights:
@@ -91,13 +100,20 @@ class Part:
 
     def change(self, departure: Departure) -> NDArray[np.float64]:
         """Logarithms of the factors of classes, fitted on top of the departure's weights and exponent."""
-        before = replace(departure, factors=0.0)
+        before = replace(departure, factors=0.0, stacking=0.0)
         if before not in self._changes:
             scores_cin = self.pixels.merged(
                 self.weights(before), prior_factors(self.prior_c, before.exponent)
             )
             self._changes[before] = np.log(fit_factors(scores_cin, self.pixels.labels_in, self.pixels.metric))
         return self._changes[before]
+
+    def stacking(self, departure: Departure, fitted: Fitted) -> FittedStacking:
+        """The stacking on top of what was fitted for the departure without one."""
+        before = replace(departure, stacking=0.0)
+        if before not in self._stackings:
+            self._stackings[before] = self.pixels.fit_stacking(fitted.weights_m, fitted.factors_c)
+        return self._stackings[before]
 
     @cached_property
     def _best_m(self) -> WeightsM:
@@ -168,7 +184,7 @@ class Departures:
         for fold, left_out in enumerate(self._left_out):
             is_in_i = self._fold_i == fold
             fitted = fit_i[int(is_in_i.argmax())]
-            counts_icc[is_in_i] = left_out.counts(fitted.weights_m, fitted.factors_c)
+            counts_icc[is_in_i] = left_out.counts(fitted.weights_m, fitted.factors_c, fitted.stacking)
         return counts_icc
 
     def _fit(self, part: Part, departure: Departure) -> Fitted:
@@ -176,7 +192,10 @@ class Departures:
         if departure.factors:
             kept_c = self._reliability(departure)
             factors_c = factors_c * np.exp(departure.factors * kept_c * part.change(departure))
-        return Fitted(part.weights(departure), normalised(factors_c))
+        fitted = Fitted(part.weights(departure), normalised(factors_c))
+        if not departure.stacking:
+            return fitted
+        return replace(fitted, stacking=part.stacking(departure, fitted).scaled(departure.stacking))
 
     def _reliability(self, departure: Departure) -> NDArray[np.float64]:
         """The share of each factor's logarithm that is kept: 1 - (its jackknife variance) / (its square)."""

@@ -12,6 +12,7 @@ from seg.engine.passes.passes import PlannedPass
 from seg.engine.passes.shares import class_shares
 from seg.engine.passes.views import VIEWS
 from seg.evaluate.cache.mixture import Mixture, Views
+from seg.evaluate.tune.fits.stacking import MOST_PIXELS, FittedStacking, fit_stacking
 from seg.evaluate.tune.scorer import CountsICC, Scorer, judge_counts
 from seg.metrics.from_counts import CountedMetric
 from seg.metrics.image_tallies import ImageTallies
@@ -66,6 +67,27 @@ class MemberPixels:
     def classes(self) -> int:
         return int(self.probabilities_mcin.shape[1])
 
+    @property
+    def flat_mcn(self) -> NDArray[np.float32]:
+        """The pixels of all images side by side, float32 `[M, C, I n]`."""
+        return self.probabilities_mcin.reshape(self.members, self.classes, -1)
+
+    def fit_stacking(self, weights_m: NDArray[np.float64], factors_c: NDArray[np.float64]) -> FittedStacking:
+        """A stacking on top of a mixture, of the members with weight, on some of the pixels."""
+        thin = self.subsampled(max(1, -(-self.labels_in.size // MOST_PIXELS)))
+        scores_cn = thin.merged(weights_m, factors_c).reshape(self.classes, -1)
+        # What is constant has no coefficients.
+        running_mcn = np.where((weights_m > 0)[:, None, None], thin.flat_mcn, np.float32(1))
+        return fit_stacking(scores_cn, running_mcn, thin.labels_in.ravel())
+
+    def subsampled(self, every: int) -> Self:
+        """Those of every n-th pixel."""
+        return replace(
+            self,
+            probabilities_mcin=self.probabilities_mcin[..., ::every],
+            labels_in=self.labels_in[:, ::every],
+        )
+
     def of_images(self, chosen_i: NDArray[np.bool_]) -> Self:
         """Those of some images."""
         return replace(
@@ -79,10 +101,16 @@ class MemberPixels:
         return bool((weights_m[self.known_mc.all(1)] > 0).any())
 
     def merged(
-        self, weights_m: NDArray[np.float64], factors_c: NDArray[np.float64] | None = None
+        self,
+        weights_m: NDArray[np.float64],
+        factors_c: NDArray[np.float64] | None = None,
+        stacking: FittedStacking | None = None,
     ) -> ScoresCIN:
-        """The weighted mean of the members that know a class, times the factors of classes."""
+        """The weighted mean of the members that know a class, corrected, times the factors of classes."""
         scores_cin = self._mean(weights_m) if self.known_mc.all() else self._mean_of_known(weights_m)
+        if stacking is not None:
+            corrected_cn = stacking.corrected(scores_cin.reshape(self.classes, -1), self.flat_mcn)
+            scores_cin = corrected_cn.reshape(scores_cin.shape)
         if factors_c is not None:
             scores_cin *= factors_c.astype(np.float32)[:, None, None]
         return scores_cin
@@ -104,16 +132,22 @@ class MemberPixels:
         return normalised(mean_cin, pass_order, np.zeros(self.classes))
 
     def judge(
-        self, weights_m: NDArray[np.float64], factors_c: NDArray[np.float64] | None = None
+        self,
+        weights_m: NDArray[np.float64],
+        factors_c: NDArray[np.float64] | None = None,
+        stacking: FittedStacking | None = None,
     ) -> ImageTallies:
         """The metric's tallies of the pixels of each image."""
-        return judge_counts(self.metric, self.counts(weights_m, factors_c))
+        return judge_counts(self.metric, self.counts(weights_m, factors_c, stacking))
 
     def counts(
-        self, weights_m: NDArray[np.float64], factors_c: NDArray[np.float64] | None = None
+        self,
+        weights_m: NDArray[np.float64],
+        factors_c: NDArray[np.float64] | None = None,
+        stacking: FittedStacking | None = None,
     ) -> CountsICC:
         """Counts of the pixels of each image, truth by prediction."""
-        predicted_in = self.merged(weights_m, factors_c).argmax(0)
+        predicted_in = self.merged(weights_m, factors_c, stacking).argmax(0)
         images, classes = len(self.labels_in), self.classes
         cells = np.arange(images)[:, None] * classes**2 + self.labels_in * np.intp(classes) + predicted_in
         return np.bincount(cells.ravel(), minlength=images * classes**2).reshape(images, classes, classes)

@@ -7,10 +7,10 @@ import typer
 
 from seg import ranges
 from seg.commands.ensemble.other_images import STDIN, with_images, with_output
-from seg.commands.ensemble.source import EnsembleSource, Runtime, SpecOrModels, Views, Weights, resolve
+from seg.commands.ensemble.source import Runtime, SpecOrModels, Views, Weights, resolve
+from seg.commands.next_command import suggest_submission_check
 from seg.commands.options.shared import Overwrite, print_table, require_extra
 from seg.experimental import marked, warnings_of
-from seg.terminal.notices import suggest
 from seg.terminal.words import counted
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def ensemble(
                 overwrite=overwrite,
                 reads=source.reads,
             )
-            _print_outcome(on_cluster.text(), source, spec.output.file)
+            _print_outcome(on_cluster.text(), save_spec or source.yaml, spec.output.file)
             return
         if devices > 1:
             from seg.engine.cluster import run_on_devices
@@ -170,7 +170,7 @@ def ensemble(
                 overwrite=overwrite,
                 reads=source.reads,
             )
-            _print_outcome(on_devices.text(), source, spec.output.file)
+            _print_outcome(on_devices.text(), save_spec or source.yaml, spec.output.file)
             return
         if explain:
             _print_explanation(explain_ensemble(spec, allowed))
@@ -184,13 +184,12 @@ def ensemble(
             overwrite=overwrite,
             reads=source.reads,
         )
-        _print_outcome(summary.text(), source, spec.output.file)
+        _print_outcome(summary.text(), save_spec or source.yaml, spec.output.file)
 
 
-def _print_outcome(text: str, source: EnsembleSource, submission: Path) -> None:
+def _print_outcome(text: str, yaml: Path | None, submission: Path) -> None:
     typer.echo(text)
-    if source.yaml is not None:
-        suggest(f"seg submission check {source.yaml} {submission}")
+    suggest_submission_check(yaml, submission)
 
 
 def _save(

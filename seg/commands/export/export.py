@@ -18,12 +18,12 @@ from seg.commands.ensemble.source import (
 )
 from seg.commands.export.formats import WHOLE, Format, convert
 from seg.commands.export.imported import export_imported
+from seg.commands.next_command import suggest_tuning_or_ensemble
 from seg.commands.options.shared import MemberName, Overwrite, chosen_members, print_table, require_extra
 from seg.errors import ModelError, SegError
 from seg.experimental import marked
 from seg.export.fuse.output_names import FusedOutput
 from seg.terminal.events import emit
-from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
     from seg.models.card import ModelCard, PrecisionCard
@@ -115,7 +115,7 @@ def export(
             from seg.export.onnx_file.verification_images import validation_images
 
             convert(format_, spec, one, validation_images(spec.data))
-    suggest(f"seg evaluate {path}")
+    suggest_tuning_or_ensemble(path, spec)
 
 
 def _export_trained(

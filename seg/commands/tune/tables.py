@@ -146,6 +146,7 @@ def print_verdict(tuned: "Tuned") -> None:
         typer.echo(f"  class factors: {', '.join(said)}")
     if chosen.least_area:
         typer.echo(f"  least area: {chosen.least_area}")
+    typer.echo(f"  {tuned.stacking}")
     if not tuned.worth_it:
         typer.echo(
             "the ensemble does not beat the best member on groups left out: it may not be worth its cost"

@@ -67,7 +67,7 @@ def tune(
     overwrite: Overwrite = False,
     cache_limit: CacheLimit = "20GB",
 ) -> None:
-    """Find weights, views and class factors, and write them into the YAML.
+    """Find weights, views, class factors and a stacking, and write them into the YAML.
 
     Everything is fitted on the validation images, or out of fold on the training images, and judged on
     groups of them that were left out: drives, patients, places. The fewer groups there are, the less is
@@ -103,7 +103,7 @@ def tune(
     cache = ProbabilityCache()
     limits = Budget.parse(budget) if budget else None
     tune_task = _tune_overlapping if classes_overlap(spec.data.task) else _tune_one_class
-    tune_task(path, spec, cache, _Options(limits, criterion, on, judge, chart, keep))
+    tune_task(path, spec, cache, _Options(limits, criterion, on, judge, chart, keep, overwrite))
     cache.prune(limit)
 
 
@@ -117,13 +117,17 @@ class _Options:
     judge: Literal["train", "predict"] | None
     chart: "Output | None"
     keep: bool
+    overwrite: bool
 
 
 def _tune_one_class(path: Path, spec: "EnsembleSpec", cache: "ProbabilityCache", options: _Options) -> None:
     """Tune classes of which a pixel has one."""
     from seg.evaluate.tune import tune as find
     from seg.evaluate.tune.evidence.judge_split import judge_tuned
+    from seg.evaluate.tune.write_stacking import stacking_output
 
+    if options.keep:
+        stacking_output(path, spec, overwrite=options.overwrite).check()
     tuned = find(spec, cache, options.budget, options.criterion, options.on)
     judged = judge_tuned(spec, tuned, options.judge, cache) if options.judge else None
     print_tuned(tuned)
@@ -133,7 +137,7 @@ def _tune_one_class(path: Path, spec: "EnsembleSpec", cache: "ProbabilityCache",
     if judged:
         print_judgement(judged)
     if options.keep:
-        _keep(path, spec, tuned)
+        _keep(path, spec, tuned, overwrite=options.overwrite)
 
 
 def _tune_overlapping(path: Path, spec: "EnsembleSpec", cache: "ProbabilityCache", options: _Options) -> None:
@@ -169,7 +173,7 @@ def _advise_folds(spec: "EnsembleSpec", tuned: "Tuned | TunedOverlapping") -> No
         typer.echo(advice)
 
 
-def _keep(path: Path, spec: "EnsembleSpec", tuned: "Tuned") -> None:
+def _keep(path: Path, spec: "EnsembleSpec", tuned: "Tuned", *, overwrite: bool) -> None:
     """Write what was found into the YAML, and calibrate its early exit anew."""
     from seg.evaluate.tune.evidence.evidence import evidence_of
     from seg.evaluate.tune.write_spec import write_back
@@ -183,6 +187,7 @@ def _keep(path: Path, spec: "EnsembleSpec", tuned: "Tuned") -> None:
         evidence_of(tuned),
         tuned.images,
         areas_too=tuned.areas_too,
+        overwrite=overwrite,
     )
     typer.echo(f"written to {path}")
     emit("output", path=str(path))

@@ -37,7 +37,7 @@ def write_sample_dataset(
     folder: Path,
     *,
     train: int = 480,
-    val: int = 64,
+    val: int = 128,
     predict: int = 96,
     size_hw: tuple[int, int] = (128, 160),
     seed: int = 0,

@@ -68,6 +68,10 @@ def _has_specialists(spec: "EnsembleSpec") -> bool:
     return any(member.covers for member in spec.running)
 
 
+def _has_stacking(spec: "EnsembleSpec") -> bool:
+    return spec.stacking is not None
+
+
 def _overlaps(spec: "EnsembleSpec") -> bool:
     return classes_overlap(spec.data.task)
 
@@ -88,6 +92,26 @@ EXCLUSIONS: Final = (
     Exclusion(
         "`merge: geometric` or `vote`", "`covers`", "a specialist is weighed pixel by pixel in a mean",
         lambda spec: spec.merge != "mean" and _has_specialists(spec),
+    ),
+    Exclusion(
+        "`stacking`", "`merge: geometric` or `vote`", "what is added was fitted for the mean",
+        lambda spec: spec.merge != "mean" and _has_stacking(spec),
+    ),
+    Exclusion(
+        "`stacking`", "`merge_at: decoder`", "it reads what each member finds in each pixel",
+        lambda spec: _merges_at_decoder(spec) and _has_stacking(spec),
+    ),
+    Exclusion(
+        "`stacking`", "`covers`", "it reads what each member finds of each class",
+        lambda spec: _has_specialists(spec) and _has_stacking(spec),
+    ),
+    Exclusion(
+        "`stacking`", "`stopping`", "early exit bounds how much a mean can still change",
+        lambda spec: _has_stacking(spec) and spec.stopping is not None,
+    ),
+    Exclusion(
+        "`stacking`", "`task: multilabel` or `binary`", "it is a softmax over all classes",
+        lambda spec: _overlaps(spec) and _has_stacking(spec),
     ),
     Exclusion(
         "`merge_at: decoder`", "`runtime: tensorrt-plan`", "graphs are cut, and a plan is whole",
@@ -134,6 +158,10 @@ EXCLUSIONS: Final = (
     Exclusion(
         "`seg ensemble --deadline`", "`covers`", "shares differ by pixel, so no pass can be left out",
         _has_specialists, ("--deadline",),
+    ),
+    Exclusion(
+        "`seg ensemble --deadline`", "`stacking`", "it reads all passes, so none can be left out",
+        _has_stacking, ("--deadline",),
     ),
     Exclusion(
         "`seg ensemble --deadline`", "`task: multilabel` or `binary`",

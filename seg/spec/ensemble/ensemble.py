@@ -28,6 +28,7 @@ from seg.spec.ensemble.prediction import (
     Stopping,
     TileSpec,
 )
+from seg.spec.ensemble.stacking import STACKING_OR_PATH, Stacking, StackingSpec
 from seg.spec.ensemble.tuned_on import TunedOnSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.spec.recipe.student import StudentSpec
@@ -60,6 +61,10 @@ class EnsembleSpec(Spec):
     """
     class_factors: ByClass = Field(default_factory=dict)
     """Factors on the merged probabilities of single classes, by name, before the largest wins."""
+    stacking: Annotated[StackingSpec | None, STACKING_OR_PATH] = None
+    """A fitted correction of the mean from the probabilities of all members, or the path of its YAML;
+    `seg tune` writes it.
+    """
     decision: DecisionSpec = DecisionSpec()
     """How probabilities become masks: a threshold for each class, and which regions stay."""
     metric: Metric = MIOU
@@ -183,6 +188,12 @@ class EnsembleSpec(Spec):
             )
         return self
 
+    @model_validator(mode="after")
+    def _stacking_is_of_the_members(self) -> Self:
+        if self.stacking:
+            self.stacking.refuse_other_members([member.name for member in self.running])
+        return self
+
     @property
     def running(self) -> tuple[MemberSpec, ...]:
         """The members that have weight."""
@@ -223,6 +234,11 @@ class EnsembleSpec(Spec):
     def factors_of(self, classes: Sequence[ClassInfo]) -> tuple[float, ...]:
         """`class_factors` in the order of the classes, or nothing; SpecError where one is for no class."""
         return by_class("class_factors", self.class_factors, classes)
+
+    def stacking_of(self, classes: Sequence[ClassInfo]) -> Stacking | None:
+        """The stacking of the members that have weight; SpecError where it is for other classes."""
+        names = [member.name for member in self.running]
+        return self.stacking.in_order(names, classes) if self.stacking else None
 
     def class_weights_of(self, classes: Sequence[ClassInfo]) -> tuple[tuple[float, ...], ...]:
         """The same for `class_weights` of the members that have weight; 0 for classes they do not cover."""

@@ -14,7 +14,7 @@ from seg.spec.yaml.yaml_text import parse_text, read_text
 Place = tuple[str | int, ...]
 """Keys and positions from the top of the file, such as `("members", 0, "weight")`."""
 
-Value = str | float | Sequence[str] | Mapping[str, Any]
+Value = str | float | Sequence[str] | Mapping[str, Any] | None
 
 _BREAK: Final = "\n"
 _PLAIN: Final = re.compile(r"(?!(?i:y|n|yes|no|on|off|true|false|null)$)[A-Za-z_][A-Za-z0-9_-]*")

@@ -17,7 +17,7 @@ from torchmetrics.classification import MulticlassJaccardIndex
 from seg.data import open_split
 from seg.data.images.images import write_image, write_mask
 from seg.engine import Ensemble
-from seg.errors import DataError, SpecError
+from seg.errors import DataError, OutputError, SpecError
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.compare import compare_members
@@ -35,6 +35,7 @@ from seg.evaluate.tune.write_spec import write_back
 from seg.metrics.image_tallies import ImageTallies
 from seg.spec import load_ensemble
 from seg.spec.dataset.groups import GroupSpec
+from seg.spec.ensemble.stacking import Stacking
 from seg.views import VIEW_SETS
 from tests.engine.tiny_models import CLASSES, MakeModel
 from tests.evaluate.conftest import MakeScorer, counted, write_labelled_project
@@ -271,6 +272,43 @@ def test_temperatures_and_factors_are_written_and_taken_back(project: Path) -> N
     assert [member.temperature for member in again.members] == [1, 1, 1.5]
     assert again.class_factors == {}
     assert not any(member.class_weights for member in again.members)
+
+
+def test_a_stacking_is_written_beside_the_yaml_and_taken_back(project: Path) -> None:
+    project.write_text(project.read_text().replace('"c"', '"7"'))
+    spec = load_ensemble(project)
+    classes = open_split(spec.data, "val").classes
+    random = np.random.default_rng(0)
+    matrices = random.normal(size=(2, len(classes), len(classes))).round(4).tolist()
+    rows = [tuple(tuple(row) for row in matrix) for matrix in matrices]
+    stacking = Stacking(tuple(random.normal(size=len(classes)).round(4).tolist()), (rows[0], (), rows[1]))
+    mixture = Mixture.of((1, 0, 1), [VIEW_SETS["none"]] * 3)
+    write_back(project, spec, replace(mixture, stacking=stacking), classes)
+    written = load_ensemble(project)
+    assert written.stacking_of(classes) == Stacking(stacking.constants, (rows[0], rows[1]))
+    assert Ensemble.load(written).stacking == written.stacking_of(classes)
+    write_back(project, written, mixture, classes)
+    assert load_ensemble(project).stacking is None
+
+    file = project.with_suffix(".stacking.yaml")
+    file.write_text(file.read_text() + "# mine")
+    with pytest.raises(OutputError, match="not written by seg, or was changed since"):
+        write_back(project, spec, replace(mixture, stacking=stacking), classes)
+    assert load_ensemble(project).stacking is None
+
+
+def test_what_became_of_a_stacking_is_said(project: Path, tmp_path: Path) -> None:
+    """Images are of six groups, so that one is judged; with fewer it is not."""
+    document = json.loads(project.read_text())
+    document["members"] = [
+        {**document["members"][0], "name": f"a{number}", "temperature": number} for number in (1, 2)
+    ]
+    project.write_text(json.dumps(document))
+    cache = ProbabilityCache(tmp_path / "cache")
+    assert tune(load_ensemble(project), cache).stacking.startswith("stacking at ")
+    document["data"]["group"] = "png$"
+    project.write_text(json.dumps(document))
+    assert tune(load_ensemble(project), cache).stacking == "no stacking: it needs 5 groups to be judged on"
 
 
 def test_sub_ensembles_are_drawn(project: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
             {"name": "b", "model": "b.onnx", "covers": ["ground"]},
         ]
     },
+    "`stacking`": {"stacking": {"classes": [], "constants": [], "matrices": {"a": []}}},
     "`stopping`": {"stopping": {"tolerance": 0}},
     "`decision` with regions": {"decision": {"least_area": 10}},
     "`views` with a scale": {"views": ["identity", "scale1.25"]},

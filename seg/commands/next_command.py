@@ -1,0 +1,34 @@
+"""Which command comes next on the way from models to a submission: tune, ensemble, submission check."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seg.terminal.notices import suggest, suggest_opening
+
+if TYPE_CHECKING:
+    from seg.spec import EnsembleSpec
+
+
+def suggest_tuning_or_ensemble(path: Path, spec: "EnsembleSpec") -> None:
+    """After all members are exported: `seg tune` if it has not run yet and can, else `seg ensemble`."""
+    suggest(f"seg {'tune' if can_be_tuned(spec) and not is_tuned(spec) else 'ensemble'} {path}")
+
+
+def suggest_submission_check(path: Path | None, submission: Path) -> None:
+    """After a submission is written: check it by its spec's YAML; without one, look at it."""
+    if path is None:
+        suggest_opening(submission)
+    else:
+        suggest(f"seg submission check {path} {submission}")
+
+
+def can_be_tuned(spec: "EnsembleSpec") -> bool:
+    """Whether there are validation images, and more than one pass to choose from."""
+    return spec.data.val is not None and sum(len(spec.views_of(member)) for member in spec.running) > 1
+
+
+def is_tuned(spec: "EnsembleSpec") -> bool:
+    """Whether the spec has what `seg tune` writes: for overlapping classes that is a decision."""
+    from seg.spec.ensemble.decision import DecisionSpec
+
+    return spec.tuned_on is not None or spec.decision != DecisionSpec()
