@@ -29,7 +29,7 @@ from seg.engine.pipeline.collectors import (
     ProbabilityCollector,
 )
 from seg.engine.pipeline.config import PipelineConfig
-from seg.engine.pipeline.image_input import as_raster
+from seg.engine.pipeline.image_input import image_as_raster
 from seg.engine.pipeline.pipeline import OnDamaged, run_pipeline
 from seg.engine.pipeline.timing import Clock
 from seg.engine.prediction import Prediction
@@ -247,7 +247,7 @@ class Ensemble:
             ModelError: a member cannot run it, or its probabilities are not finite.
         """
         name = str(image) if isinstance(image, Path | str) else None
-        images = [(name, as_raster(image, self.pixel_range, self.image_types))]
+        images = [(name, image_as_raster(image, self.pixel_range, self.image_types))]
         return next(self.predict_all(images, lambda _, merged: self._prediction(merged)))
 
     def predict_many(self, images: "Iterable[ImageHWB | Path | str | Image]") -> Iterator[Prediction]:
@@ -269,7 +269,7 @@ class Ensemble:
         finished: dict[int, Prediction] = {}
         due = 0
         numbered = (
-            (number, as_raster(image, self.pixel_range, self.image_types))
+            (number, image_as_raster(image, self.pixel_range, self.image_types))
             for number, image in enumerate(images)
         )
         for number, prediction in self.predict_all(numbered, lambda n, m: (n, self._prediction(m))):

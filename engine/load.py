@@ -17,7 +17,7 @@ from seg.engine.runtimes.hardware import default_streams, usable_cores
 from seg.engine.runtimes.nvidia.nvidia import CudaOptions, needs_nvidia
 from seg.engine.runtimes.offload_plan import OffloadPlan, plan_offload
 from seg.engine.runtimes.open import default_batch_size, open_runtime
-from seg.engine.runtimes.reordered import in_dataset_order
+from seg.engine.runtimes.reordered import runtime_in_dataset_order
 from seg.experimental import warnings_of
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.prediction import RuntimeName
@@ -143,7 +143,7 @@ def _open_member(
         decoder=decoder,
         cuda=cuda,
     )
-    return in_dataset_order(runtime, file.channels, len(own.classes))
+    return runtime_in_dataset_order(runtime, file.channels, len(own.classes))
 
 
 def _device_ops(spec: EnsembleSpec, runtimes: Sequence[Runtime], classes: int) -> DeviceOps | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.merging.decision import confidence_of
+from seg.engine.merging.decision import confidence_of_labels
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
 from seg.labels.task import LabelMap, MasksCHW, Task, classes_overlap, masks_of
@@ -49,7 +49,7 @@ class Prediction:
     @property
     def confidence(self) -> NDArray[np.float32]:
         """The probability of each pixel's label, float32 `[H, W]`; where classes overlap, the least."""
-        return confidence_of(self.labels, self.probabilities, self.task)
+        return confidence_of_labels(self.labels, self.probabilities, self.task)
 
     @property
     def masks(self) -> MasksCHW:

@@ -9,7 +9,7 @@ import numpy as np
 from seg.data import Sample
 from seg.data.images.raster import Raster
 from seg.data.images.read_sample import open_sample
-from seg.engine.passes.tiles import lay_out
+from seg.engine.passes.tiles import lay_out_tiles
 from seg.image_type import RGB8, ImageHWB, ImageType
 from seg.spec.ensemble.prediction import TileSpec
 
@@ -47,6 +47,6 @@ def _drawn(image_type: ImageType) -> ImageHWB:
 
 
 def _sample_frame(image_hwc: Raster, tile: TileSpec | None) -> SampleFrame:
-    layout = lay_out(image_hwc.shape[:2], tile)
+    layout = lay_out_tiles(image_hwc.shape[:2], tile)
     middle_hwc = layout.tile(image_hwc, layout.count // 2)
     return SampleFrame(np.ascontiguousarray(middle_hwc), layout.count)

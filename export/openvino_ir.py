@@ -9,7 +9,7 @@ import numpy as np
 
 from seg.distribution import install_advice
 from seg.engine.runtimes.openvino.library import has_openvino, import_openvino
-from seg.engine.runtimes.tensorrt.plan_file import Profile
+from seg.engine.runtimes.tensorrt.plan_file import PlanProfile
 from seg.errors import MissingRuntimeError, ModelError, OutputError, VerificationError
 from seg.export.onnx_file.compare import LEAST_AGREEMENT
 from seg.files.atomic import regular, remove_leftovers, scratch_folder
@@ -21,7 +21,7 @@ from seg.models.model_file import read_model_card
 _DEVICE: Final = "CPU"
 
 
-def write_ir(model: Path, profile: Profile, images: Sequence[ImageHWB]) -> Path:
+def write_ir(model: Path, profile: PlanProfile, images: Sequence[ImageHWB]) -> Path:
     """Write `model.xml` and `model.bin` beside a model, H and W fixed where the profile has one size.
 
     Args:

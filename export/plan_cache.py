@@ -6,13 +6,13 @@ from types import ModuleType
 
 from seg.engine.runtimes.tensorrt.plan_file import (
     Facts,
+    PlanProfile,
     PlanRecord,
-    Profile,
-    closest_record,
-    facts_at_run,
+    closest_plan_record,
+    plan_facts_at_run,
     plan_path,
-    record_path,
-    records_beside,
+    plan_record_path,
+    plan_records_beside,
 )
 from seg.errors import ModelError
 from seg.export.tensorrt_builder import build_plan
@@ -33,7 +33,7 @@ def ensure_plan(
     model: Path,
     library: ModuleType,
     gpu: str,
-    profile: Profile,
+    profile: PlanProfile,
     memory_gib: float,
     temperature: float = 1.0,
 ) -> CachedPlan:
@@ -58,7 +58,7 @@ def ensure_plan(
     if built.timing_cache is not None:
         _write(cache, built.timing_cache)
     record = PlanRecord(facts=facts, sha256=sha256_of(path))
-    write_text(record_path(path), record.model_dump_json(indent=2) + "\n")
+    write_text(plan_record_path(path), record.model_dump_json(indent=2) + "\n")
     _remove_replaced(model, path, gpu)
     return CachedPlan(path, reason)
 
@@ -69,11 +69,11 @@ def _write(final: Path, content: bytes) -> None:
 
 
 def facts_of(
-    model: Path, library: ModuleType, gpu: str, profile: Profile, memory_gib: float, temperature: float
+    model: Path, library: ModuleType, gpu: str, profile: PlanProfile, memory_gib: float, temperature: float
 ) -> dict[str, str]:
     """Everything that a plan depends on."""
     return {
-        **facts_at_run(model, library, gpu, temperature),
+        **plan_facts_at_run(model, library, gpu, temperature),
         "precision": read_model_card(model).precision,
         "profile": str(profile),
         "memory": f"{memory_gib:g} GiB",
@@ -91,18 +91,18 @@ def _refuse_bands(model: Path) -> None:
 
 def _rebuild_reason(model: Path, path: Path, facts: Facts) -> str | None:
     """Why this plan must be built: the differences from the most similar existing one."""
-    beside = records_beside(model)
+    beside = plan_records_beside(model)
     if path in beside:
         whole = path.exists() and sha256_of(path) == beside[path].sha256
         return None if whole else "the plan is not the one that was built"
-    return closest_record(beside, facts).differences(facts) if beside else "there is none"
+    return closest_plan_record(beside, facts).differences(facts) if beside else "there is none"
 
 
 def _remove_replaced(model: Path, path: Path, gpu: str) -> None:
-    for other, record in records_beside(model).items():
+    for other, record in plan_records_beside(model).items():
         if other != path and record.facts.get("gpu") == gpu:
             other.unlink(missing_ok=True)
-            record_path(other).unlink()
+            plan_record_path(other).unlink()
 
 
 def _file_name(*words: str) -> str:

@@ -11,8 +11,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from seg.engine.runtimes.nvidia.cuda_device import gpu_name, load_cuda
-from seg.engine.runtimes.tensorrt.library import LibraryName, logger_into
-from seg.engine.runtimes.tensorrt.plan_file import Profile, as_text
+from seg.engine.runtimes.tensorrt.library import LibraryName, tensorrt_logger_into
+from seg.engine.runtimes.tensorrt.plan_file import PlanProfile, batch_shape_as_text
 from seg.errors import MissingRuntimeError, ModelError
 from seg.models.model_file import INPUT
 from seg.models.safety import load_graph
@@ -55,7 +55,7 @@ def target_gpu(name: LibraryName) -> str:
 def build_plan(
     library: ModuleType,
     model: Path,
-    profile: Profile,
+    profile: PlanProfile,
     memory_bytes: int,
     timing_cache: bytes,
     temperature: float = 1.0,
@@ -70,7 +70,7 @@ def build_plan(
             of memory.
     """
     errors: list[str] = []
-    logger = logger_into(errors, library)
+    logger = tensorrt_logger_into(errors, library)
     builder = library.Builder(logger)
     network = builder.create_network(_strongly_typed(library))
     parser = library.OnnxParser(network, logger)
@@ -145,11 +145,11 @@ def _parser_error(parser: Any) -> str:
     return " ".join(f"{first.node_name() or 'the graph'}: {first.desc()}".split())[:LONGEST_REASON]
 
 
-def _failure_reason(errors: list[str], memory_bytes: int, profile: Profile) -> str:
+def _failure_reason(errors: list[str], memory_bytes: int, profile: PlanProfile) -> str:
     if any(word in error.lower() for error in errors for word in _MEMORY_WORDS):
         return (
             f"TensorRT ran out of memory: it may use {memory_bytes / 2**30:g} GiB for batches up to"
-            f" {as_text(profile.most)}: raise memory_gib in the spec's"
+            f" {batch_shape_as_text(profile.most)}: raise memory_gib in the spec's"
             " export.plan, or lower batch or sizes there"
         )
     return f"TensorRT cannot build it: {errors[0] if errors else 'no reason was given'}"

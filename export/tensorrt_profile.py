@@ -4,7 +4,7 @@ from typing import Final
 
 from seg.data import open_split
 from seg.data.images.read_sample import size_of_sample
-from seg.engine.runtimes.tensorrt.plan_file import Profile
+from seg.engine.runtimes.tensorrt.plan_file import PlanProfile
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.member import MemberSpec
 from seg.views import SYMMETRIES
@@ -12,7 +12,7 @@ from seg.views import SYMMETRIES
 SAMPLED_IMAGES: Final = 50
 
 
-def tensorrt_profile(spec: EnsembleSpec, member: MemberSpec) -> Profile:
+def tensorrt_profile(spec: EnsembleSpec, member: MemberSpec) -> PlanProfile:
     """The sizes in the spec, or those of its tiles or of the images to predict; and the spec's batch size.
 
     Includes transposed sizes if a view transposes, and scaled sizes if a view scales.
@@ -30,7 +30,7 @@ def tensorrt_profile(spec: EnsembleSpec, member: MemberSpec) -> Profile:
     scales = [SYMMETRIES[view].scale for view in spec.views_of(member)]
     least = max(1, round(least[0] * min(scales))), max(1, round(least[1] * min(scales)))
     most = round(most[0] * max(scales)), round(most[1] * max(scales))
-    return Profile((1, *least), (plan.batch, *usual), (plan.batch, *most))
+    return PlanProfile((1, *least), (plan.batch, *usual), (plan.batch, *most))
 
 
 def _sizes_to_predict(spec: EnsembleSpec) -> list[tuple[int, int]]:

@@ -23,11 +23,11 @@ import pytest
 from numpy.typing import NDArray
 
 from seg.engine.runtimes.nvidia.cuda_device import gpu_name
-from seg.engine.runtimes.tensorrt.plan_file import Profile
+from seg.engine.runtimes.tensorrt.plan_file import PlanProfile
 from seg.export.plan_cache import CachedPlan, ensure_plan
 from tests.fake_trt import DataType, Logger, Runtime, TensorIOMode, build
 
-PROFILE: Final = Profile((1, 1, 1), (2, 20, 30), (8, 64, 64))
+PROFILE: Final = PlanProfile((1, 1, 1), (2, 20, 30), (8, 64, 64))
 
 
 class Error(IntEnum):
@@ -170,10 +170,12 @@ class FakeGpu:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let plans run here, on this GPU."""
-        monkeypatch.setattr("seg.engine.runtimes.tensorrt.runtime.load_library", lambda _: self.tensorrt)
+        monkeypatch.setattr("seg.engine.runtimes.tensorrt.runtime.import_tensorrt", lambda _: self.tensorrt)
         monkeypatch.setattr("seg.engine.runtimes.tensorrt.runtime.load_cuda", lambda: self.cuda)
 
-    def build_beside(self, model: Path, profile: Profile = PROFILE, temperature: float = 1.0) -> CachedPlan:
+    def build_beside(
+        self, model: Path, profile: PlanProfile = PROFILE, temperature: float = 1.0
+    ) -> CachedPlan:
         """What `seg export --format tensorrt` does here, with a builder that leaves the graph as it is."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("seg.export.plan_cache.build_plan", build)

@@ -13,7 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from seg.engine.runtimes.tensorrt.plan_file import Profile
+from seg.engine.runtimes.tensorrt.plan_file import PlanProfile
 from seg.export.tensorrt_builder import BuiltPlan
 from seg.models.temperature import set_temperature
 
@@ -148,7 +148,9 @@ class Context:
         self._is_at_work = False
 
 
-def build(_: ModuleType, model: Path, profile: Profile, __: int, ___: bytes, temperature: float) -> BuiltPlan:
+def build(
+    _: ModuleType, model: Path, profile: PlanProfile, __: int, ___: bytes, temperature: float
+) -> BuiltPlan:
     """A plan that is the graph itself, at that temperature, with its profile inside."""
     graph = onnx.load(model)
     set_temperature(graph, temperature, model)

@@ -21,8 +21,8 @@ import onnx
 import onnxruntime
 import torch
 
-from seg.engine.runtimes.tensorrt.library import load_library
-from seg.engine.runtimes.tensorrt.plan_file import Profile
+from seg.engine.runtimes.tensorrt.library import import_tensorrt
+from seg.engine.runtimes.tensorrt.plan_file import PlanProfile
 from seg.errors import SegError
 from seg.export.export import export_checkpoint
 from seg.export.onnx_file.exported_model import ExportedModel
@@ -69,7 +69,7 @@ HEADER = (
     "export s",
     "plans",
 )
-PROFILE = Profile((1, 128, 128), (1, 192, 256), (2, 256, 256))
+PROFILE = PlanProfile((1, 128, 128), (1, 192, 256), (2, 256, 256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def _figures(case: Case, folder: Path, rtx: bool) -> list[str]:
 
 def _plans(checkpoint: Path, model: Path) -> str:
     """The precisions in which TensorRT for RTX builds a plan."""
-    library = load_library("tensorrt_rtx")
+    library = import_tensorrt("tensorrt_rtx")
     network, card = load_checkpoint(checkpoint)
     half, bytes_ = model.with_name("fp16.onnx"), model.with_name("int8.onnx")
     write_onnx(in_half(ExportedModel(Segmenter(network, card.input)).eval()), card, half)

@@ -132,7 +132,7 @@ class Workspace:
 
     @cached_property
     def device(self) -> Literal["cuda", "cpu"]:
-        return "cuda" if nvidia.has_device() else "cpu"
+        return "cuda" if nvidia.has_nvidia_device() else "cpu"
 
     @property
     def all_labels(self) -> Path:

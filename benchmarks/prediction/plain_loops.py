@@ -15,7 +15,7 @@ from seg.engine.passes.views import VIEWS
 from seg.engine.runtimes.base import ImagesNHWC
 from seg.engine.runtimes.hardware import usable_cores
 from seg.engine.runtimes.nvidia import nvidia
-from seg.engine.runtimes.ort import open_session
+from seg.engine.runtimes.ort import open_ort_session
 from seg.labels.label_map import ImageHWC, LabelsHW, ProbabilitiesCHW
 from seg.spec import EnsembleSpec
 from seg.train.networks.checkpoint import load_checkpoint
@@ -159,7 +159,7 @@ class OrtFusedLoop:
 
 def open_ort(path: str) -> Any:
     """A session on CUDA where there is a device, else on all cores."""
-    return open_session(Path(path), "cuda" if nvidia.has_device() else "cpu", usable_cores())
+    return open_ort_session(Path(path), "cuda" if nvidia.has_nvidia_device() else "cpu", usable_cores())
 
 
 class FusedLoop:

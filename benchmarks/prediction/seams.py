@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from seg.data.images.raster import open_raster
 from seg.engine import Ensemble
-from seg.engine.passes.tiles import Side, lay_out
+from seg.engine.passes.tiles import TiledSide, lay_out_tiles
 from seg.labels.label_map import ImageHWC, LabelsHW
 from seg.spec.ensemble.prediction import Blend, TileSpec
 
@@ -48,14 +48,14 @@ def compare(
     """The labels in tiles against those of the images at once."""
     tiled = labels_of(replace(ensemble, tile=tile), images)
     differs = np.stack([a != b for a, b in zip(tiled, whole, strict=True)])
-    layout = lay_out(images[0].shape[:2], tile)
+    layout = lay_out_tiles(images[0].shape[:2], tile)
     rows, columns = distances(layout.rows), distances(layout.columns)
     distance_hw = np.minimum(rows[:, None], columns[None])
     near = [float(differs[:, (distance_hw >= a) & (distance_hw < b)].mean()) for a, b in pairwise(EDGES)]
     return Tiling(tile, layout.count, near, float(differs.mean()))
 
 
-def distances(side: Side) -> NDArray[np.float64]:
+def distances(side: TiledSide) -> NDArray[np.float64]:
     """The distance of each row or column to the nearest seam."""
     seams = np.array([(after + before + side.length) / 2 for before, after in pairwise(side.starts)])
     middles = np.arange(side.extent) + 0.5

@@ -14,7 +14,7 @@ import numpy as np
 
 from seg.data import open_split, read_image
 from seg.engine import Ensemble
-from seg.engine.merging.decision import decide
+from seg.engine.merging.decision import decide_labels
 from seg.engine.passes.passes import Size
 from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.evaluate.metrics.segmentation import mean_iou
@@ -57,12 +57,12 @@ def main() -> None:
     matrices = {(way, truth): ConfusionMatrix(classes) for way in ways for truth in truths}
 
     def count(index: int, merged_chw: ProbabilitiesCHW) -> None:
-        labels_hw, truth_hw = decide(merged_chw), split.labels(index)
+        labels_hw, truth_hw = decide_labels(merged_chw), split.labels(index)
         found = dict(
             zip(
                 ways,
                 (
-                    decide(merged_chw, size_hw),
+                    decide_labels(merged_chw, size_hw),
                     nearest(labels_hw, size_hw),
                     most_area(labels_hw, size_hw, classes),
                 ),

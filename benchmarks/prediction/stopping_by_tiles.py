@@ -22,7 +22,7 @@ from seg.data.images.read_sample import open_sample, size_of_sample
 from seg.data.regions.region_split import in_regions
 from seg.engine import Ensemble
 from seg.engine.early_exit.rules import CalibratedRule
-from seg.engine.early_exit.traces import AnyTrace, TiledTrace, Units, estimate_risk, risks_by_group
+from seg.engine.early_exit.traces import AnyTrace, TiledPassTrace, Units, estimate_risk, risks_by_group
 from seg.engine.jobs.calibration.calibrate import rank_passes
 from seg.engine.jobs.calibration.trace_tiles import trace_tiles
 from seg.spec import load_ensemble
@@ -41,7 +41,7 @@ def drawn_regions(whole: Split, side: int, count: int | None) -> list[Sample]:
     return [one for pair in zip(*halves, strict=False) for one in pair][:count]
 
 
-def trace_all(ensemble: Ensemble, samples: Sequence[Sample]) -> list[TiledTrace]:
+def trace_all(ensemble: Ensemble, samples: Sequence[Sample]) -> list[TiledPassTrace]:
     pass_order = ensemble.passes_in_order(rank_passes(ensemble, samples))
     traces = []
     with progress("trace", len(samples), unit="regions") as advance:

@@ -25,7 +25,7 @@ import numpy as np
 from seg.data import Sample, open_split
 from seg.data.images.read_sample import open_sample
 from seg.engine.ensemble import Ensemble
-from seg.engine.pipeline.prefetch import Reader
+from seg.engine.pipeline.prefetch import PrefetchReader
 from seg.engine.pipeline.timing import Clock
 from seg.spec import load_ensemble
 
@@ -57,7 +57,9 @@ def bare_rate(spec: Path, samples: list[Sample], seconds: float) -> float:
         return itertools.takewhile(lambda _: time.monotonic() < ends_at, itertools.cycle(samples))
 
     start = time.perf_counter()
-    done = sum(1 for _ in ensemble.label_all(Reader(open_sample, Clock()).read(endless()), lambda *_: None))
+    done = sum(
+        1 for _ in ensemble.label_all(PrefetchReader(open_sample, Clock()).read(endless()), lambda *_: None)
+    )
     return done / (time.perf_counter() - start)
 
 

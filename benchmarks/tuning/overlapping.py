@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks.tuning.logit_stack import LogitStack, fit_stack
 from seg.data import open_split
-from seg.engine.decision.postprocess import above_thresholds, postprocess
+from seg.engine.decision.postprocess import above_thresholds, postprocess_masks
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import Passes, open_passes
 from seg.evaluate.cache.store import ProbabilityCache
@@ -99,7 +99,7 @@ def _judge(
     for image in np.flatnonzero(judged_i).tolist():
         truth_chw = masks_of(passes.labels(image), "multilabel", passes.classes)
         probabilities_chw = merge(passes, image)
-        masks_chw = postprocess(above_thresholds(probabilities_chw, rules), probabilities_chw, rules)
+        masks_chw = postprocess_masks(above_thresholds(probabilities_chw, rules), probabilities_chw, rules)
         labelled_hw = ~ignored_in(passes.labels(image), "multilabel", passes.classes)
         tallies.append(metric.tally_masks(truth_chw, masks_chw, labelled_hw))
     return metric.score(np.stack(tallies))

@@ -31,7 +31,7 @@ class Affinity:
 
 def whole_machine() -> Affinity:
     """All cores, and the first GPU if there is one."""
-    return Affinity(frozenset(), next(iter(nvidia.visible_devices()), None))
+    return Affinity(frozenset(), next(iter(nvidia.visible_nvidia_devices()), None))
 
 
 def affinities(count: int, runtimes: Collection[RuntimeName]) -> list[Affinity]:
@@ -47,7 +47,7 @@ def affinities(count: int, runtimes: Collection[RuntimeName]) -> list[Affinity]:
                 f"--devices {count}: each process needs a core, but {cores} can be used here"
             )
         return [Affinity(_core_block(place, count)) for place in range(count)]
-    devices = nvidia.visible_devices()
+    devices = nvidia.visible_nvidia_devices()
     if count > len(devices):
         raise MissingRuntimeError(
             f"--devices {count}: each process needs an NVIDIA device, but {len(devices)} are visible:"

@@ -8,7 +8,7 @@ from typing import Final
 from seg.data.images.read_sample import size_if_by_region
 from seg.engine.cluster.remote_images import ImageRef, is_uri
 from seg.engine.jobs.journal.journal import Journal
-from seg.engine.passes.tiles import Side, lay_out
+from seg.engine.passes.tiles import TiledSide, lay_out_tiles
 from seg.spec import EnsembleSpec
 
 PARTS_PER_WORKER: Final = 4
@@ -30,13 +30,13 @@ def _parts_of(image: ImageRef, spec: EnsembleSpec, journal: Journal, workers: in
     if spec.tile is None or size_hw is None or any(rule.needs_regions for rule in spec.decision.rules):
         yield image
         return
-    rows = lay_out(size_hw, spec.tile).rows
+    rows = lay_out_tiles(size_hw, spec.tile).rows
     longest = max(LEAST_ROWS, math.ceil(len(rows.starts) / (workers * PARTS_PER_WORKER)))
     for part in rows_in_parts(rows, journal.first_rows(image.id, image.source()), longest):
         yield replace(image, rows=(part.start, part.stop))
 
 
-def rows_in_parts(side: Side, done: Collection[int], longest: int) -> Iterator[range]:
+def rows_in_parts(side: TiledSide, done: Collection[int], longest: int) -> Iterator[range]:
     """The rows of an image without those of bands that are done, in parts of at most so many bands.
 
     Args:

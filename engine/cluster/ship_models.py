@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from seg.engine.runtimes.tensorrt.plan_file import record_path, records_beside
+from seg.engine.runtimes.tensorrt.plan_file import plan_record_path, plan_records_beside
 from seg.files.atomic import atomic_path, sha256_of
 from seg.models.safety import load_graph, weights_beside
 from seg.spec import EnsembleSpec, MemberSpec
@@ -32,8 +32,8 @@ def model_files(spec: EnsembleSpec, member: MemberSpec) -> list[Path]:
     model = spec.model(member)
     weights = [model.parent / name for name in sorted(weights_beside(load_graph(model)))]
     # Each machine uses the plan that was built for its GPU.
-    plans = records_beside(model) if spec.runtime == "tensorrt-plan" else ()
-    plan_files = [path for plan in plans for path in (plan, record_path(plan)) if path.exists()]
+    plans = plan_records_beside(model) if spec.runtime == "tensorrt-plan" else ()
+    plan_files = [path for plan in plans for path in (plan, plan_record_path(plan)) if path.exists()]
     return [model, *weights, *plan_files]
 
 

@@ -10,7 +10,7 @@ from seg.engine.ensemble import BandResults, Ensemble
 from seg.engine.jobs.journal.journal_entry import BandEntries, Entry
 from seg.engine.jobs.stopping import build_stopping
 from seg.engine.pipeline.collectors import LabelBand
-from seg.engine.pipeline.prefetch import MAX_AHEAD, Reader, readers_for
+from seg.engine.pipeline.prefetch import MAX_AHEAD, PrefetchReader, prefetch_threads_for
 from seg.engine.pipeline.timing import Clock
 from seg.labels.task import LabelMap
 from seg.spec import EnsembleSpec
@@ -85,8 +85,8 @@ class Worker:
         def rows_of(image: ImageRef, height: int) -> range:
             return range(*(image.rows or (0, height)))
 
-        threads = MAX_AHEAD if far else readers_for(self._job.cores)
-        reader = Reader(read_image_ref, clock, self._job.strict, threads)
+        threads = MAX_AHEAD if far else prefetch_threads_for(self._job.cores)
+        reader = PrefetchReader(read_image_ref, clock, self._job.strict, threads)
         finished = self._ensemble.label_all(
             reader.read(images),
             packed,

@@ -17,7 +17,7 @@ def above_thresholds(probabilities_chw: ProbabilitiesCHW, rules: Sequence[ClassR
     return np.asarray(probabilities_chw > thresholds_c[:, None, None])
 
 
-def postprocess(
+def postprocess_masks(
     masks_chw: MasksCHW, probabilities_chw: ProbabilitiesCHW, rules: Sequence[ClassRule]
 ) -> MasksCHW:
     """The masks after `empty_below`, `fill_holes`, `largest_only` and `least_area`, in this order.
@@ -35,7 +35,7 @@ def postprocess(
     )
 
 
-def is_sure(probabilities_hw: NDArray[np.float32], needed: EmptyBelow, rule: ClassRule) -> bool:
+def has_sure_region(probabilities_hw: NDArray[np.float32], needed: EmptyBelow, rule: ClassRule) -> bool:
     """Whether some region is as sure and as large as needed."""
     sure_hw = probabilities_hw >= np.float32(needed.probability)
     return largest_area(sure_hw, rule.connectivity) >= needed.area
@@ -43,11 +43,11 @@ def is_sure(probabilities_hw: NDArray[np.float32], needed: EmptyBelow, rule: Cla
 
 def rules_on_grid(rules: Sequence[ClassRule], pixels: float) -> tuple[ClassRule, ...]:
     """The rules on a grid that has so many pixels for each pixel of the image."""
-    return tuple(_on_grid(rule, pixels) for rule in rules)
+    return tuple(_rule_on_grid(rule, pixels) for rule in rules)
 
 
 def _postprocess_class(mask_hw: MaskHW, probabilities_hw: NDArray[np.float32], rule: ClassRule) -> MaskHW:
-    if rule.empty_below and not is_sure(probabilities_hw, rule.empty_below, rule):
+    if rule.empty_below and not has_sure_region(probabilities_hw, rule.empty_below, rule):
         return np.zeros_like(mask_hw)
     if rule.fill_holes:
         mask_hw = fill_holes(mask_hw, rule.connectivity)
@@ -58,7 +58,7 @@ def _postprocess_class(mask_hw: MaskHW, probabilities_hw: NDArray[np.float32], r
     return mask_hw
 
 
-def _on_grid(rule: ClassRule, pixels: float) -> ClassRule:
+def _rule_on_grid(rule: ClassRule, pixels: float) -> ClassRule:
     sure = rule.empty_below
     return rule.model_copy(
         update={

@@ -31,7 +31,7 @@ def replace_small_regions(
     scores_chw: NDArray[np.float32] | None = None
     while (small_hw := _small_regions(labels_hw, rules)).any():
         if scores_chw is None:
-            scores_chw = probabilities_chw * _column(factors or [1.0] * len(rules))
+            scores_chw = probabilities_chw * _class_factors_chw(factors or [1.0] * len(rules))
         scores_cp = scores_chw[:, small_hw]
         np.put_along_axis(scores_cp, labels_hw[small_hw][None].astype(np.intp), -1.0, axis=0)
         scores_chw[:, small_hw] = scores_cp
@@ -53,5 +53,5 @@ def _small_regions(labels_hw: LabelsHW, rules: Sequence[ClassRule]) -> MaskHW:
     return small_hw
 
 
-def _column(values: Sequence[float]) -> NDArray[np.float32]:
+def _class_factors_chw(values: Sequence[float]) -> NDArray[np.float32]:
     return np.array(values, dtype=np.float32)[:, None, None]

@@ -15,7 +15,7 @@ from seg.distribution import install_advice
 from seg.engine.doctor.devices import Driver, find_driver
 from seg.engine.doctor.runtime_checks import RuntimeCheck, check_all_runtimes
 from seg.engine.runtimes.hardware import memory_limit, processor_name, usable_cores
-from seg.engine.runtimes.nvidia.gpu_libraries import DRIVER, SYSTEM, Library, libraries_of
+from seg.engine.runtimes.nvidia.gpu_libraries import DRIVER, SYSTEM, GpuLibrary, gpu_libraries_of
 from seg.engine.runtimes.openvino.library import has_openvino, import_openvino
 from seg.spec.ensemble.prediction import RuntimeName
 
@@ -72,7 +72,7 @@ class Report(BaseModel):
     seg: str
     machine: Machine
     driver: Driver
-    libraries: tuple[Library, ...]
+    libraries: tuple[GpuLibrary, ...]
     runtimes: tuple[RuntimeCheck, ...]
     versions: Mapping[str, str | None]
 
@@ -97,7 +97,7 @@ def examine() -> Report:
         seg=seg.__version__,
         machine=_machine(),
         driver=find_driver(),
-        libraries=(*libraries_of("cuda"), *libraries_of("tensorrt")),
+        libraries=(*gpu_libraries_of("cuda"), *gpu_libraries_of("tensorrt")),
         runtimes=check_all_runtimes(),
         versions={name: _version(name) for name in PACKAGES},
     )

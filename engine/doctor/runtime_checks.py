@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.nvidia.cuda_device import gpu_name, load_cuda
 from seg.engine.runtimes.open import open_runtime
-from seg.engine.runtimes.tensorrt.library import load_library
+from seg.engine.runtimes.tensorrt.library import import_tensorrt
 from seg.errors import EXIT_USER_ERROR, MissingRuntimeError, SegError
 from seg.models.model_file import INPUT, OUTPUT
 from seg.spec.ensemble.prediction import RuntimeName
@@ -73,7 +73,7 @@ def run_check(name: RuntimeName) -> str:
     """
     if name == "tensorrt-plan":
         # A plan is built by `seg export`; only its libraries and device can be checked here.
-        library = load_library("tensorrt")
+        library = import_tensorrt("tensorrt")
         return f"TensorRT {library.__version__}, {gpu_name(load_cuda())}; no plan was tried"
     images_nhwc = np.random.default_rng(0).integers(0, 256, (1, _SIDE, _SIDE, 3), dtype=np.uint8)
     with tempfile.TemporaryDirectory() as folder:

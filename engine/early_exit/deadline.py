@@ -75,8 +75,8 @@ class PassBudget:
         if images and self._seconds_of_first[1] * images > self._ends_at - self._start:
             least = self._seconds_of_first[1] * images / (1 - RESERVED_SHARE)
             raise SpecError(
-                f"--deadline: one pass an image takes {_seconds(least)}, but after loading and"
-                f" measuring {_seconds(max(0.0, left))} are left: allow more time"
+                f"--deadline: one pass an image takes {_seconds_of_duration(least)}, but after loading and"
+                f" measuring {_seconds_of_duration(max(0.0, left))} are left: allow more time"
             )
 
     def open_image(self) -> int:
@@ -105,7 +105,7 @@ class PassBudget:
             self._open -= self._seconds_of_first[passes]
 
 
-def _seconds(number: float) -> str:
+def _seconds_of_duration(number: float) -> str:
     return f"{number:.0f} s" if number >= 10 else f"{number:.2g} s"
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.member import Member
-from seg.engine.merging.decoder_grid import run_at_cells, upsampled
-from seg.engine.passes.finite import is_finite, not_finite
+from seg.engine.merging.decoder_grid import run_at_cells, upsample_cells
+from seg.engine.passes.finite import is_finite, not_finite_error
 from seg.engine.passes.passes import PassOrder
 from seg.engine.passes.views import View
 from seg.image_type import ImageHWB
@@ -60,18 +60,18 @@ def _sample_image(
     rows = []
     for planned in pass_order:
         member = members[planned.member]
-        upright_chw = _run_pass(member, planned.view, image_hwc)
+        upright_chw = _run_sampled_pass(member, planned.view, image_hwc)
         if not is_finite(upright_chw):
-            raise not_finite(member.name, name)
+            raise not_finite_error(member.name, name)
         rows.append(upright_chw.reshape(len(upright_chw), -1)[:, chosen])
     return np.stack(rows)
 
 
-def _run_pass(member: Member, view: View, image_hwc: ImageHWB) -> ProbabilitiesCHW:
+def _run_sampled_pass(member: Member, view: View, image_hwc: ImageHWB) -> ProbabilitiesCHW:
     """A pass's probabilities in the image's orientation and size."""
     size_hw = image_hwc.shape[:2]
     if member.decoder:
-        return upsampled(
+        return upsample_cells(
             run_at_cells(member.runtime, member.decoder, view, image_hwc), member.decoder, size_hw
         )
     view_hwc = np.ascontiguousarray(view.apply(image_hwc))

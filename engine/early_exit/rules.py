@@ -29,7 +29,12 @@ from typing import Final, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.merging.decision import Decision, deficits, resized_to, second_smallest
+from seg.engine.merging.decision import (
+    Decision,
+    resize_probabilities,
+    score_deficits,
+    second_smallest_deficit,
+)
 from seg.engine.passes.passes import PassOrder
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.spec.ensemble.prediction import DOUBT_LEVELS, StoppingSpec
@@ -129,7 +134,7 @@ class Margins:
     """The margins of an image's pixels. All pixels are computed only on demand; a sample always is."""
 
     def __init__(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC, decision: Decision) -> None:
-        self._scores_chw = resized_to(sum_chw, decision.grid_hw)
+        self._scores_chw = resize_probabilities(sum_chw, decision.grid_hw)
         self._missing_c = missing_c
         self._factors = decision.factors
         needed_hw = self._needed(self._scores_chw[:, ::SAMPLE_STEP, ::SAMPLE_STEP])
@@ -146,7 +151,7 @@ class Margins:
 
     def _needed(self, scores_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
         """The least share of its missing weight that any class needs to overtake the leading one."""
-        return second_smallest(_needed_by_class(scores_chw, self._missing_c, self._factors))
+        return second_smallest_deficit(_needed_to_lead_by_class(scores_chw, self._missing_c, self._factors))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +169,12 @@ class TileMargins:
         return cls(float((margins_hw <= SPREAD * math.sqrt(missing / (1 - missing))).mean()))
 
 
-def _needed_by_class(
+def _needed_to_lead_by_class(
     scores_chw: ProbabilitiesCHW, missing_c: MissingC, factors: tuple[float, ...]
 ) -> Iterator[NDArray[np.float32]]:
     """The least share of its missing weight that each class needs to lead."""
     largest = max(factors, default=1.0)
-    for label, deficit_hw in enumerate(deficits(scores_chw, factors)):
+    for label, deficit_hw in enumerate(score_deficits(scores_chw, factors)):
         rounding = ROUNDING * largest / (factors[label] if factors else 1.0)
         missing = max(missing_c[label], MIN_MISSING)
         yield (deficit_hw - np.float32(rounding)) * np.float32(1 / missing)
@@ -207,7 +212,7 @@ class CalibratedRule:
 Rule = WorstCaseRule | CalibratedRule
 
 
-def new_rule(spec: StoppingSpec) -> Rule:
+def new_stopping_rule(spec: StoppingSpec) -> Rule:
     """The rule for one image: calibrated if the spec is, else the worst case."""
     known = spec.calibration
     if known is None:
@@ -227,7 +232,7 @@ class RuleMonitor:
         return self.rule.settles(self.margins_of(sum_chw, missing_c, self.decision))
 
 
-def new_monitors(spec: StoppingSpec, decision: Decision, *, of_tiles: bool = False) -> NewMonitor:
+def new_stopping_monitors(spec: StoppingSpec, decision: Decision, *, of_tiles: bool = False) -> NewMonitor:
     """A factory of monitors that apply the spec's rule to images, or to tiles."""
     margins_of = TileMargins.of if of_tiles else Margins
-    return lambda: RuleMonitor(new_rule(spec), decision, margins_of)
+    return lambda: RuleMonitor(new_stopping_rule(spec), decision, margins_of)

@@ -21,7 +21,7 @@ Units = Literal["images", "tiles"]
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class PassTrace:
     """The record of one image that ran all passes.
 
     Images of one `group` resemble one another, and count as one; without it, an image is alone.
@@ -58,7 +58,7 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class TiledTrace:
+class TiledPassTrace:
     """The record of one image whose tiles ran all passes.
 
     Images of one `group` resemble one another. `passes` are those of all its tiles.
@@ -85,29 +85,29 @@ class TiledTrace:
 
     def risks(self) -> list[float]:
         """For each level the largest share of the image's labels that differ, there or at a lower one."""
-        return list(_at_all_levels(self._losses()))
+        return list(_losses_at_all_levels(self._losses()))
 
     def tile_risks(self) -> NDArray[np.float64]:
         """The same for the part of each tile, `[tiles, levels]`."""
-        return _at_all_levels(self.differing / self.pixels[:, None])
+        return _losses_at_all_levels(self.differing / self.pixels[:, None])
 
     def _losses(self) -> NDArray[np.float64]:
         return np.asarray(self.differing.sum(axis=0) / self.pixels.sum())
 
 
-def _at_all_levels(losses: NDArray[np.float64]) -> NDArray[np.float64]:
+def _losses_at_all_levels(losses: NDArray[np.float64]) -> NDArray[np.float64]:
     """Losses that only grow with the level, at all levels in place of the measured ones."""
     growing = np.maximum.accumulate(losses, axis=-1)
     return np.asarray(growing[..., np.searchsorted(MEASURED_LEVELS, np.arange(len(DOUBT_LEVELS)))])
 
 
-AnyTrace = Trace | TiledTrace
+AnyTrace = PassTrace | TiledPassTrace
 """The record of one image, in one piece or in tiles."""
 
 
 def estimate_risk(traces: Sequence[AnyTrace], units: Units = "images") -> tuple[float, ...]:
     """The mean risk over groups of images, or over tiles, at each level, rounded up."""
-    return rounded_up(np.concatenate(list(risks_by_group(traces, units).values())).mean(axis=0))
+    return round_up_risk(np.concatenate(list(risks_by_group(traces, units).values())).mean(axis=0))
 
 
 def risks_by_group(
@@ -131,6 +131,6 @@ def risks_by_group(
     }
 
 
-def rounded_up(risk: NDArray[np.float64]) -> tuple[float, ...]:
+def round_up_risk(risk: NDArray[np.float64]) -> tuple[float, ...]:
     """Round up to the number of digits in a spec."""
     return tuple(float(value) for value in np.ceil(risk * 10**DIGITS) / 10**DIGITS)

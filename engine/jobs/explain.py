@@ -8,7 +8,7 @@ from seg.engine.member import Member, default_pass_order
 from seg.engine.passes.device_values import Device
 from seg.engine.resolved import resolve_ensemble
 from seg.engine.runtimes.base import ImagesNHWC, Placement
-from seg.engine.runtimes.offload_plan import both_orientations
+from seg.engine.runtimes.offload_plan import batches_in_both_orientations
 from seg.engine.runtimes.profiling import memory_growth, milliseconds_per_pass, resident_bytes
 from seg.spec import EnsembleSpec
 from seg.views import ViewName
@@ -78,7 +78,7 @@ def explain_ensemble(spec: EnsembleSpec, memory: int | None = None) -> Explanati
     resolved = resolve_ensemble(spec)
     probe = resolved.sample_frames[0]
     ensemble = Ensemble.of(resolved, memory=memory)
-    batches = both_orientations([probe.frame_hwc], ensemble.batch_size)
+    batches = batches_in_both_orientations([probe.frame_hwc], ensemble.batch_size)
     weight = sum(member.weight for member in ensemble.members)
     device_ops = ensemble.device_ops_for(
         default_pass_order(ensemble.members), has_monitor=spec.stopping is not None

@@ -20,7 +20,7 @@ from seg.engine.jobs.stopping import build_stopping, check_calibration
 from seg.engine.jobs.summary import RunSummary
 from seg.engine.passes.passes import PassOrder
 from seg.engine.pipeline.collectors import LabelBand
-from seg.engine.pipeline.prefetch import Reader
+from seg.engine.pipeline.prefetch import PrefetchReader
 from seg.engine.pipeline.timing import Clock
 from seg.engine.resolved import resolve_ensemble
 from seg.errors import DataError
@@ -95,7 +95,7 @@ def _predict(
     strict: bool,
 ) -> RunSummary:
     clock = Clock()
-    reader = Reader(open_sample, clock, strict)
+    reader = PrefetchReader(open_sample, clock, strict)
 
     def finish(sample: Sample, labels_hw: LabelMap) -> tuple[bytes, bool]:
         with clock.stage("encode"):

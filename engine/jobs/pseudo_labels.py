@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from seg.data import Sample
 from seg.data.splits.pseudo_labels import PseudoRecord, pseudo_mask, write_pseudo_mask
-from seg.engine.merging.decision import Decision, confidence_of
+from seg.engine.merging.decision import Decision, confidence_of_labels
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.probability_codec import from_levels, from_sigmoid_levels
@@ -87,5 +87,5 @@ def keep_confident(
     """
     classes = len(probabilities_chw)
     dtype = truth_dtype(task, classes)
-    is_sure_hw = confidence_of(labels_hw, probabilities_chw, task) >= confidence
+    is_sure_hw = confidence_of_labels(labels_hw, probabilities_chw, task) >= confidence
     return np.where(is_sure_hw, labels_hw.astype(dtype), dtype.type(ignore_value(task, classes)))

@@ -1,7 +1,7 @@
 """From a spec's `stopping` to the early exit of a run."""
 
 from seg.engine.early_exit.rounds import round_ends, tile_checkpoints
-from seg.engine.early_exit.rules import Stopping, new_monitors
+from seg.engine.early_exit.rules import Stopping, new_stopping_monitors
 from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.member import default_pass_order
@@ -30,7 +30,7 @@ def build_stopping(
     if spec is None:
         return None
     has_tiles = ensemble.tile is not None
-    new_monitor = new_monitors(spec, ensemble.decision(grid_hw), of_tiles=has_tiles)
+    new_monitor = new_stopping_monitors(spec, ensemble.decision(grid_hw), of_tiles=has_tiles)
     if spec.calibration is None:
         by_view = default_pass_order(ensemble.members, by_view=True)
         return Stopping(by_view, tuple(range(1, len(by_view))), new_monitor)

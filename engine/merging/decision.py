@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.decision.postprocess import above_thresholds, postprocess, rules_on_grid
+from seg.engine.decision.postprocess import above_thresholds, postprocess_masks, rules_on_grid
 from seg.engine.decision.small_regions import replace_small_regions
-from seg.engine.passes.device_values import Merged, on_host
+from seg.engine.passes.device_values import Merged, merged_on_host
 from seg.engine.passes.passes import Size
 from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
 from seg.labels.task import THRESHOLD, LabelMap, Task, classes_overlap, masks_of, pack_masks
@@ -43,12 +43,12 @@ class Decision:
             if classes_overlap(self.task):
                 return merged.masks(tuple(rule.threshold for rule in self.rules) or (THRESHOLD,))
             return merged.labels(self.factors)
-        merged_chw = on_host(merged)
+        merged_chw = merged_on_host(merged)
         if classes_overlap(self.task):
             return decide_masks(merged_chw, self.grid_hw, self.rules or (ClassRule(),) * len(merged_chw))
         if self.needs_regions:
             return decide_regions(merged_chw, self.grid_hw, self.factors, self.rules)
-        return decide(merged_chw, self.grid_hw, self.factors)
+        return decide_labels(merged_chw, self.grid_hw, self.factors)
 
     def _fits_device(self, size_hw: Size) -> bool:
         return not self.needs_regions and self.grid_hw in (None, size_hw)
@@ -63,13 +63,15 @@ class Decision:
         Of classes that overlap: how far the nearest is from its threshold.
         """
         if classes_overlap(self.task):
-            planes_chw = resized_to(scores_chw, self.grid_hw)
+            planes_chw = resize_probabilities(scores_chw, self.grid_hw)
             thresholds_c = np.array(self.thresholds_of(len(planes_chw)), dtype=np.float32)
             return np.asarray(np.abs(planes_chw - thresholds_c[:, None, None]).min(axis=0))
-        return second_smallest(deficits(resized_to(scores_chw, self.grid_hw), self.factors))
+        return second_smallest_deficit(
+            score_deficits(resize_probabilities(scores_chw, self.grid_hw), self.factors)
+        )
 
 
-def decide(
+def decide_labels(
     probabilities_chw: ProbabilitiesCHW, size_hw: Size | None = None, factors: tuple[float, ...] = ()
 ) -> LabelsHW:
     """The most probable class of each pixel, uint8 `[H, W]`; the lower label where two tie.
@@ -78,7 +80,7 @@ def decide(
     where it is finer), so that a pixel of the grid gets the class of most of its area. With `factors`, each
     class's probability counts so many times.
     """
-    planes = _scaled(resized_to(probabilities_chw, size_hw), factors)
+    planes = _scores_times_factors(resize_probabilities(probabilities_chw, size_hw), factors)
     best_hw = next(planes).copy()
     ahead_hw = np.empty(best_hw.shape, dtype=np.bool_)
     labels_hw = np.zeros(best_hw.shape, dtype=np.uint8)
@@ -95,12 +97,14 @@ def decide_masks(
 ) -> LabelMap:
     """The classes of each pixel by their rules, as bits `[H, W]`.
 
-    With `size_hw`, probabilities are resized first, as in `decide`.
+    With `size_hw`, probabilities are resized first, as in `decide_labels`.
     """
-    planes_chw = resized_to(probabilities_chw, size_hw)
+    planes_chw = resize_probabilities(probabilities_chw, size_hw)
     masks_chw = above_thresholds(planes_chw, rules)
     if any(rule.needs_regions for rule in rules):
-        masks_chw = postprocess(masks_chw, planes_chw, _on_grid_of(planes_chw, probabilities_chw, rules))
+        masks_chw = postprocess_masks(
+            masks_chw, planes_chw, _rules_on_grid_of(planes_chw, probabilities_chw, rules)
+        )
     return pack_masks(masks_chw)
 
 
@@ -110,14 +114,14 @@ def decide_regions(
     factors: tuple[float, ...],
     rules: Sequence[ClassRule],
 ) -> LabelsHW:
-    """The same as `decide`, without regions that are too small for their class."""
-    planes_chw = resized_to(probabilities_chw, size_hw)
-    labels_hw = decide(planes_chw, factors=factors)
-    rules = _on_grid_of(planes_chw, probabilities_chw, rules)
+    """The same as `decide_labels`, without regions that are too small for their class."""
+    planes_chw = resize_probabilities(probabilities_chw, size_hw)
+    labels_hw = decide_labels(planes_chw, factors=factors)
+    rules = _rules_on_grid_of(planes_chw, probabilities_chw, rules)
     return replace_small_regions(labels_hw, planes_chw, rules, factors)
 
 
-def confidence_of(
+def confidence_of_labels(
     labels_hw: LabelMap, probabilities_chw: ProbabilitiesCHW, task: Task = "multiclass"
 ) -> NDArray[np.float32]:
     """The probability of each pixel's label, float32 `[H, W]`, whichever class is the likeliest.
@@ -133,14 +137,14 @@ def confidence_of(
     return np.asarray(own_1hw[0], dtype=np.float32)
 
 
-def deficits(scores_chw: ProbabilitiesCHW, factors: tuple[float, ...]) -> Iterator[NDArray[np.float32]]:
+def score_deficits(scores_chw: ProbabilitiesCHW, factors: tuple[float, ...]) -> Iterator[NDArray[np.float32]]:
     """What each class's score lacks for it to be the first, class by class, float32 `[H, W]`."""
-    highest_hw = _highest(scores_chw, factors)
+    highest_hw = _highest_score(scores_chw, factors)
     for label, plane_hw in enumerate(scores_chw):
         yield (highest_hw * np.float32(1 / factors[label]) if factors else highest_hw) - plane_hw
 
 
-def second_smallest(planes: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+def second_smallest_deficit(planes: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Each pixel's second least value, float32 `[H, W]`, of two planes or more."""
     rest = iter(planes)
     least_hw = next(rest).copy()
@@ -153,7 +157,7 @@ def second_smallest(planes: Iterable[NDArray[np.float32]]) -> NDArray[np.float32
     return second_hw
 
 
-def resized_to(probabilities_chw: ProbabilitiesCHW, size_hw: Size | None) -> ProbabilitiesCHW:
+def resize_probabilities(probabilities_chw: ProbabilitiesCHW, size_hw: Size | None) -> ProbabilitiesCHW:
     """Probabilities resized plane by plane: by area when shrinking, else bilinearly."""
     height, width = probabilities_chw.shape[1:]
     if size_hw is None or (height, width) == size_hw:
@@ -164,22 +168,24 @@ def resized_to(probabilities_chw: ProbabilitiesCHW, size_hw: Size | None) -> Pro
     return np.stack(planes).astype(np.float32, copy=False)
 
 
-def _on_grid_of(
+def _rules_on_grid_of(
     planes_chw: ProbabilitiesCHW, image_chw: ProbabilitiesCHW, rules: Sequence[ClassRule]
 ) -> Sequence[ClassRule]:
     """The rules with areas in pixels of the grid."""
     return rules_on_grid(rules, planes_chw[0].size / image_chw[0].size)
 
 
-def _scaled(scores_chw: ProbabilitiesCHW, factors: tuple[float, ...]) -> Iterator[NDArray[np.float32]]:
+def _scores_times_factors(
+    scores_chw: ProbabilitiesCHW, factors: tuple[float, ...]
+) -> Iterator[NDArray[np.float32]]:
     """Planes times their factors, one by one."""
     if not factors:
         return iter(scores_chw)
     return (plane * np.float32(factor) for plane, factor in zip(scores_chw, factors, strict=True))
 
 
-def _highest(scores_chw: ProbabilitiesCHW, factors: tuple[float, ...]) -> NDArray[np.float32]:
-    planes = _scaled(scores_chw, factors)
+def _highest_score(scores_chw: ProbabilitiesCHW, factors: tuple[float, ...]) -> NDArray[np.float32]:
+    planes = _scores_times_factors(scores_chw, factors)
     highest_hw = next(planes).copy()
     for plane_hw in planes:
         np.maximum(highest_hw, plane_hw, out=highest_hw)

@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.merging.merges import MeanMerge, normalised
+from seg.engine.merging.merges import MeanMerge, normalise_merged
 from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.passes.views import VIEWS, View
 from seg.engine.runtimes.base import Runtime
@@ -24,7 +24,7 @@ _Plane = NDArray[np.float32]
 _Places = NDArray[np.float64]
 
 
-def padded_to_grid(image_hwc: ImageHWB) -> ImageHWB:
+def pad_to_decoder_grid(image_hwc: ImageHWB) -> ImageHWB:
     """The image with its last row and column repeated up to multiples of the grid."""
     below, right = (-extent % GRID for extent in image_hwc.shape[:2])
     if not below and not right:
@@ -32,15 +32,15 @@ def padded_to_grid(image_hwc: ImageHWB) -> ImageHWB:
     return np.pad(image_hwc, ((0, below), (0, right), (0, 0)), mode="edge")
 
 
-def grid_of(size_hw: Size) -> Size:
+def size_on_decoder_grid(size_hw: Size) -> Size:
     """The size of an image once it is padded to the grid."""
-    height, width = (_up_to_multiple(extent, GRID) for extent in size_hw)
+    height, width = (_up_to_grid_multiple(extent, GRID) for extent in size_hw)
     return height, width
 
 
 def run_at_cells(runtime: Runtime, decoder: Decoder, view: View, image_hwc: ImageHWB) -> ProbabilitiesCHW:
     """Run one view of an image through a cut graph: float32 `[C, h, w]`, upright, at the image's cells."""
-    view_hwc = np.ascontiguousarray(view.apply(padded_to_grid(image_hwc)))
+    view_hwc = np.ascontiguousarray(view.apply(pad_to_decoder_grid(image_hwc)))
     return restore_cells(runtime.run(view_hwc[None])[0], view, decoder, image_hwc.shape[:2])
 
 
@@ -57,13 +57,15 @@ def restore_cells(
     """
     if view.scale == 1:
         return view.invert(probabilities_chw)
-    grid_hw = grid_of(size_hw)
+    grid_hw = size_on_decoder_grid(size_hw)
     seen_hw = grid_hw[::-1] if view.transposes else grid_hw
     sides = [
-        _Interpolation.of(_scaled(_cell_places(extent, decoder), extent, scaled), scaled, decoder)
+        _CellInterpolation.of(
+            _places_in_scaled_view(_cell_places(extent, decoder), extent, scaled), scaled, decoder
+        )
         for extent, scaled in zip(seen_hw, view.size(grid_hw), strict=True)
     ]
-    return view.invert(_interpolated(probabilities_chw, *sides))
+    return view.invert(_interpolate_cells(probabilities_chw, *sides))
 
 
 class DecoderMerge:
@@ -87,7 +89,7 @@ class DecoderMerge:
         self._task = task
         upright = [replace(planned, view=VIEWS["identity"]) for planned in pass_order]
         self._merges = {
-            decoder: MeanMerge(upright, classes, _cells(grid_of(size_hw), decoder))
+            decoder: MeanMerge(upright, classes, _cells_of_grid(size_on_decoder_grid(size_hw), decoder))
             for decoder in dict.fromkeys(decoders[planned.member] for planned in pass_order)
         }
 
@@ -100,7 +102,9 @@ class DecoderMerge:
     @property
     def sum_chw(self) -> ProbabilitiesCHW:
         """The weighted sum of probabilities so far, at the size of the image; computed anew each time."""
-        parts = (upsampled(merge.sum_chw, decoder, self._size_hw) for decoder, merge in self._merges.items())
+        parts = (
+            upsample_cells(merge.sum_chw, decoder, self._size_hw) for decoder, merge in self._merges.items()
+        )
         total_chw = next(parts)
         for part_chw in parts:
             total_chw += part_chw
@@ -112,21 +116,21 @@ class DecoderMerge:
         return np.asarray(1 - np.sum([1 - merge.missing_c for merge in self._merges.values()], axis=0))
 
     def merged(self) -> ProbabilitiesCHW:
-        return normalised(self.sum_chw, self._pass_order, self.missing_c, self._task)
+        return normalise_merged(self.sum_chw, self._pass_order, self.missing_c, self._task)
 
 
-def upsampled(cells_chw: ProbabilitiesCHW, decoder: Decoder, size_hw: Size) -> ProbabilitiesCHW:
+def upsample_cells(cells_chw: ProbabilitiesCHW, decoder: Decoder, size_hw: Size) -> ProbabilitiesCHW:
     """The values of an image's cells at its pixels, float32 `[C, H, W]`: a new array."""
     if decoder.cell == 1:
         return cells_chw[:, : size_hw[0], : size_hw[1]].copy()
     sides = [
-        _Interpolation.of(np.arange(wanted, dtype=np.float64), extent, decoder)
-        for wanted, extent in zip(size_hw, grid_of(size_hw), strict=True)
+        _CellInterpolation.of(np.arange(wanted, dtype=np.float64), extent, decoder)
+        for wanted, extent in zip(size_hw, size_on_decoder_grid(size_hw), strict=True)
     ]
-    return _interpolated(cells_chw, *sides)
+    return _interpolate_cells(cells_chw, *sides)
 
 
-class _Interpolation(NamedTuple):
+class _CellInterpolation(NamedTuple):
     """For each place along a side the cell at or before it, and the weight of the next one, float32."""
 
     first: NDArray[np.intp]
@@ -135,14 +139,14 @@ class _Interpolation(NamedTuple):
     @classmethod
     def of(cls, places: _Places, extent: int, decoder: Decoder) -> Self:
         """For places in pixels along a side of an image of that extent, which the network pads."""
-        cells = np.maximum(places / _spacing(extent, decoder), 0)
+        cells = np.maximum(places / _cell_spacing(extent, decoder), 0)
         first = cells.astype(np.intp)
         return cls(first, (cells - first).astype(np.float32))
 
 
-def _spacing(extent: int, decoder: Decoder) -> float:
+def _cell_spacing(extent: int, decoder: Decoder) -> float:
     """Pixels from one cell to the next; the outermost cells lie on outermost pixels, after padding."""
-    padded = _up_to_multiple(extent, decoder.stride)
+    padded = _up_to_grid_multiple(extent, decoder.stride)
     return (padded - 1) / (padded / decoder.cell - 1)
 
 
@@ -151,34 +155,34 @@ def _cell_places(extent: int, decoder: Decoder) -> _Places:
     return np.linspace(0, extent - 1, extent // decoder.cell)
 
 
-def _scaled(places: _Places, extent: int, scaled: int) -> _Places:
+def _places_in_scaled_view(places: _Places, extent: int, scaled: int) -> _Places:
     """Places along a side after it was resized, as OpenCV does, where pixels are areas."""
     return np.minimum((places + 0.5) * (scaled / extent) - 0.5, scaled - 1)
 
 
-def _interpolated(
-    cells_chw: ProbabilitiesCHW, rows: _Interpolation, columns: _Interpolation
+def _interpolate_cells(
+    cells_chw: ProbabilitiesCHW, rows: _CellInterpolation, columns: _CellInterpolation
 ) -> ProbabilitiesCHW:
     """Planes of cells at all pairs of places."""
     found_chw = np.empty((len(cells_chw), len(rows.first), len(columns.first)), dtype=np.float32)
     for cells_hw, found_hw in zip(cells_chw, found_chw, strict=True):
         # Transposed in between, since gathering whole rows is fast.
-        on_columns_wh = _along_rows(np.ascontiguousarray(cells_hw.T), columns)
-        found_hw[:] = _along_rows(np.ascontiguousarray(on_columns_wh.T), rows)
+        on_columns_wh = _interpolate_cell_rows(np.ascontiguousarray(cells_hw.T), columns)
+        found_hw[:] = _interpolate_cell_rows(np.ascontiguousarray(on_columns_wh.T), rows)
     return found_chw
 
 
-def _along_rows(plane_hw: _Plane, rows: _Interpolation) -> _Plane:
+def _interpolate_cell_rows(plane_hw: _Plane, rows: _CellInterpolation) -> _Plane:
     last = len(plane_hw) - 1
     near_hw: _Plane = plane_hw[np.minimum(rows.first, last)]
     near_hw += (plane_hw[np.minimum(rows.first + 1, last)] - near_hw) * rows.share[:, None]
     return near_hw
 
 
-def _cells(size_hw: Size, decoder: Decoder) -> Size:
+def _cells_of_grid(size_hw: Size, decoder: Decoder) -> Size:
     height, width = size_hw
     return height // decoder.cell, width // decoder.cell
 
 
-def _up_to_multiple(extent: int, step: int) -> int:
+def _up_to_grid_multiple(extent: int, step: int) -> int:
     return extent + -extent % step

@@ -25,17 +25,22 @@ def accumulation_graph(rows: Sequence[int]) -> bytes:
     nodes: list[NodeProto] = []
     inputs: list[ValueInfoProto] = []
     for number, count in enumerate(rows):
-        inputs.append(_floats(sum_name(number)))
+        inputs.append(_float_graph_value(sum_name(number)))
         so_far = sum_name(number)
         for row in range(count):
             probabilities, shares, down, across = (
-                tensor_name(name, number, row) for name in ("probabilities", "shares", "down", "across")
+                graph_tensor_name(name, number, row) for name in ("probabilities", "shares", "down", "across")
             )
-            inputs += [_floats(probabilities), _floats(shares), _integers(down), _integers(across)]
+            inputs += [
+                _float_graph_value(probabilities),
+                _float_graph_value(shares),
+                _integer_graph_value(down),
+                _integer_graph_value(across),
+            ]
             grid, place, upright, weighted = (
-                tensor_name(name, number, row) for name in ("grid", "place", "upright", "weighted")
+                graph_tensor_name(name, number, row) for name in ("grid", "place", "upright", "weighted")
             )
-            total = total_name(number) if row == count - 1 else tensor_name("partial", number, row)
+            total = total_name(number) if row == count - 1 else graph_tensor_name("partial", number, row)
             nodes += [
                 helper.make_node("Add", [down, across], [grid]),
                 helper.make_node("Reshape", [grid, "flat"], [place]),
@@ -44,8 +49,8 @@ def accumulation_graph(rows: Sequence[int]) -> bytes:
                 helper.make_node("Add", [so_far, weighted], [total]),
             ]
             so_far = total
-    outputs = [_floats(total_name(number)) for number in range(len(rows))]
-    return _graph(nodes, inputs, outputs, {"flat": np.array([-1])})
+    outputs = [_float_graph_value(total_name(number)) for number in range(len(rows))]
+    return _device_graph(nodes, inputs, outputs, {"flat": np.array([-1])})
 
 
 def argmax_graph(frames: int, classes: int) -> bytes:
@@ -68,9 +73,9 @@ def argmax_graph(frames: int, classes: int) -> bytes:
     nodes.append(
         helper.make_node("Concat", [f"labels_{number}" for number in range(frames)], ["labels"], axis=0)
     )
-    return _graph(
+    return _device_graph(
         nodes,
-        [*(_floats(sum_name(number)) for number in range(frames)), _floats("factors")],
+        [*(_float_graph_value(sum_name(number)) for number in range(frames)), _float_graph_value("factors")],
         [helper.make_tensor_value_info("labels", TensorProto.UINT8, [None])],
         {
             "axes": np.array([0]),
@@ -102,11 +107,15 @@ def masks_graph(frames: int, classes: int) -> bytes:
     nodes.append(
         helper.make_node("Concat", [f"masks_{number}" for number in range(frames)], ["masks"], axis=1)
     )
-    return _graph(
+    return _device_graph(
         nodes,
         [
-            *(_floats(name(number)) for number in range(frames) for name in (sum_name, scale_name)),
-            _floats("thresholds"),
+            *(
+                _float_graph_value(name(number))
+                for number in range(frames)
+                for name in (sum_name, scale_name)
+            ),
+            _float_graph_value("thresholds"),
         ],
         [helper.make_tensor_value_info("masks", TensorProto.UINT8, [None, None])],
         {"bit_values": _bit_values(classes)},
@@ -130,15 +139,15 @@ def totals_graph(frames: int) -> bytes:
     nodes.append(
         helper.make_node("Concat", [total_name(number) for number in range(frames)], ["totals"], axis=0)
     )
-    return _graph(
+    return _device_graph(
         nodes,
-        [_floats(sum_name(number)) for number in range(frames)],
-        [_floats("totals")],
+        [_float_graph_value(sum_name(number)) for number in range(frames)],
+        [_float_graph_value("totals")],
         {},
     )
 
 
-def tensor_name(name: str, number: int, row: int) -> str:
+def graph_tensor_name(name: str, number: int, row: int) -> str:
     return f"{name}_{number}_{row}"
 
 
@@ -154,15 +163,15 @@ def scale_name(number: int) -> str:
     return f"scale_{number}"
 
 
-def _floats(name: str) -> ValueInfoProto:
+def _float_graph_value(name: str) -> ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, None])
 
 
-def _integers(name: str) -> ValueInfoProto:
+def _integer_graph_value(name: str) -> ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.INT32, [None, None])
 
 
-def _graph(
+def _device_graph(
     nodes: Sequence[NodeProto],
     inputs: Sequence[ValueInfoProto],
     outputs: Sequence[ValueInfoProto],

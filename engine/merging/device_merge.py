@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.merging.device_ops import Addend, DeviceOps, FrameSum
-from seg.engine.merging.merges import normalised, scale_to_whole
+from seg.engine.merging.merges import normalise_merged, scale_of_partial_sum
 from seg.engine.passes.device_values import ProbabilitiesOnDevice
 from seg.engine.passes.passes import PassOrder, Size
 from seg.labels.label_map import LabelsHW, ProbabilitiesCHW
@@ -20,7 +20,7 @@ from seg.labels.task import LabelMap, Task
 class DeviceMerge:
     """`seg.engine.merging.merges.MeanMerge` on a device, for views that do not scale.
 
-    `add` only queues probabilities; `accumulate` adds them, for all frames of a batch at once.
+    `add` only queues probabilities; `accumulate_on_device` adds them, for all frames of a batch at once.
     """
 
     def __init__(
@@ -40,13 +40,13 @@ class DeviceMerge:
         self.missing_c -= planned.class_shares or planned.share
 
 
-def accumulate(merges: Sequence[DeviceMerge]) -> None:
+def accumulate_on_device(merges: Sequence[DeviceMerge]) -> None:
     """Add the queued probabilities of these merges, in one run if every frame's passes fit into one."""
     if merges:
         merges[0].device_ops.add([(merge.total, merge.pending) for merge in merges])
 
 
-def merge_results(merges: Sequence[DeviceMerge]) -> list["MergedSum"]:
+def results_of_device_merges(merges: Sequence[DeviceMerge]) -> list["MergedSum"]:
     """The merged probabilities of finished frames, each in its own orientation; all must be accumulated."""
     if not merges:
         return []
@@ -60,7 +60,7 @@ class _FinishedBatch:
     def __init__(self, merges: Sequence[DeviceMerge]) -> None:
         self._ops = merges[0].device_ops
         self._sums = [merge.total for merge in merges]
-        self._scales = [float(scale_to_whole(merge.missing_c)) for merge in merges]
+        self._scales = [float(scale_of_partial_sum(merge.missing_c)) for merge in merges]
         self._lock = threading.Lock()
         self._computed: dict[tuple[str, tuple[float, ...]], Sequence[Any]] = {}
 
@@ -114,4 +114,4 @@ class MergedSum:
     def on_host(self) -> ProbabilitiesCHW:
         merge = self.merge
         sum_chw: ProbabilitiesCHW = merge.total.value.numpy().reshape(-1, *self.size_hw)
-        return normalised(sum_chw, merge.pass_order, merge.missing_c, merge.task)
+        return normalise_merged(sum_chw, merge.pass_order, merge.missing_c, merge.task)

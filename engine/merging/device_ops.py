@@ -17,18 +17,18 @@ from numpy.typing import NDArray
 from seg.engine.merging.device_graphs import (
     accumulation_graph,
     argmax_graph,
+    graph_tensor_name,
     masks_graph,
     scale_name,
     sum_name,
-    tensor_name,
     total_name,
     totals_graph,
 )
-from seg.engine.passes.device_values import Device, ProbabilitiesOnDevice, copied_to, run_bound
+from seg.engine.passes.device_values import Device, ProbabilitiesOnDevice, copy_to_device, run_on_bound_device
 from seg.engine.passes.passes import Size
 from seg.engine.passes.views import View
 from seg.engine.runtimes.nvidia import nvidia
-from seg.engine.runtimes.ort import open_session
+from seg.engine.runtimes.ort import open_ort_session
 from seg.labels.label_map import LabelsHW
 from seg.labels.task import LabelMap, bytes_together
 
@@ -86,14 +86,14 @@ class DeviceOps:
         self._masks_session = cache(lambda frames: self._open(masks_graph(frames, classes)))
         self._totals_session = cache(lambda frames: self._open(totals_graph(frames)))
         self._by_class = lru_cache(_MAX_CONSTANTS)(
-            lambda values: copied_to(device, np.array(values, dtype=np.float32).reshape(-1, 1))
+            lambda values: copy_to_device(device, np.array(values, dtype=np.float32).reshape(-1, 1))
         )
         self._view_indices = lru_cache(_MAX_CONSTANTS)(
-            lambda view, size_hw: tuple(copied_to(device, one) for one in view_indices(view, size_hw))
+            lambda view, size_hw: tuple(copy_to_device(device, one) for one in view_indices(view, size_hw))
         )
         # Opening a session fails first if the device is missing, before anything is copied to it.
         self._accumulation_session((1,))
-        self._zero = copied_to(device, np.zeros((1, 1), dtype=np.float32))
+        self._zero = copy_to_device(device, np.zeros((1, 1), dtype=np.float32))
 
     def add(self, frames: Sequence[tuple[FrameSum, list[Addend]]]) -> None:
         """Add the pending addends of each frame to its sum, in order, and empty the lists.
@@ -107,7 +107,7 @@ class DeviceOps:
 
     def totals(self, sums: Sequence[FrameSum]) -> list[float]:
         """The total of each sum over all classes and pixels; it is not finite if any value is not."""
-        (value,) = self._run(self._totals_session(len(sums)), _by_name(sums), ["totals"])
+        (value,) = self._run(self._totals_session(len(sums)), _sums_by_name(sums), ["totals"])
         totals: list[float] = value.numpy().ravel().tolist()
         return totals
 
@@ -129,10 +129,10 @@ class DeviceOps:
             for row, addend in enumerate(addends):
                 down, across = self._view_indices(addend.view, total.size_hw)
                 inputs |= {
-                    tensor_name("probabilities", number, row): addend.probabilities,
-                    tensor_name("shares", number, row): self._by_class(addend.shares),
-                    tensor_name("down", number, row): down,
-                    tensor_name("across", number, row): across,
+                    graph_tensor_name("probabilities", number, row): addend.probabilities,
+                    graph_tensor_name("shares", number, row): self._by_class(addend.shares),
+                    graph_tensor_name("down", number, row): down,
+                    graph_tensor_name("across", number, row): across,
                 }
         outputs = [total_name(number) for number in range(len(ordered))]
         for (total, _), value in zip(ordered, self._run(session, inputs, outputs), strict=True):
@@ -149,9 +149,9 @@ class DeviceOps:
         With `factors`, each class's sum is multiplied first. The labels of all frames are copied to the host
         at once.
         """
-        inputs = _by_name(sums) | {"factors": self._by_class(factors or (1.0,))}
+        inputs = _sums_by_name(sums) | {"factors": self._by_class(factors or (1.0,))}
         (value,) = self._run(self._argmax_session(len(sums)), inputs, ["labels"])
-        pieces = np.split(value.numpy(), _ends(sums))
+        pieces = np.split(value.numpy(), _ends_of_frames(sums))
         return [piece.reshape(total.size_hw) for piece, total in zip(pieces, sums, strict=True)]
 
     def masks(
@@ -165,21 +165,21 @@ class DeviceOps:
             scales: what each sum is multiplied by first.
             thresholds: one for each class, or one for all.
         """
-        inputs = _by_name(sums) | {"thresholds": self._by_class(thresholds)}
+        inputs = _sums_by_name(sums) | {"thresholds": self._by_class(thresholds)}
         inputs |= {scale_name(number): self._by_class((scale,)) for number, scale in enumerate(scales)}
         (value,) = self._run(self._masks_session(len(sums)), inputs, ["masks"])
-        pieces = np.split(value.numpy(), _ends(sums), axis=1)
+        pieces = np.split(value.numpy(), _ends_of_frames(sums), axis=1)
         return [
             bytes_together(piece.reshape(-1, total.size_hw[1]), len(piece))
             for piece, total in zip(pieces, sums, strict=True)
         ]
 
     def _open(self, graph: bytes) -> Any:
-        return open_session(graph, self.device, threads=1)
+        return open_ort_session(graph, self.device, threads=1)
 
     def _run(self, session: Any, inputs: Mapping[str, Any], outputs: Sequence[str]) -> list[Any]:
-        with nvidia.device_errors(self.device):
-            return run_bound(session, self.device, inputs, outputs)
+        with nvidia.nvidia_errors(self.device):
+            return run_on_bound_device(session, self.device, inputs, outputs)
 
 
 def view_indices(view: View, size_hw: Size) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -195,11 +195,11 @@ def view_indices(view: View, size_hw: Size) -> tuple[NDArray[np.int32], NDArray[
     return np.ascontiguousarray(down[:, None]), np.ascontiguousarray(across[None])
 
 
-def _by_name(sums: Sequence[FrameSum]) -> dict[str, Any]:
+def _sums_by_name(sums: Sequence[FrameSum]) -> dict[str, Any]:
     return {sum_name(number): total.value for number, total in enumerate(sums)}
 
 
-def _ends(sums: Sequence[FrameSum]) -> NDArray[np.int64]:
+def _ends_of_frames(sums: Sequence[FrameSum]) -> NDArray[np.int64]:
     """Where each frame's pixels end, but for the last frame."""
     return np.cumsum([math.prod(total.size_hw) for total in sums])[:-1]
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.merging.decision import decide
+from seg.engine.merging.decision import decide_labels
 from seg.engine.merging.sigmoid_merges import MaskVoteMerge, OddsMerge
 from seg.engine.merging.stacked_merge import StackedMerge
 from seg.engine.merging.tie_break import HIGHEST_RANK, MIN_PROBABILITY, TIE, tie_break_ranks
@@ -84,10 +84,10 @@ class MeanMerge:
         self.missing_c -= planned.class_shares or planned.share
 
     def merged(self) -> ProbabilitiesCHW:
-        return normalised(self.sum_chw, self._pass_order, self.missing_c, self._task)
+        return normalise_merged(self.sum_chw, self._pass_order, self.missing_c, self._task)
 
 
-def normalised(
+def normalise_merged(
     sum_chw: ProbabilitiesCHW,
     pass_order: PassOrder,
     missing_c: NDArray[np.float64],
@@ -99,20 +99,20 @@ def normalised(
     are not normalised over C: the shares of each sum to 1.
     """
     if pass_order[0].class_shares and not classes_overlap(task):
-        _fill_up(sum_chw, specialist_classes([planned.class_shares for planned in pass_order]))
+        _fill_up_unspecialised(sum_chw, specialist_classes([planned.class_shares for planned in pass_order]))
         sum_chw /= sum_chw.sum(axis=0)
-    elif (scale := scale_to_whole(missing_c)) != 1:
+    elif (scale := scale_of_partial_sum(missing_c)) != 1:
         sum_chw *= scale
     return sum_chw
 
 
-def scale_to_whole(missing_c: NDArray[np.float64]) -> np.float32:
+def scale_of_partial_sum(missing_c: NDArray[np.float64]) -> np.float32:
     """What a sum is multiplied by, so that the shares that were added count as all."""
     is_whole = np.isclose(missing_c[0], 0.0, atol=1e-6)
     return np.float32(1) if is_whole else np.float32(1.0 / (1.0 - missing_c[0]))
 
 
-def _fill_up(sum_chw: ProbabilitiesCHW, is_specialist: Sequence[bool]) -> None:
+def _fill_up_unspecialised(sum_chw: ProbabilitiesCHW, is_specialist: Sequence[bool]) -> None:
     """Give the classes of no specialist what those of specialists leave of 1, in their own proportions.
 
     `LEAST_PROPORTION` is added to each, so that nothing divides by a sum that is nearly 0.
@@ -187,9 +187,9 @@ class VoteMerge:
         if not is_finite(probabilities_chw):
             self._votes_chw.fill(np.nan)
         if planned.view.scale == 1:
-            labels_hw = planned.view.invert(decide(probabilities_chw))
+            labels_hw = planned.view.invert(decide_labels(probabilities_chw))
         else:
-            labels_hw = decide(planned.view.restore_all(probabilities_chw, self._votes_chw.shape[1:]))
+            labels_hw = decide_labels(planned.view.restore_all(probabilities_chw, self._votes_chw.shape[1:]))
         for label in range(len(self._votes_chw)):
             voted_hw = labels_hw == label
             self._votes_chw[label] += voted_hw * np.float32(planned.share)

@@ -68,7 +68,7 @@ class MergedOnDevice(Protocol):
         ...
 
     def labels(self, factors: tuple[float, ...]) -> LabelsHW:
-        """Its label map, decided on the device; see `seg.engine.merging.decision.decide`."""
+        """Its label map, decided on the device; see `seg.engine.merging.decision.decide_labels`."""
         ...
 
     def masks(self, thresholds: tuple[float, ...]) -> LabelMap:
@@ -87,12 +87,12 @@ Merged = ProbabilitiesCHW | MergedOnDevice
 """Merged probabilities, wherever they are."""
 
 
-def on_host(merged: Merged) -> ProbabilitiesCHW:
+def merged_on_host(merged: Merged) -> ProbabilitiesCHW:
     """Merged probabilities as an array."""
     return merged if isinstance(merged, np.ndarray) else merged.on_host()
 
 
-def copied_to(device: Device, array: NDArray[Any]) -> Any:
+def copy_to_device(device: Device, array: NDArray[Any]) -> Any:
     """An OrtValue of that device with the content of an array."""
     import onnxruntime
 
@@ -121,7 +121,9 @@ def run_from_host(session: Any, device: Device, name: str, array: NDArray[Any], 
     return onnxruntime.OrtValue(fetched[0])
 
 
-def run_bound(session: Any, device: Device, inputs: Mapping[str, Any], outputs: Sequence[str]) -> list[Any]:
+def run_on_bound_device(
+    session: Any, device: Device, inputs: Mapping[str, Any], outputs: Sequence[str]
+) -> list[Any]:
     """Run a session of that device, and leave its outputs there.
 
     Args:

@@ -14,7 +14,7 @@ def is_finite(probabilities: Merged) -> bool:
         return bool(np.isfinite(probabilities.sum()))
 
 
-def not_finite(member: str, image: str) -> ModelError:
+def not_finite_error(member: str, image: str) -> ModelError:
     """The error for an image of that name; an empty name is left out."""
     place = f"image {image}" if image else "the image"
     return ModelError(

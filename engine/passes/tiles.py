@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.images.raster import Raster
-from seg.engine.passes.device_values import Merged, on_host
+from seg.engine.passes.device_values import Merged, merged_on_host
 from seg.engine.passes.passes import Size
 from seg.image_type import ImageHWB
 from seg.labels.label_map import ProbabilitiesCHW
@@ -27,7 +27,7 @@ Weights = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class TiledSide:
     """Tiles along one side of an image: where each starts, and its weights, float32 `[length]`."""
 
     extent: int
@@ -37,11 +37,11 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class TileLayout:
     """The tiles of one image, all of one size, row by row."""
 
-    rows: Side
-    columns: Side
+    rows: TiledSide
+    columns: TiledSide
 
     @property
     def tile_hw(self) -> Size:
@@ -71,33 +71,34 @@ class Layout:
         return image_hwc[top : top + self.rows.length, left : left + self.columns.length]
 
 
-def lay_out(size_hw: Size, spec: TileSpec | None) -> Layout:
+def lay_out_tiles(size_hw: Size, spec: TileSpec | None) -> TileLayout:
     """Evenly spaced tiles for an image of that size; without a spec, one tile that is the image."""
     if spec is None:
-        return Layout(
-            _side(size_hw[0], size_hw[0], 0, "uniform"), _side(size_hw[1], size_hw[1], 0, "uniform")
+        return TileLayout(
+            _tiles_along_side(size_hw[0], size_hw[0], 0, "uniform"),
+            _tiles_along_side(size_hw[1], size_hw[1], 0, "uniform"),
         )
-    return Layout(
+    return TileLayout(
         *(
-            _side(extent, min(length, extent), spec.overlap, spec.blend)
+            _tiles_along_side(extent, min(length, extent), spec.overlap, spec.blend)
             for extent, length in zip(size_hw, spec.size, strict=True)
         )
     )
 
 
-def _side(extent: int, length: int, overlap: float, blend: Blend) -> Side:
+def _tiles_along_side(extent: int, length: int, overlap: float, blend: Blend) -> TiledSide:
     longest_step = max(1, math.floor(length * (1 - overlap)))
     steps = math.ceil((extent - length) / longest_step)
     starts = tuple(round(step * (extent - length) / max(steps, 1)) for step in range(steps + 1))
-    window = _window(length, blend)
+    window = _blending_window(length, blend)
     total = np.zeros(extent)
     for start in starts:
         total[start : start + length] += window
     weights = tuple((window / total[start : start + length]).astype(np.float32) for start in starts)
-    return Side(extent, length, starts, weights)
+    return TiledSide(extent, length, starts, weights)
 
 
-def _window(length: int, blend: Blend) -> NDArray[np.float64]:
+def _blending_window(length: int, blend: Blend) -> NDArray[np.float64]:
     if blend == "uniform":
         return np.ones(length)
     from_middle = (np.arange(length) - (length - 1) / 2) / (SIGMA * length)
@@ -105,7 +106,7 @@ def _window(length: int, blend: Blend) -> NDArray[np.float64]:
     return window
 
 
-class Blender:
+class TileBlender:
     """Averages tiles where they overlap, and emits each row of the image once, when it is final.
 
     Holds as many rows as a tile has. `emit` is given bands, float32 `[C, rows, W]`, from the top, and does
@@ -115,7 +116,7 @@ class Blender:
     others are the same to the last bit, as the same tiles are added in the same order.
     """
 
-    def __init__(self, layout: Layout, emit: Callable[[Merged], None], first_row: int = 0) -> None:
+    def __init__(self, layout: TileLayout, emit: Callable[[Merged], None], first_row: int = 0) -> None:
         self._layout = layout
         self._emit = emit
         self._first_row = first_row
@@ -126,7 +127,7 @@ class Blender:
         if self._layout.count == 1:
             self._emit(merged)
             return
-        tile_chw = on_host(merged)
+        tile_chw = merged_on_host(merged)
         rows, columns = self._layout.rows, self._layout.columns
         row, column = divmod(number, len(columns.starts))
         if self._band_chw is None:

@@ -8,7 +8,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from seg.engine.merging.decision import Decision
-from seg.engine.passes.device_values import Merged, on_host
+from seg.engine.passes.device_values import Merged, merged_on_host
 from seg.engine.passes.passes import Size
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import LabelMap, label_dtype
@@ -139,7 +139,7 @@ class ProbabilityCollector(Generic[Finished]):
 
     def add(self, band_chw: Merged) -> None:
         # The blender goes on with the array that a band is a part of.
-        chw = on_host(band_chw)
+        chw = merged_on_host(band_chw)
         self._bands.append(chw if chw.base is None else chw.copy())
 
     def take_bands(self) -> list[Finished]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from seg.engine.early_exit.deadline import PassBudget
 from seg.engine.early_exit.rules import Stopping
-from seg.engine.merging.decoder_grid import DecoderMerge, padded_to_grid
-from seg.engine.merging.device_merge import DeviceMerge, accumulate, merge_results
+from seg.engine.merging.decoder_grid import DecoderMerge, pad_to_decoder_grid
+from seg.engine.merging.device_merge import DeviceMerge, accumulate_on_device, results_of_device_merges
 from seg.engine.merging.device_ops import DeviceOps
 from seg.engine.merging.merges import Merge, new_merge
 from seg.engine.passes.device_values import BatchOnDevice, Merged
@@ -62,7 +62,7 @@ class PipelineConfig:
 
     def frame(self, image_hwc: ImageHWB) -> ImageHWB:
         """The pixels that views are taken of, for an image or a tile."""
-        return padded_to_grid(image_hwc) if self.decoders else image_hwc
+        return pad_to_decoder_grid(image_hwc) if self.decoders else image_hwc
 
     def run_batch(self, runtime: Runtime, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW | BatchOnDevice:
         """The probabilities of a batch, where `merge_for` needs them: on the device or the host."""
@@ -78,10 +78,10 @@ class PipelineConfig:
 
     def accumulate(self, merges: Sequence[Merge | DeviceMerge]) -> None:
         """Add what the merges of a batch's frames have queued on the device."""
-        accumulate([merge for merge in merges if isinstance(merge, DeviceMerge)])
+        accumulate_on_device([merge for merge in merges if isinstance(merge, DeviceMerge)])
 
     def merged(self, merges: Sequence[Merge | DeviceMerge]) -> Sequence[Merged]:
         """The merged probabilities of frames that were finished together."""
         if self.device_ops:
-            return merge_results([merge for merge in merges if isinstance(merge, DeviceMerge)])
+            return results_of_device_merges([merge for merge in merges if isinstance(merge, DeviceMerge)])
         return [merge.merged() for merge in merges if not isinstance(merge, DeviceMerge)]

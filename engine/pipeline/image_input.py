@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def as_raster(
+def image_as_raster(
     image: "ImageHWB | Path | str | Image",
     pixel_range: PixelRange | None = None,
     image_types: Sequence[ImageType] = (RGB8,),
@@ -37,21 +37,21 @@ def as_raster(
     if isinstance(image, Path | str):
         path = Path(image)
         opened = open_raster(path) if pixel_range is None else open_bands(path, pixel_range)
-        with naming(str(path)):
-            check_array(opened, image_types)
+        with naming_image(str(path)):
+            check_image_array(opened, image_types)
         return opened
-    if _is_pil(image):
+    if _is_pil_image(image):
         if image.mode != "RGB" and pixel_range is None:
             raise ValueError(f"a PIL image is RGB, got mode {image.mode}: image.convert('RGB')")
         pixels = np.asarray(image)
         image = pixels if pixels.ndim == 3 else pixels[..., None]
     if not isinstance(image, np.ndarray):
         raise ValueError(f"an image is {image_types[0]}, a path or a PIL image, got {type(image).__name__}")
-    check_array(image, image_types)
+    check_image_array(image, image_types)
     return image if pixel_range is None else in_range(image, pixel_range)
 
 
-def check_array(image: Raster, image_types: Sequence[ImageType] = (RGB8,)) -> None:
+def check_image_array(image: Raster, image_types: Sequence[ImageType] = (RGB8,)) -> None:
     """Raises ImageTypeError if an image is not what each member takes, or is empty.
 
     Members of bands take more bands, too, and any of the three pixel types: whether their values suit them is
@@ -69,7 +69,7 @@ def check_array(image: Raster, image_types: Sequence[ImageType] = (RGB8,)) -> No
 
 
 @contextmanager
-def naming(name: str) -> Iterator[None]:
+def naming_image(name: str) -> Iterator[None]:
     """Puts an image's name, if it has one, before an ImageTypeError about it."""
     try:
         yield
@@ -77,7 +77,7 @@ def naming(name: str) -> Iterator[None]:
         raise ImageTypeError(f"{name}: {error}" if name else str(error)) from error
 
 
-def refuse_whole(image: Raster, name: str) -> None:
+def refuse_large_whole_image(image: Raster, name: str) -> None:
     """Raises SpecError if an image is too large to be predicted in one piece: one that is read by region."""
     height, width, _ = image.shape
     if not isinstance(image, np.ndarray) and height * width > raster.LARGE:
@@ -87,6 +87,6 @@ def refuse_whole(image: Raster, name: str) -> None:
         )
 
 
-def _is_pil(image: Any) -> "TypeGuard[Image]":
+def _is_pil_image(image: Any) -> "TypeGuard[Image]":
     """Checked without importing PIL, which is only needed by callers that use it."""
     return any(f"{base.__module__}.{base.__name__}" == "PIL.Image.Image" for base in type(image).__mro__)

@@ -19,12 +19,12 @@ from seg.engine.merging.decoder_grid import DecoderMerge
 from seg.engine.merging.device_merge import DeviceMerge
 from seg.engine.merging.merges import MeanMerge, Merge
 from seg.engine.passes.device_values import Merged, ProbabilitiesOnDevice
-from seg.engine.passes.finite import is_finite, not_finite
+from seg.engine.passes.finite import is_finite, not_finite_error
 from seg.engine.passes.passes import Batch, Pass, Size
-from seg.engine.passes.tiles import Blender, Layout, lay_out
+from seg.engine.passes.tiles import TileBlender, TileLayout, lay_out_tiles
 from seg.engine.pipeline.collectors import Collector
 from seg.engine.pipeline.config import PipelineConfig
-from seg.engine.pipeline.image_input import check_array, naming, refuse_whole
+from seg.engine.pipeline.image_input import check_image_array, naming_image, refuse_large_whole_image
 from seg.engine.pipeline.reorder import ReorderBuffer
 from seg.engine.pipeline.scheduler import Scheduler
 from seg.engine.pipeline.timing import Clock
@@ -48,11 +48,11 @@ QUEUED_BATCHES: Final = 1
 class _OpenImage(Generic[Finished]):
     """An image of which not all tiles are finished, or some of its rows."""
 
-    def __init__(self, name: str, layout: Layout, collector: Collector[Finished]) -> None:
+    def __init__(self, name: str, layout: TileLayout, collector: Collector[Finished]) -> None:
         self.name = name
         self.tiles = layout.tiles_over(collector.rows)
         self._collector = collector
-        blender = Blender(layout, collector.add, collector.rows.start)
+        blender = TileBlender(layout, collector.add, collector.rows.start)
         self._merged = ReorderBuffer[Merged](lambda number, merged: blender.add(self.tiles[number], merged))
 
     def put(self, tile: int, merged: Merged) -> tuple[list[Finished], bool]:
@@ -155,23 +155,23 @@ class _Pipeline(Generic[Key, Finished]):
                 continue
             key, image_hwc = arrived
             try:
-                with naming(self._name_of(key)):
-                    check_array(image_hwc, self._config.image_types)
+                with naming_image(self._name_of(key)):
+                    check_image_array(image_hwc, self._config.image_types)
             except ImageTypeError as error:
                 if self._on_damaged is None:
                     raise
                 self._on_damaged(key, error)
                 continue
             if self._config.tile is None:
-                refuse_whole(image_hwc, self._name_of(key))
-            layout = lay_out(image_hwc.shape[:2], self._config.tile)
+                refuse_large_whole_image(image_hwc, self._name_of(key))
+            layout = lay_out_tiles(image_hwc.shape[:2], self._config.tile)
             if self._config.large_give_way and layout.count > 1:
                 large = chain(large, self._tiles(key, image_hwc, layout))
             else:
                 yield from self._tiles(key, image_hwc, layout)
         yield from large
 
-    def _tiles(self, key: Key, image_hwc: Raster, layout: Layout) -> Iterator[_Frame[Finished]]:
+    def _tiles(self, key: Key, image_hwc: Raster, layout: TileLayout) -> Iterator[_Frame[Finished]]:
         config = self._config
         collector = self._new_collector(key, image_hwc.shape[:2])
         image = _OpenImage(self._name_of(key), layout, collector)
@@ -256,7 +256,7 @@ class _Pipeline(Generic[Key, Finished]):
         runtime = self._runtimes[batch.member]
         with self._clock.stage("assemble"):
             images_nhwc = self._assemble(batch, runtime)
-        with self._clock.stage("network"), naming(self._names_in(batch)):
+        with self._clock.stage("network"), naming_image(self._names_in(batch)):
             probabilities = self._config.run_batch(runtime, images_nhwc)
         self._clock.count_passes(run=len(batch.passes))
         # Values that are not finite are refused below with an error of our own.
@@ -322,7 +322,7 @@ class _Pipeline(Generic[Key, Finished]):
 
     def _checked(self, frame: _Frame[Finished], merged: Merged) -> Merged:
         if not is_finite(merged):
-            raise not_finite(self._non_finite_member(frame), frame.image.name)
+            raise not_finite_error(self._non_finite_member(frame), frame.image.name)
         return merged
 
     def _non_finite_member(self, frame: _Frame[Finished]) -> str:

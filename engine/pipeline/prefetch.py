@@ -20,7 +20,7 @@ AHEAD_BYTES: Final = 256 * 2**20
 """The most bytes of decoded images that wait; images larger than that are read one ahead."""
 
 
-def readers_for(cores: int) -> int:
+def prefetch_threads_for(cores: int) -> int:
     """The number of threads that decode beside networks on this many cores.
 
     A core decodes some 1,100 JPEGs of 512x512 a second, and simplejpeg releases Python's lock meanwhile: a
@@ -30,7 +30,7 @@ def readers_for(cores: int) -> int:
 
 
 @dataclass(slots=True)
-class Reader(Generic[Item]):
+class PrefetchReader(Generic[Item]):
     """Decodes images in threads, a few ahead. An image that cannot be read is recorded, or raised.
 
     Attributes:
@@ -43,7 +43,7 @@ class Reader(Generic[Item]):
     open_image: Callable[[Item], Raster]
     clock: Clock
     strict: bool = False
-    threads: int = field(default_factory=lambda: readers_for(usable_cores()))
+    threads: int = field(default_factory=lambda: prefetch_threads_for(usable_cores()))
     failures: list[str] = field(default_factory=list)
     _ahead: int = 1
 

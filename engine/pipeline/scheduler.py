@@ -10,7 +10,7 @@ Key = tuple[int, Size]
 
 
 @dataclass(slots=True)
-class _Progress:
+class _FrameProgress:
     size_hw: Size
     passes: int
     dispatched: int = 0
@@ -43,7 +43,7 @@ class Scheduler:
         self._open_frames = open_frames
         self._lead = lead
         self._ends = [*checkpoints, len(pass_order)]
-        self._open: dict[int, _Progress] = {}
+        self._open: dict[int, _FrameProgress] = {}
 
     @property
     def has_room(self) -> bool:
@@ -55,7 +55,7 @@ class Scheduler:
 
         Frames that were opened earlier have precedence.
         """
-        self._open[frame] = _Progress(size_hw, len(self._pass_order) if passes is None else passes)
+        self._open[frame] = _FrameProgress(size_hw, len(self._pass_order) if passes is None else passes)
 
     def added(self, frame: int, count: int) -> None:
         """Record that the first `count` passes of a frame are added."""
@@ -85,7 +85,7 @@ class Scheduler:
             return self._take(*next(iter(queues.items())))
         return None
 
-    def _ready(self, progress: _Progress) -> int:
+    def _ready(self, progress: _FrameProgress) -> int:
         """How many of a frame's next passes share a member and a size, and may be dispatched now."""
         last = min(progress.passes, progress.added + self._lead, self._next_end(progress.added))
         position = progress.dispatched
@@ -96,7 +96,7 @@ class Scheduler:
     def _next_end(self, added: int) -> int:
         return self._ends[min(bisect_right(self._ends, added), len(self._ends) - 1)]
 
-    def _key(self, progress: _Progress, position: int | None = None) -> Key:
+    def _key(self, progress: _FrameProgress, position: int | None = None) -> Key:
         planned = self._pass_order[progress.dispatched if position is None else position]
         return planned.member, planned.view.size(progress.size_hw)
 

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from seg.engine.member_files import MemberFile
 from seg.engine.runtimes.base import ImagesNHWC, Runtime, Streams
 from seg.engine.runtimes.hardware import default_streams, processor_key, usable_cores
-from seg.engine.runtimes.nvidia.nvidia import CudaOptions, device_models
+from seg.engine.runtimes.nvidia.nvidia import CudaOptions, nvidia_models
 from seg.engine.runtimes.open import default_batch_size, open_runtime, runs_on_gpu, usable_runtimes
 from seg.engine.runtimes.profiling import milliseconds_per_pass
 from seg.errors import OutputError, SegError
@@ -98,7 +98,7 @@ class RuntimeChoice(BaseModel):
                 benchmarks and benchmarks[0].passed and benchmarks[0].runtime in here
                 for benchmarks in self.members
             )
-            and self.streams in {usual, *_other_streams(usual, any(map(runs_on_gpu, self.runtimes)))}
+            and self.streams in {usual, *_streams_to_time(usual, any(map(runs_on_gpu, self.runtimes)))}
         )
 
     def summaries(self, names: Sequence[str]) -> list[str]:
@@ -119,18 +119,18 @@ def choose_runtimes(
         images: samples of the images to predict. Labels are compared on all, times come from the first.
         batch_size: passes in a batch; `auto` is the default of each runtime.
     """
-    cache_file = _cache_folder() / f"{_key(models, images, batch_size)}.json"
-    cached = _read_cached(cache_file, len(models))
+    cache_file = _runtime_cache_folder() / f"{_runtime_choice_key(models, images, batch_size)}.json"
+    cached = _read_cached_choice(cache_file, len(models))
     if cached is not None:
         return cached
-    choice = _measure(models, images, batch_size)
+    choice = _time_runtimes(models, images, batch_size)
     # If the cache cannot be written, the next run measures again.
     with contextlib.suppress(OutputError):
         write_text(cache_file, choice.model_dump_json(indent=2) + "\n")
     return choice
 
 
-def _read_cached(cache_file: Path, members: int) -> RuntimeChoice | None:
+def _read_cached_choice(cache_file: Path, members: int) -> RuntimeChoice | None:
     """The choice of an earlier run, if its file is intact and it is possible on this machine."""
     try:
         choice = RuntimeChoice.model_validate_json(regular(cache_file).read_bytes())
@@ -144,19 +144,19 @@ def _read_cached(cache_file: Path, members: int) -> RuntimeChoice | None:
     return None
 
 
-def _measure(
+def _time_runtimes(
     models: Sequence[MemberFile], images: Sequence[ImageHWB], batch_size: BatchSize
 ) -> RuntimeChoice:
     usual = default_streams(usable_cores())
-    members = tuple(_benchmark_member(model, images, batch_size, usual) for model in models)
+    members = tuple(_benchmark_runtimes(model, images, batch_size, usual) for model in models)
     winners = [(model, benchmarks[0]) for model, benchmarks in zip(models, members, strict=True)]
     is_on_gpu = any(runs_on_gpu(winner.runtime) for _, winner in winners)
     passes = _choose_batch_size(winners, images, usual) if is_on_gpu and batch_size == "auto" else batch_size
     cost = {usual: SWITCH_BELOW * sum(winner.milliseconds for _, winner in winners)}
     if passes != batch_size:
-        cost[usual] = SWITCH_BELOW * _total_milliseconds(winners, images, passes, usual)
-    for streams in _other_streams(usual, is_on_gpu):
-        cost[streams] = _total_milliseconds(winners, images, passes, streams)
+        cost[usual] = SWITCH_BELOW * _milliseconds_of_winners(winners, images, passes, usual)
+    for streams in _streams_to_time(usual, is_on_gpu):
+        cost[streams] = _milliseconds_of_winners(winners, images, passes, streams)
     return RuntimeChoice(
         members=members,
         streams=min(cost, key=lambda streams: cost[streams]),
@@ -166,7 +166,7 @@ def _measure(
     )
 
 
-def _other_streams(usual: Streams, is_on_gpu: bool) -> set[Streams]:
+def _streams_to_time(usual: Streams, is_on_gpu: bool) -> set[Streams]:
     """Streams to time against the default. On a GPU at least two, so that copies overlap with computing."""
     cores = usable_cores()
     counts = {2, 2 * usual.count} if is_on_gpu else {1, cores}
@@ -179,16 +179,20 @@ def _choose_batch_size(winners: Sequence[Winner], images: Sequence[ImageHWB], st
     for model, winner in winners:
         if not runs_on_gpu(winner.runtime):
             continue
-        runtime = _open(model, winner.runtime, streams, images, channels_last=winner.channels_last)
+        runtime = _open_to_benchmark(
+            model, winner.runtime, streams, images, channels_last=winner.channels_last
+        )
         for passes in GPU_BATCHES:
             try:
-                cost[passes] += milliseconds_per_pass(runtime, _batch(images[0], passes, winner.runtime))
+                cost[passes] += milliseconds_per_pass(
+                    runtime, _batch_to_benchmark(images[0], passes, winner.runtime)
+                )
             except SegError:  # out of memory
                 cost[passes] = math.inf
     return next(passes for passes in GPU_BATCHES if cost[passes] <= BATCH_TOLERANCE * min(cost.values()))
 
 
-def _total_milliseconds(
+def _milliseconds_of_winners(
     winners: Sequence[Winner],
     images: Sequence[ImageHWB],
     batch_size: BatchSize,
@@ -197,14 +201,14 @@ def _total_milliseconds(
     """The sum of each winner's milliseconds a pass with these streams and this batch size."""
     return sum(
         milliseconds_per_pass(
-            _open(model, winner.runtime, streams, images, channels_last=winner.channels_last),
-            _batch(images[0], batch_size, winner.runtime),
+            _open_to_benchmark(model, winner.runtime, streams, images, channels_last=winner.channels_last),
+            _batch_to_benchmark(images[0], batch_size, winner.runtime),
         )
         for model, winner in winners
     )
 
 
-def _benchmark_member(
+def _benchmark_runtimes(
     model: MemberFile, images: Sequence[ImageHWB], batch_size: BatchSize, streams: Streams
 ) -> tuple[RuntimeBenchmark, ...]:
     reference = open_runtime(model.path, REFERENCE, streams, task=model.own.task)
@@ -213,12 +217,12 @@ def _benchmark_member(
     if "cuda" in usable_runtimes() and model.card.precision == "fp16":
         candidates.append(RuntimeBenchmark(runtime="cuda", channels_last=True))
     benchmarks = [
-        _benchmark(model, candidate, streams, images, batch_size, truth) for candidate in candidates
+        _benchmark_runtime(model, candidate, streams, images, batch_size, truth) for candidate in candidates
     ]
     return tuple(sorted(benchmarks, key=lambda benchmark: (not benchmark.passed, benchmark.milliseconds)))
 
 
-def _benchmark(
+def _benchmark_runtime(
     model: MemberFile,
     candidate: RuntimeBenchmark,
     streams: Streams,
@@ -227,9 +231,13 @@ def _benchmark(
     truth: Sequence[LabelMap],
 ) -> RuntimeBenchmark:
     try:
-        runtime = _open(model, candidate.runtime, streams, images, channels_last=candidate.channels_last)
+        runtime = _open_to_benchmark(
+            model, candidate.runtime, streams, images, channels_last=candidate.channels_last
+        )
         found = [labels_of(runtime.run(image[None]), model.own.task) for image in images]
-        milliseconds = milliseconds_per_pass(runtime, _batch(images[0], batch_size, candidate.runtime))
+        milliseconds = milliseconds_per_pass(
+            runtime, _batch_to_benchmark(images[0], batch_size, candidate.runtime)
+        )
     except SegError as error:
         return candidate.model_copy(update={"failure": str(error)})
     equal = [ours == theirs for ours, theirs in zip(found, truth, strict=True)]
@@ -237,7 +245,7 @@ def _benchmark(
     return candidate.model_copy(update={"milliseconds": milliseconds, "agreement": agreement})
 
 
-def _open(
+def _open_to_benchmark(
     model: MemberFile, name: RuntimeName, streams: Streams, images: Sequence[ImageHWB], *, channels_last: bool
 ) -> Runtime:
     options = CudaOptions(fixed_shapes=have_one_size(images), channels_last=channels_last)
@@ -249,11 +257,13 @@ def have_one_size(images: Sequence[ImageHWB]) -> bool:
     return len({image.shape for image in images}) == 1
 
 
-def _batch(image_hwc: ImageHWB, batch_size: BatchSize, name: RuntimeName) -> ImagesNHWC:
+def _batch_to_benchmark(image_hwc: ImageHWB, batch_size: BatchSize, name: RuntimeName) -> ImagesNHWC:
     return np.stack([image_hwc] * (default_batch_size(name) if batch_size == "auto" else batch_size))
 
 
-def _key(models: Sequence[MemberFile], images: Sequence[ImageHWB], batch_size: BatchSize) -> str:
+def _runtime_choice_key(
+    models: Sequence[MemberFile], images: Sequence[ImageHWB], batch_size: BatchSize
+) -> str:
     libraries = {
         dist.name: dist.version
         for dist in metadata.distributions()
@@ -263,12 +273,12 @@ def _key(models: Sequence[MemberFile], images: Sequence[ImageHWB], batch_size: B
         "models": [model.sha256 for model in models],
         "shapes": [image.shape for image in images],
         "batch_size": batch_size,
-        "machine": [processor_key(), usable_cores(), usable_runtimes(), device_models()],
+        "machine": [processor_key(), usable_cores(), usable_runtimes(), nvidia_models()],
         "libraries": sorted(libraries.items()),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _cache_folder() -> Path:
+def _runtime_cache_folder() -> Path:
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "seg" / "runtimes"

@@ -114,7 +114,7 @@ class Runtime(ABC):
     def _within_contract(self, infer: Callable[[ImagesNHWC], Output], images_nhwc: ImagesNHWC) -> Output:
         if self.contract is None:
             return infer(images_nhwc)
-        images_nhwc = _converted(images_nhwc, self.image_type)
+        images_nhwc = _to_type_of_model(images_nhwc, self.image_type)
         try:
             probabilities = infer(images_nhwc)
         except SegError:
@@ -139,7 +139,7 @@ class Runtime(ABC):
         """The library, device and streams that run the model."""
 
 
-def _converted(images_nhwc: ImagesNHWC, image_type: ImageType) -> ImagesNHWC:
+def _to_type_of_model(images_nhwc: ImagesNHWC, image_type: ImageType) -> ImagesNHWC:
     if images_nhwc.ndim == 4:
         with suppress(ImageTypeError):
             return image_type.convert(images_nhwc)

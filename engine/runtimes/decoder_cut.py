@@ -48,7 +48,7 @@ class Bypass(NamedTuple):
     input: str
 
 
-class _Ending(NamedTuple):
+class _DecoderEnding(NamedTuple):
     """The nodes after the decoder: the upsampling, if there is one, and the crops behind it."""
 
     upsampling: "NodeProto | None"
@@ -69,7 +69,7 @@ def find_decoder(model: Path, card: ModelCard) -> Decoder:
             f" {_ADVICE}"
         )
     graph = load_graph(model)
-    upsampling = _ending_of(graph).upsampling
+    upsampling = _nodes_after_decoder(graph).upsampling
     if upsampling is None:
         return Decoder(cell=1, stride=1)
     stride = card.input.stride
@@ -77,7 +77,7 @@ def find_decoder(model: Path, card: ModelCard) -> Decoder:
         raise ModelError(
             f"{model}: pads images to multiples of {stride}, which do not divide {GRID}: {_ADVICE}"
         )
-    return Decoder(_cell_of(upsampling, graph, model), stride)
+    return Decoder(_cell_of_decoder(upsampling, graph, model), stride)
 
 
 def cut_at_decoder(model: Path) -> bytes | None:
@@ -86,11 +86,11 @@ def cut_at_decoder(model: Path) -> bytes | None:
     Its output is `probabilities`, float32 `[N, C, h, w]`, one for each cell of the padded image.
     """
     graph = load_graph(model)
-    bypasses = _bypasses_of(graph)
+    bypasses = _bypasses_in_graph(graph)
     if not bypasses:
         return None
     for bypass in bypasses:
-        _bypass(graph, bypass)
+        _bypass_node(graph, bypass)
     # The recorded shapes no longer hold.
     del graph.graph.value_info[:]
     for dim in graph.graph.output[0].type.tensor_type.shape.dim[2:]:
@@ -99,19 +99,19 @@ def cut_at_decoder(model: Path) -> bytes | None:
     return content
 
 
-def bypasses_of(model: Path) -> "tuple[Bypass, ...]":
+def bypasses_to_decoder(model: Path) -> "tuple[Bypass, ...]":
     """The nodes that the same cut removes, the last first, for a runtime that cuts a loaded model."""
-    return _bypasses_of(load_graph(model))
+    return _bypasses_in_graph(load_graph(model))
 
 
-def _bypasses_of(graph: "ModelProto") -> "tuple[Bypass, ...]":
-    upsampling, crops = _ending_of(graph)
+def _bypasses_in_graph(graph: "ModelProto") -> "tuple[Bypass, ...]":
+    upsampling, crops = _nodes_after_decoder(graph)
     if upsampling is None:
         return ()
     return tuple(Bypass(node.output[0], node.input[0]) for node in (*crops, upsampling))
 
 
-def _ending_of(graph: "ModelProto") -> _Ending:
+def _nodes_after_decoder(graph: "ModelProto") -> _DecoderEnding:
     makers = {name: node for node in graph.graph.node for name in node.output}
     crops = []
     node = makers.get(OUTPUT)
@@ -119,16 +119,16 @@ def _ending_of(graph: "ModelProto") -> _Ending:
         if node.op_type == "Slice":
             crops.append(node)
         node = makers.get(node.input[0])
-    return _Ending(node if node is not None and node.op_type == "Resize" else None, crops)
+    return _DecoderEnding(node if node is not None and node.op_type == "Resize" else None, crops)
 
 
-def _cell_of(upsampling: "NodeProto", graph: "ModelProto", model: Path) -> int:
+def _cell_of_decoder(upsampling: "NodeProto", graph: "ModelProto", model: Path) -> int:
     from onnx import helper
 
     attributes: dict[str, Any] = {one.name: helper.get_attribute_value(one) for one in upsampling.attribute}
     if any(attributes.get(name) != value for name, value in _CORNER_TO_CORNER.items()):
         raise ModelError(f"{model}: upsamples its logits, but not linearly from corner to corner: {_ADVICE}")
-    scales = _scales_of(upsampling, graph)
+    scales = _upsampling_scales(upsampling, graph)
     cell = next((cell for cell in CELLS if scales == (1, 1, cell, cell)), None)
     if cell is None:
         known = ", ".join(map(str, CELLS))
@@ -136,7 +136,7 @@ def _cell_of(upsampling: "NodeProto", graph: "ModelProto", model: Path) -> int:
     return cell
 
 
-def _scales_of(upsampling: "NodeProto", graph: "ModelProto") -> tuple[float, ...]:
+def _upsampling_scales(upsampling: "NodeProto", graph: "ModelProto") -> tuple[float, ...]:
     from onnx import numpy_helper
 
     name = upsampling.input[2] if len(upsampling.input) > 2 else ""
@@ -144,7 +144,7 @@ def _scales_of(upsampling: "NodeProto", graph: "ModelProto") -> tuple[float, ...
     return tuple(float(scale) for scale in next(found, ()))
 
 
-def _bypass(graph: "ModelProto", bypass: Bypass) -> None:
+def _bypass_node(graph: "ModelProto", bypass: Bypass) -> None:
     """Remove a node; readers of its output then read its input."""
     for reader in graph.graph.node:
         for position, name in enumerate(reader.input):

@@ -19,7 +19,7 @@ SMALL_MACHINE_CORES: Final = 4
 
 def usable_cores() -> int:
     """The number of cores that this process may use, by affinity and by the quota of its container."""
-    return max(1, min(len(allowed_cores()), _quota()))
+    return max(1, min(len(allowed_cores()), _core_quota()))
 
 
 def allowed_cores() -> list[int]:
@@ -68,7 +68,7 @@ def _cpuinfo_field(field: str) -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
 
 
-def _quota() -> int:
+def _core_quota() -> int:
     """Whole cores that the container grants; all cores if it sets no limit."""
     try:
         granted, period = CPU_MAX.read_text(encoding="utf-8").split()

@@ -79,7 +79,7 @@ class MemoryBudget:
         return max(self.min_frames, (self.total - self.used - members) // self.frame)
 
 
-def group_by_memory(sizes: Sequence[int], budget: MemoryBudget) -> list[list[int]]:
+def group_members_by_memory(sizes: Sequence[int], budget: MemoryBudget) -> list[list[int]]:
     """Split members, by position, into as few consecutive groups as fit into memory in turns.
 
     Raises:
@@ -102,7 +102,7 @@ def group_by_memory(sizes: Sequence[int], budget: MemoryBudget) -> list[list[int
     return groups
 
 
-def set_groups(runtimes: Sequence[OffloadedRuntime], groups: Sequence[Sequence[int]]) -> None:
+def set_offload_groups(runtimes: Sequence[OffloadedRuntime], groups: Sequence[Sequence[int]]) -> None:
     """Let each group be loaded only while no other group is."""
     for positions in groups:
         group = [runtimes[position] for position in positions]

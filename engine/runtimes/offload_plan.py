@@ -7,7 +7,12 @@ from typing import Final
 import numpy as np
 
 from seg.engine.runtimes.base import ImagesNHWC, Runtime
-from seg.engine.runtimes.offload import MemoryBudget, OffloadedRuntime, group_by_memory, set_groups
+from seg.engine.runtimes.offload import (
+    MemoryBudget,
+    OffloadedRuntime,
+    group_members_by_memory,
+    set_offload_groups,
+)
 from seg.engine.runtimes.profiling import memory_growth, resident_bytes
 from seg.image_type import ImageHWB
 
@@ -44,7 +49,7 @@ def plan_offload(
         SegError: this system does not tell its memory.
     """
     runtimes = [OffloadedRuntime(opener) for opener in openers]
-    batches = both_orientations(images, batch_size)
+    batches = batches_in_both_orientations(images, batch_size)
     sizes: list[int] = []
     for runtime in runtimes:
         sizes.append(memory_growth(runtime, batches))
@@ -53,21 +58,21 @@ def plan_offload(
     frame = pixels * (RGB + FLOAT * (classes + 1))
     used = resident_bytes() + decoded_ahead * pixels * RGB
     budget = MemoryBudget(total=memory, used=used, frame=frame, min_frames=2 * in_flight)
-    groups = group_by_memory(sizes, budget)
-    set_groups(runtimes, groups)
+    groups = group_members_by_memory(sizes, budget)
+    set_offload_groups(runtimes, groups)
     largest = max(sum(sizes[position] for position in group) for group in groups)
     open_frames = budget.frames_next_to(largest) if len(groups) > 1 else 0
-    return OffloadPlan(runtimes, open_frames, (_note(sizes, len(groups), open_frames, memory),))
+    return OffloadPlan(runtimes, open_frames, (_offload_note(sizes, len(groups), open_frames, memory),))
 
 
-def both_orientations(images: Sequence[ImageHWB], batch_size: int) -> list[ImagesNHWC]:
+def batches_in_both_orientations(images: Sequence[ImageHWB], batch_size: int) -> list[ImagesNHWC]:
     """A batch of the largest image, upright and transposed."""
     largest_hwc = max(images, key=lambda image_hwc: image_hwc.size)
     upright = np.stack([largest_hwc] * batch_size)
     return [upright, np.ascontiguousarray(upright.transpose(0, 2, 1, 3))]
 
 
-def _note(sizes: Sequence[int], groups: int, open_frames: int, memory: int) -> str:
+def _offload_note(sizes: Sequence[int], groups: int, open_frames: int, memory: int) -> str:
     summed = " + ".join(f"{size / 1e6:.0f}" for size in sizes)
     if groups == 1:
         return f"memory: members take {summed} MB of {memory / 1e6:.0f}: all stay loaded"

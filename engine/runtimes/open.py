@@ -47,13 +47,13 @@ def open_runtime(
         ModelError: the runtime cannot load the model.
     """
     streams = streams or default_streams(usable_cores())
-    runtime = _open(model, name, streams, temperature, cuda, to_decoder=decoder is not None)
+    runtime = _open_runtime_of_name(model, name, streams, temperature, cuda, to_decoder=decoder is not None)
     runtime.image_type = image_type or runtime.image_type
     runtime.contract = OutputContract(model, classes, decoder, task)
     return runtime
 
 
-def _open(
+def _open_runtime_of_name(
     model: Path,
     name: RuntimeName,
     streams: Streams,
@@ -95,7 +95,7 @@ def usable_runtimes() -> tuple[RuntimeName, ...]:
     """
     usable: dict[RuntimeName, bool] = {
         "cpu": True,
-        "cuda": nvidia.is_usable("cuda"),
+        "cuda": nvidia.is_nvidia_usable("cuda"),
         "openvino": openvino_is_usable("f32"),
         "openvino-bf16": openvino_is_usable("bf16"),
     }

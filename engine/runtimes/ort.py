@@ -50,7 +50,7 @@ class OrtRuntime(Runtime):
         """Load the file `model`, or `content`, which is derived from it."""
         import onnxruntime
 
-        self._wanted = _provider_of(name)
+        self._wanted = _ort_provider_of(name)
         self._device: Device = "cpu" if name == "cpu" else "cuda"
         self._info = RuntimeInfo(
             name=name,
@@ -59,22 +59,22 @@ class OrtRuntime(Runtime):
             streams=streams,
             whole_batches=name != "cpu",
         )
-        source = _with_temperature(model, content, temperature)
+        source = _model_with_temperature(model, content, temperature)
         try:
-            self._session = open_session(source, name, streams.threads, model.parent, cuda)
+            self._session = open_ort_session(source, name, streams.threads, model.parent, cuda)
         except MissingRuntimeError:
             raise
         except Exception as error:  # its exceptions have no common base
             reason = str(error).splitlines()[0]
             raise ModelError(f"{model}: ONNX Runtime cannot load it: {reason}") from error
-        self.image_type = _image_type(self._session)
+        self.image_type = _session_image_type(self._session)
 
     @property
     def device(self) -> Device:
         return self._device
 
     def _infer(self, images_nhwc: ImagesNHWC) -> ProbabilitiesNCHW:
-        with nvidia.device_errors(self._info.name):
+        with nvidia.nvidia_errors(self._info.name):
             probabilities: ProbabilitiesNCHW = self._session.run(None, {INPUT: images_nhwc})[0]
         return probabilities
 
@@ -90,7 +90,7 @@ class OrtRuntime(Runtime):
         self._session.run(None, {INPUT: self.image_type.blank((1, 32, 32))}, options)
 
     def _infer_on_device(self, images_nhwc: ImagesNHWC) -> BatchOnDevice:
-        with nvidia.device_errors(self._info.name):
+        with nvidia.nvidia_errors(self._info.name):
             probabilities = run_from_host(self._session, self._device, INPUT, images_nhwc, OUTPUT)
         return BatchOnDevice(probabilities)
 
@@ -99,21 +99,21 @@ class OrtRuntime(Runtime):
         nodes: Counter[str] = Counter()
         for part in parts:
             nodes[part.ep_name.removesuffix("ExecutionProvider")] += len(part.get_nodes())
-        fallen_back = tuple(_fallen_back(self._session, {self._wanted}))
+        fallen_back = tuple(_fallen_back_nodes(self._session, {self._wanted}))
         return Placement(dict(nodes), fallen_back)
 
     def describe(self) -> RuntimeInfo:
         return self._info
 
 
-def _image_type(session: Any) -> ImageType:
+def _session_image_type(session: Any) -> ImageType:
     """What the session's model takes."""
     image = session.get_inputs()[0]
     bands = image.shape[3] if len(image.shape) == 4 and isinstance(image.shape[3], int) else RGB8.bands
     return ImageType(_PIXELS.get(image.type, RGB8.pixels), bands)
 
 
-def _with_temperature(model: Path, content: bytes | None, temperature: float) -> Path | bytes:
+def _model_with_temperature(model: Path, content: bytes | None, temperature: float) -> Path | bytes:
     """The model with its temperature set; the file itself if nothing in it changes."""
     if temperature == 1:
         return content or model
@@ -122,7 +122,7 @@ def _with_temperature(model: Path, content: bytes | None, temperature: float) ->
     return graph.SerializeToString()
 
 
-def open_session(
+def open_ort_session(
     source: Path | bytes,
     name: ProviderName,
     threads: int,
@@ -146,24 +146,24 @@ def open_session(
     options = _session_options(threads, folder)
     if name == "cpu":
         return onnxruntime.InferenceSession(source, options, providers=[_CPU], enable_fallback=0)
-    nvidia.load_provider(name)
+    nvidia.load_nvidia_provider(name)
     try:
         # Without it, ONNX Runtime prints what failed and falls back.
         session = onnxruntime.InferenceSession(
-            source, options, providers=nvidia.session_providers(name, cuda), enable_fallback=0
+            source, options, providers=nvidia.nvidia_session_providers(name, cuda), enable_fallback=0
         )
     except Exception as error:
-        raise nvidia.unusable(name, str(error).splitlines()[0]) from error
+        raise nvidia.nvidia_unusable(name, str(error).splitlines()[0]) from error
     used = session.get_providers()[0]
-    if used != _provider_of(name):
-        raise nvidia.unusable(name, f"the session was built on {used}")
-    fallen_back = _fallen_back(session, set(nvidia.PROVIDERS.values()))
+    if used != _ort_provider_of(name):
+        raise nvidia.nvidia_unusable(name, f"the session was built on {used}")
+    fallen_back = _fallen_back_nodes(session, set(nvidia.PROVIDERS.values()))
     if fallen_back:
-        raise nvidia.unusable(name, f"it has no kernel for {', '.join(fallen_back[:3])}")
+        raise nvidia.nvidia_unusable(name, f"it has no kernel for {', '.join(fallen_back[:3])}")
     return session
 
 
-def _fallen_back(session: Any, wanted: Collection[str]) -> list[str]:
+def _fallen_back_nodes(session: Any, wanted: Collection[str]) -> list[str]:
     """The nodes that none of the wanted providers runs.
 
     Arithmetic on shapes does not count: ONNX Runtime leaves it to the CPU on purpose, so that
@@ -179,7 +179,7 @@ def _fallen_back(session: Any, wanted: Collection[str]) -> list[str]:
     ]
 
 
-def _provider_of(name: ProviderName) -> str:
+def _ort_provider_of(name: ProviderName) -> str:
     return _CPU if name == "cpu" else nvidia.PROVIDERS[name]
 
 

@@ -41,7 +41,7 @@ class OutputContract:
         expected = self._expected(images_nhwc, found)
         if found != expected or dtype != "float32":
             raise ModelError(
-                f"{self.model}: gives {dtype} {list(found)} as {OUTPUT!r} for {_in_words(images_nhwc)},"
+                f"{self.model}: gives {dtype} {list(found)} as {OUTPUT!r} for {_batch_words(images_nhwc)},"
                 f" expected float32 {list(expected)}: export it again"
             )
         if images_nhwc[1:3] not in self._seen:
@@ -64,8 +64,8 @@ class OutputContract:
         ):
             if is_wrong:
                 raise ModelError(
-                    f"{self.model}: gives {found} for {_in_words(images_nhwc)}, expected values from 0 to 1"
-                    f"{self._ending}"
+                    f"{self.model}: gives {found} for {_batch_words(images_nhwc)}, expected values from 0 to"
+                    f" 1{self._ending}"
                 )
 
     @property
@@ -78,7 +78,7 @@ class OutputContract:
         """The error to raise if the runtime could not run a batch of that shape."""
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = lines[-1] if lines else type(error).__name__
-        return ModelError(f"{self.model}: fails on {_in_words(images_nhwc)}: {reason}")
+        return ModelError(f"{self.model}: fails on {_batch_words(images_nhwc)}: {reason}")
 
     def _expected(self, images_nhwc: Shape, found: Shape) -> Shape:
         count, height, width, _ = images_nhwc
@@ -87,6 +87,6 @@ class OutputContract:
         return count, classes, rows, columns
 
 
-def _in_words(images_nhwc: Shape) -> str:
+def _batch_words(images_nhwc: Shape) -> str:
     count, height, width, _ = images_nhwc
     return f"{count} image{'s' if count > 1 else ''} of {height}x{width}"

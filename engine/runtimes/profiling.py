@@ -54,7 +54,7 @@ def memory_growth(runtime: Runtime, batches: Sequence[ImagesNHWC]) -> int:
     return max(0, resident_bytes() - before)
 
 
-def tells_memory() -> bool:
+def can_measure_memory() -> bool:
     """Whether this system says what a process holds; others than Linux do not, without a library."""
     return _STATM.exists()
 
@@ -66,7 +66,7 @@ def resident_bytes() -> int:
         SegError: this system does not tell.
     """
     release_freed_memory()
-    return current_bytes()
+    return current_resident_bytes()
 
 
 def release_freed_memory() -> None:
@@ -76,7 +76,7 @@ def release_freed_memory() -> None:
         libc.malloc_trim(0)
 
 
-def current_bytes() -> int:
+def current_resident_bytes() -> int:
     """The memory of this process, freed or not; raises SegError if this system does not tell."""
     try:
         return int(_STATM.read_text(encoding="ascii").split()[1]) * _PAGE

@@ -6,7 +6,7 @@ from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, R
 from seg.models.class_order import Channels, is_reordered
 
 
-def in_dataset_order(runtime: Runtime, channels: Channels, own: int) -> Runtime:
+def runtime_in_dataset_order(runtime: Runtime, channels: Channels, own: int) -> Runtime:
     """The runtime itself if the classes are the same, else one whose channels are the dataset's.
 
     Args:

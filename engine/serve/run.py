@@ -14,7 +14,7 @@ from typing import Final
 
 import uvicorn
 
-from seg.engine.runtimes.profiling import resident_bytes, tells_memory
+from seg.engine.runtimes.profiling import can_measure_memory, resident_bytes
 from seg.engine.serve.app import FORM_BYTES, Endpoints, build_app
 from seg.engine.serve.bodies.process import PROCESS_BYTES, PROCESSES, BodyReader
 from seg.engine.serve.http.admission import Admission, Limits
@@ -74,7 +74,7 @@ def _memory(limits: Limits) -> int:
 
 def _beside() -> int:
     """What the processes beside the engine's hold before the first request comes, in bytes."""
-    return PROCESSES * PROCESS_BYTES + (resident_bytes() if tells_memory() else 0)
+    return PROCESSES * PROCESS_BYTES + (resident_bytes() if can_measure_memory() else 0)
 
 
 def most_bytes(limits: Limits, image_type: ImageType = RGB8) -> int:

@@ -10,7 +10,7 @@ from seg.data import Sample
 from seg.data.images.read_sample import open_sample, read_sample
 from seg.engine import Ensemble
 from seg.engine.member import Member
-from seg.engine.passes.finite import is_finite, not_finite
+from seg.engine.passes.finite import is_finite, not_finite_error
 from seg.engine.runtimes.decoder_cut import Decoder
 from seg.evaluate.cache.decoder_outputs import low_resolution_pass
 from seg.evaluate.cache.store import PassKey, ProbabilityCache
@@ -98,7 +98,7 @@ def _compute_low_resolution(
         image = open_sample(sample)
         cells_chw = low_resolution_pass(model.member, decoder, view, image, ensemble.tile)
         if not is_finite(cells_chw):
-            raise not_finite(model.member.name, sample.id)
+            raise not_finite_error(model.member.name, sample.id)
         cache.put(model.key(view, sha256), cells_chw)
 
     with ThreadPoolExecutor(ensemble.streams, thread_name_prefix="seg-cells") as pool:

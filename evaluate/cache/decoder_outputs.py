@@ -5,7 +5,7 @@ import numpy as np
 from seg.data.images.raster import Raster
 from seg.engine.member import Member
 from seg.engine.merging.decoder_grid import run_at_cells
-from seg.engine.passes.tiles import lay_out
+from seg.engine.passes.tiles import lay_out_tiles
 from seg.engine.passes.views import VIEWS
 from seg.engine.runtimes.decoder_cut import Decoder
 from seg.labels.label_map import ProbabilitiesCHW
@@ -21,5 +21,5 @@ def low_resolution_pass(
     Returns:
         float32 `[T C, h, w]`, in the image's orientation: the classes of one tile after another.
     """
-    tiles = lay_out(image.shape[:2], tile).cut(image)
+    tiles = lay_out_tiles(image.shape[:2], tile).cut(image)
     return np.concatenate([run_at_cells(member.runtime, decoder, VIEWS[view], one) for one in tiles])

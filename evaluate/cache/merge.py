@@ -9,7 +9,7 @@ from seg.engine.merging.decoder_grid import DecoderMerge
 from seg.engine.merging.merges import Merge, new_merge
 from seg.engine.passes.passes import PassOrder, PlannedPass
 from seg.engine.passes.shares import class_shares
-from seg.engine.passes.tiles import Blender, Layout
+from seg.engine.passes.tiles import TileBlender, TileLayout
 from seg.engine.passes.views import VIEWS
 from seg.engine.pipeline.collectors import ProbabilityCollector
 from seg.engine.runtimes.decoder_cut import Decoder
@@ -82,7 +82,7 @@ class LowResolutionFrames:
     def __init__(
         self,
         read: Callable[[int, ViewName], LevelsCHW],
-        layout: Layout,
+        layout: TileLayout,
         decoders: Sequence[Decoder],
         coverage: Coverage = (),
         task: Task = "multiclass",
@@ -104,7 +104,7 @@ class LowResolutionFrames:
     def merged(self, mixture: Mixture) -> ProbabilitiesCHW:
         size_hw = self._layout.rows.extent, self._layout.columns.extent
         whole = ProbabilityCollector[ProbabilitiesCHW](size_hw, lambda merged_chw: merged_chw)
-        blender = Blender(self._layout, whole.add)
+        blender = TileBlender(self._layout, whole.add)
         for tile in range(self._layout.count):
             probabilities = functools.partial(self._probabilities, tile)
             blender.add(tile, _merged(mixture, probabilities, self._new_merge))

@@ -7,7 +7,7 @@ from seg.data import Split
 from seg.data.images.read_sample import open_sample
 from seg.data.splits.content_hash import content_keys
 from seg.engine import Ensemble
-from seg.engine.passes.tiles import lay_out
+from seg.engine.passes.tiles import lay_out_tiles
 from seg.engine.resolved import resolve_ensemble
 from seg.evaluate.cache.compute import CachedModel, compute_passes, measured_speed
 from seg.evaluate.cache.merge import CachedImage, Coverage, Frames, LowResolutionFrames
@@ -72,7 +72,7 @@ class Passes:
         decoders = tuple(member.decoder for member in self.ensemble.members if member.decoder)
         if not decoders:
             return Frames(read, self.coverage, self.ensemble.task)
-        layout = lay_out(open_sample(self.split.samples[image]).shape[:2], self.ensemble.tile)
+        layout = lay_out_tiles(open_sample(self.split.samples[image]).shape[:2], self.ensemble.tile)
         return LowResolutionFrames(read, layout, decoders, self.coverage, self.ensemble.task)
 
     def labels(self, image: int) -> LabelsHW:

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.merging.decision import decide
+from seg.engine.merging.decision import decide_labels
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 from seg.labels.task import LabelMap, ignored_in, masks_of
 
@@ -48,7 +48,7 @@ class Reliability:
         """Count one image; pixels with the ignore index are not counted."""
         known_hw = truth_hw != IGNORE_INDEX
         confidence: NDArray[np.float32] = probabilities_chw.max(0)[known_hw]
-        self.count(confidence, (decide(probabilities_chw) == truth_hw)[known_hw])
+        self.count(confidence, (decide_labels(probabilities_chw) == truth_hw)[known_hw])
 
     def count(self, confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> None:
         """Count any decisions, `[n]`: how sure each is, and whether it is right."""

@@ -9,7 +9,7 @@ from seg.data.regions.large_images import cut_for_networks, cut_large_images
 from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.hardware import usable_cores
 from seg.engine.runtimes.open import open_runtime, usable_runtimes
-from seg.engine.runtimes.reordered import in_dataset_order
+from seg.engine.runtimes.reordered import runtime_in_dataset_order
 from seg.export.precision.choose import Trial
 from seg.export.precision.measure import Predict
 from seg.labels.classes import ClassInfo
@@ -54,7 +54,7 @@ def trial_of_classes(
 
     def open_model(model: Path, name: str) -> Predict:
         runtime = open_runtime(model, runtimes[name], Streams(1, usable_cores()), task=task)
-        return in_dataset_order(runtime, channels, len(own)).run
+        return runtime_in_dataset_order(runtime, channels, len(own)).run
 
     train, val = (cut_for_networks(cut_large_images(open_split(data, name))) for name in ("train", "val"))
     return Trial(request, train, val, tuple(runtimes), open_model, data.task)

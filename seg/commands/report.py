@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 import typer
 
 from seg import ranges
-from seg.commands.options.shared import CacheLimit, Overwrite, RunMetric, check_metric, require_extra
+from seg.commands.options.shared import CacheLimit, Overwrite, RunMetric, check_metric_may_run, require_extra
 from seg.terminal.notices import suggest_opening
 
 
-def report(
+def report_command(
     paths: Annotated[
         list[Path], typer.Argument(metavar="SPEC|RUN...", help="An ensemble's YAML, or folders of runs.")
     ],
@@ -55,7 +55,7 @@ def report(
             write_runs_report(paths, final)
     elif len(paths) == 1:
         spec, cache = load_ensemble(paths[0]), ProbabilityCache()
-        check_metric(spec, run_metric)
+        check_metric_may_run(spec, run_metric)
         reads = (*paths, *files_read(spec))
         Output(maps_folder(output), reads, overwrite, is_folder=True).check()
         with Output(output, reads, overwrite).writing() as final:

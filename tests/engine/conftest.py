@@ -26,7 +26,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> FakeGpu:
             marks=[
                 pytest.mark.gpu,
                 pytest.mark.skipif(
-                    not nvidia.is_usable("cuda"), reason="no CUDA device that ONNX Runtime can use"
+                    not nvidia.is_nvidia_usable("cuda"), reason="no CUDA device that ONNX Runtime can use"
                 ),
             ],
         ),

@@ -19,7 +19,7 @@ import ttach
 from seg.engine import Ensemble
 from seg.engine.jobs.stopping import build_stopping
 from seg.engine.member import Member
-from seg.engine.passes.tiles import lay_out
+from seg.engine.passes.tiles import lay_out_tiles
 from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.engine.runtimes.open import open_runtime
@@ -159,7 +159,7 @@ def test_tiles_are_images_that_are_blended(make_model: MakeModel, batch_size: in
     image_hwc = np.random.default_rng(0).integers(0, 256, (21, 17, 3), dtype=np.uint8)
     total = np.zeros((len(CLASSES), 21, 17))
     count = np.zeros((21, 17))
-    layout = lay_out((21, 17), tile)
+    layout = lay_out_tiles((21, 17), tile)
     for top in layout.rows.starts:
         for left in layout.columns.starts:
             inside = (slice(top, top + 8), slice(left, left + 10))

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.engine.runtimes.open import open_runtime
-from seg.engine.runtimes.tensorrt.plan_file import Profile
+from seg.engine.runtimes.tensorrt.plan_file import PlanProfile
 from seg.errors import ModelError, SpecError
 from seg.export.openvino_ir import write_ir
 from seg.export.plan_cache import ensure_plan
@@ -76,14 +76,14 @@ def test_a_triton_ensemble_hands_all_members_the_same_image(tmp_path: Path) -> N
 def test_openvinos_files_take_the_same_images(tmp_path: Path) -> None:
     pytest.importorskip("openvino")
     model = write_band_model(tmp_path, 1, ImageType("uint16", 5))
-    written = write_ir(model, Profile((1, 30, 43), (1, 30, 43), (1, 30, 43)), IMAGES)
+    written = write_ir(model, PlanProfile((1, 30, 43), (1, 30, 43), (1, 30, 43)), IMAGES)
     found = open_runtime(written, "openvino").run(IMAGES[0][None])
     np.testing.assert_allclose(found, open_runtime(model, "cpu").run(IMAGES[0][None]), atol=1e-4)
 
 
 def test_a_plan_is_for_rgb(tmp_path: Path) -> None:
     model = write_band_model(tmp_path, 1, ImageType("uint16", 5))
-    profile = Profile((1, 30, 43), (1, 30, 43), (1, 30, 43))
+    profile = PlanProfile((1, 30, 43), (1, 30, 43), (1, 30, 43))
     with pytest.raises(
         ModelError, match=r"takes uint16 \[H, W, 5\], and a TensorRT plan takes RGB of 8 bits"
     ):

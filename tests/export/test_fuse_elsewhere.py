@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seg.engine import Ensemble
-from seg.engine.runtimes.tensorrt.plan_file import Profile
+from seg.engine.runtimes.tensorrt.plan_file import PlanProfile
 from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.tensorrt_builder import build_plan
@@ -38,5 +38,5 @@ def test_tensorrt_for_rtx_builds_a_plan_of_it(merge: str, tmp_path: Path) -> Non
     members = [{"name": "a", "model": "a.onnx"}, {"name": "c", "model": "a.onnx", "weight": 2}]
     spec = ensemble(tmp_path, merge=merge, members=members)
     fuse_ensemble(spec, FusionRequest("team", tuple(FusedOutput)), tmp_path / "team.onnx")
-    profile = Profile((1, 16, 16), (2, 24, 31), (4, 40, 40))
+    profile = PlanProfile((1, 16, 16), (2, 24, 31), (4, 40, 40))
     assert build_plan(library, tmp_path / "team.onnx", profile, 2**28, b"").plan

@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 import pytest
 
-from seg.engine.runtimes.tensorrt.library import load_library
-from seg.engine.runtimes.tensorrt.plan_file import Profile
+from seg.engine.runtimes.tensorrt.library import import_tensorrt
+from seg.engine.runtimes.tensorrt.plan_file import PlanProfile
 from seg.errors import MissingRuntimeError, ModelError
 from seg.export.onnx_file.save import save_model
 from seg.export.plan_cache import ensure_plan
@@ -24,7 +24,7 @@ from tests.export import fake_tensorrt
 from tests.export.tiny import CARD, image, model, run
 from tests.fake_gpu import FakeGpu
 
-PROFILE = Profile((1, 32, 32), (2, 64, 96), (4, 128, 128))
+PROFILE = PlanProfile((1, 32, 32), (2, 64, 96), (4, 128, 128))
 GPU = "H200, compute capability 9.0"
 
 
@@ -46,7 +46,7 @@ def test_the_rtx_builder_takes_our_graphs(precision: str, temperature: float, tm
     pytest.importorskip("tensorrt_rtx", reason="its builder, which runs on a CPU, is not installed")
     graph = model() if precision == "fp32" else quantise(model(), layers_of(model()), {"small": 1, "c": 6})
     save_model(graph, CARD, tmp_path / "model.onnx")
-    library = load_library("tensorrt_rtx")
+    library = import_tensorrt("tensorrt_rtx")
     first = ensure_plan(tmp_path / "model.onnx", library, "any", PROFILE, 1, temperature)
     assert first.path.stat().st_size > 0
     assert first.reason == "there is none"
@@ -73,7 +73,7 @@ def test_the_rtx_builder_refuses_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(
         ModelError, match=r"bytes\.onnx: TensorRT .* cannot read it: .*(UINT|UInt)8"
     ) as caught:
-        build_plan(load_library("tensorrt_rtx"), tmp_path / "bytes.onnx", PROFILE, 2**30, b"")
+        build_plan(import_tensorrt("tensorrt_rtx"), tmp_path / "bytes.onnx", PROFILE, 2**30, b"")
     assert "\n" not in str(caught.value)
 
 
@@ -131,7 +131,7 @@ def test_a_plan_is_built_again_when_what_it_depends_on_changes(
     assert foreign.path.exists()
 
     save_model(model(), CARD.model_copy(update={"precision": "fp16"}), path)
-    changed = ensure_plan(path, library, GPU, Profile(*[(1, 8, 8)] * 3), 2)
+    changed = ensure_plan(path, library, GPU, PlanProfile(*[(1, 8, 8)] * 3), 2)
     assert changed.reason is not None
     assert [part.split(" ")[0] for part in changed.reason.split("; ")] == ["model", "precision", "profile"]
 
@@ -180,7 +180,7 @@ def test_a_build_that_fails_says_what_was_missing(
 def test_without_library_or_gpu_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seg.engine.runtimes.tensorrt.library.importlib.util.find_spec", lambda _: None)
     with pytest.raises(MissingRuntimeError, match=r"segensemble\[tensorrt\]"):
-        load_library("tensorrt")
+        import_tensorrt("tensorrt")
     monkeypatch.setattr("seg.export.tensorrt_builder.load_cuda", lambda: FakeGpu(is_there=False).cuda)
     with pytest.raises(MissingRuntimeError, match=r"on the GPU that will run it.* no CUDA-capable device"):
         target_gpu("tensorrt")
@@ -199,13 +199,13 @@ members: [{{name: m}}]
 @pytest.mark.parametrize(
     ("views", "plan", "expected"),
     [
-        ("none", "{}", Profile((1, 96, 128), (8, 96, 128), (8, 96, 128))),
-        ("d4", "{batch: 2}", Profile((1, 96, 96), (2, 96, 128), (2, 128, 128))),
-        ("hflip", "{sizes: [300x400, 64x64, 96x700]}", Profile((1, 64, 64), (8, 96, 700), (8, 300, 700))),
+        ("none", "{}", PlanProfile((1, 96, 128), (8, 96, 128), (8, 96, 128))),
+        ("d4", "{batch: 2}", PlanProfile((1, 96, 96), (2, 96, 128), (2, 128, 128))),
+        ("hflip", "{sizes: [300x400, 64x64, 96x700]}", PlanProfile((1, 64, 64), (8, 96, 700), (8, 300, 700))),
     ],
 )
 def test_the_profile_takes_all_that_will_come(
-    views: str, plan: str, expected: Profile, tmp_path: Path
+    views: str, plan: str, expected: PlanProfile, tmp_path: Path
 ) -> None:
     (tmp_path / "e.yaml").write_text(SPEC.format(views=views, plan=plan))
     spec = load_ensemble(tmp_path / "e.yaml")

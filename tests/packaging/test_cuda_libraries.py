@@ -9,8 +9,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from seg.engine.runtimes.nvidia.elf import needed_libraries
-from seg.engine.runtimes.nvidia.gpu_libraries import DRIVER, SYSTEM, libraries_of, provider_file
+from seg.engine.runtimes.nvidia.elf import read_elf_dependencies
+from seg.engine.runtimes.nvidia.gpu_libraries import DRIVER, SYSTEM, gpu_libraries_of, provider_library
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTRAS = [("cuda",), ("train", "cuda")]
@@ -81,7 +81,7 @@ def brought(request: pytest.FixtureRequest) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def cuda_library() -> Path:
-    file = provider_file("cuda")
+    file = provider_library("cuda")
     if file is None:
         pytest.skip("this ONNX Runtime was built without CUDA")
     return file
@@ -91,14 +91,14 @@ def test_every_library_that_cuda_needs_is_brought(brought: dict[str, Path], cuda
     """And every library that those need, in their turn."""
     seen: set[str] = set()
     missing: set[str] = set()
-    waiting = [*needed_libraries(cuda_library), *(one.name for one in libraries_of("cuda"))]
+    waiting = [*read_elf_dependencies(cuda_library), *(one.name for one in gpu_libraries_of("cuda"))]
     while waiting:
         name = waiting.pop()
         if name in seen | ELSEWHERE:
             continue
         seen.add(name)
         if name in brought:
-            waiting += needed_libraries(brought[name])
+            waiting += read_elf_dependencies(brought[name])
         else:
             missing.add(name)
     assert not missing
@@ -107,7 +107,7 @@ def test_every_library_that_cuda_needs_is_brought(brought: dict[str, Path], cuda
 
 def test_packages_are_those_that_bring_the_libraries(brought: dict[str, Path], cuda_library: Path) -> None:
     """What `seg doctor` names is the package in which the library really is."""
-    for library in libraries_of("cuda"):
+    for library in gpu_libraries_of("cuda"):
         if library.package in (DRIVER, SYSTEM):
             continue
         files = [file.name for file in metadata.files(library.package) or []]

@@ -18,11 +18,11 @@ import onnxruntime
 from benchmarks.gpu.harness.child import Call, run
 from benchmarks.gpu.harness.monitor import Monitor
 from benchmarks.gpu.harness.rows import Row
-from seg.engine.merging.device_graphs import accumulation_graph, sum_name, tensor_name, total_name
+from seg.engine.merging.device_graphs import accumulation_graph, graph_tensor_name, sum_name, total_name
 from seg.engine.merging.device_ops import view_indices
-from seg.engine.passes.device_values import BatchOnDevice, Device, copied_to, run_from_host
+from seg.engine.passes.device_values import BatchOnDevice, Device, copy_to_device, run_from_host
 from seg.engine.passes.views import VIEWS
-from seg.engine.runtimes.nvidia.nvidia import PROVIDERS, CudaOptions, load_provider
+from seg.engine.runtimes.nvidia.nvidia import PROVIDERS, CudaOptions, load_nvidia_provider
 from seg.engine.runtimes.nvidia.pinned_memory import UploadBuffers, cuda_runtime
 from seg.engine.runtimes.open import GPU_BATCH
 from seg.image_type import RGB8
@@ -76,8 +76,8 @@ def in_own_buffers(network: Network) -> RunBatch:
     """The batch is uploaded into a buffer that stays, and the output written into another."""
     classes = len(read_model_card(network.model).classes)
     rows, height, width, _ = network.images_nhwc.shape
-    image = copied_to(network.device, network.images_nhwc)
-    output = copied_to(network.device, np.zeros((rows, classes, height, width), np.float32))
+    image = copy_to_device(network.device, network.images_nhwc)
+    output = copy_to_device(network.device, np.zeros((rows, classes, height, width), np.float32))
     binding = network.session.io_binding()
     binding.bind_ortvalue_input(INPUT, image)
     binding.bind_ortvalue_output(OUTPUT, output)
@@ -93,9 +93,9 @@ def in_own_buffers(network: Network) -> RunBatch:
 def then_accumulated(network: Network, *, waits: bool) -> RunBatch:
     """The network, then the sum of its probabilities; both are only put on the stream, or waited for."""
     rows, height, width, _ = network.images_nhwc.shape
-    device, image = network.device, copied_to(network.device, network.images_nhwc)
-    down, across = (copied_to(device, one) for one in view_indices(VIEWS["identity"], (height, width)))
-    share, zero = (copied_to(device, np.full((1, 1), value, np.float32)) for value in (1 / rows, 0))
+    device, image = network.device, copy_to_device(network.device, network.images_nhwc)
+    down, across = (copy_to_device(device, one) for one in view_indices(VIEWS["identity"], (height, width)))
+    share, zero = (copy_to_device(device, np.full((1, 1), value, np.float32)) for value in (1 / rows, 0))
     accumulation = network.open(accumulation_graph((rows,)))
     how = onnxruntime.RunOptions()
     if not waits:
@@ -111,7 +111,7 @@ def then_accumulated(network: Network, *, waits: bool) -> RunBatch:
         adding.bind_ortvalue_input(sum_name(0), zero)
         for row in range(rows):
             one = probabilities[row]
-            name = functools.partial(tensor_name, number=0, row=row)
+            name = functools.partial(graph_tensor_name, number=0, row=row)
             adding.bind_input(name("probabilities"), device, 0, np.float32, one.shape, one.address)
             for tensor, value in (("shares", share), ("down", down), ("across", across)):
                 adding.bind_ortvalue_input(name(tensor), value)
@@ -198,7 +198,7 @@ ON_CUDA_ALONE: Final = ("graph",)
 def measure_options(call: Call) -> None:
     what, scale, device = call.arguments[0], call.workspace.scale, call.workspace.device
     if device == "cuda":
-        load_provider("cuda")
+        load_nvidia_provider("cuda")
     elif what in ON_CUDA_ALONE:
         call.add(Row("options", what, status="absent", note="absent: no NVIDIA device is visible"))
         return

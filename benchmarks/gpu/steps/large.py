@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from benchmarks.prediction.plain_loops import TorchLoop
-from seg.engine.passes.tiles import lay_out
+from seg.engine.passes.tiles import lay_out_tiles
 from seg.labels.label_map import ImageHWC, LabelsHW
 from seg.spec.ensemble.prediction import TileSpec
 
@@ -18,7 +18,7 @@ def label_in_tiles(loop: TorchLoop, tile: TileSpec, batch: int, images: Sequence
 
 def _label_one(loop: TorchLoop, tile: TileSpec, batch: int, image_hwc: ImageHWC) -> LabelsHW:
     height, width = image_hwc.shape[:2]
-    layout = lay_out((height, width), tile)
+    layout = lay_out_tiles((height, width), tile)
     tile_height, tile_width = layout.tile_hw
     corners = [(top, left) for top in layout.rows.starts for left in layout.columns.starts]
     total: torch.Tensor | None = None

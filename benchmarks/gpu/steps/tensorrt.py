@@ -9,7 +9,7 @@ from benchmarks.gpu.harness.child import Call, run
 from benchmarks.gpu.harness.rows import Row
 from benchmarks.gpu.steps.predict_engine import by_engine
 from seg.engine.doctor.runtime_checks import check_runtime
-from seg.engine.runtimes.nvidia.gpu_libraries import libraries_of
+from seg.engine.runtimes.nvidia.gpu_libraries import gpu_libraries_of
 from seg.spec import load_ensemble
 from seg.spec.ensemble.prediction import RuntimeName
 
@@ -18,7 +18,7 @@ def tensorrt(call: Call) -> None:
     name = cast(RuntimeName, call.arguments[0])
     check = check_runtime(name)
     if not check.is_usable:
-        lacking = [one.name for one in libraries_of("tensorrt") if one.place is None]
+        lacking = [one.name for one in gpu_libraries_of("tensorrt") if one.place is None]
         note = f"absent: {check.reason}" + (f"; missing: {', '.join(lacking)}" if lacking else "")
         call.add(Row("tensorrt", f"runtime {name}", status="absent", note=note))
         return

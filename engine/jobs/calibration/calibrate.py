@@ -20,14 +20,14 @@ from seg.data.regions.large_images import cut_large_images
 from seg.data.splits.split import Split
 from seg.engine.early_exit.rounds import round_ends
 from seg.engine.early_exit.rules import Margins, MissingC, RecordedMargins, Stopping
-from seg.engine.early_exit.traces import AnyTrace, Trace, Units, estimate_risk, risks_by_group
+from seg.engine.early_exit.traces import AnyTrace, PassTrace, Units, estimate_risk, risks_by_group
 from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.calibration.trace_tiles import trace_tiles
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
 from seg.engine.merging.decision import Decision
 from seg.engine.passes.passes import PassOrder, Size
-from seg.engine.passes.tiles import lay_out
-from seg.engine.pipeline.prefetch import Reader
+from seg.engine.passes.tiles import lay_out_tiles
+from seg.engine.pipeline.prefetch import PrefetchReader
 from seg.engine.pipeline.timing import Clock
 from seg.engine.resolved import resolve_ensemble
 from seg.errors import SpecError
@@ -79,7 +79,9 @@ def calibrate_ensemble(
     order = rank_passes(ensemble, samples)
     traces: list[AnyTrace] = []
     with progress("calibrate", len(samples), unit="images") as advance:
-        images = (image_hwc for _, image_hwc in Reader(open_sample, Clock(), strict=True).read(samples))
+        images = (
+            image_hwc for _, image_hwc in PrefetchReader(open_sample, Clock(), strict=True).read(samples)
+        )
         passes = ensemble.passes_in_order(order)
 
         def name_of(number: int) -> str:
@@ -157,7 +159,7 @@ def rank_passes(ensemble: Ensemble, samples: Sequence[Sample]) -> tuple[int, ...
         def frames() -> Iterator[tuple[str, ImageHWB]]:
             for sample in ranked:
                 image_hwc = open_sample(sample)
-                layout = lay_out(image_hwc.shape[:2], ensemble.tile)
+                layout = lay_out_tiles(image_hwc.shape[:2], ensemble.tile)
                 for tile in random.Random(0).sample(range(layout.count), min(RANKED_TILES, layout.count)):
                     yield sample.id, np.ascontiguousarray(layout.tile(image_hwc, tile))
                 advance()
@@ -171,7 +173,7 @@ def trace_images(
     grid_hw: Size | None,
     pass_order: PassOrder,
     name_of: Callable[[int], str] = str,
-) -> Iterable[Trace]:
+) -> Iterable[PassTrace]:
     """Run all passes of images and record the margins of each after every round of the pass order."""
     recorders: list[_Recorder] = []
     decision = ensemble.decision(grid_hw)
@@ -181,11 +183,11 @@ def trace_images(
         recorders.append(_Recorder(decision))
         return recorders[-1]
 
-    def trace(number: int, final_hw: LabelsHW) -> Trace:
+    def trace(number: int, final_hw: LabelsHW) -> PassTrace:
         recorder = recorders[number]
         losses = tuple(float((labels_hw != final_hw).mean()) for labels_hw in recorder.labels)
         recorder.labels.clear()
-        return Trace(len(pass_order), checkpoints, tuple(recorder.margins), losses)
+        return PassTrace(len(pass_order), checkpoints, tuple(recorder.margins), losses)
 
     return ensemble.label_all(
         enumerate(images),

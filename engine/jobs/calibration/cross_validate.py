@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from seg.engine.early_exit.rules import CalibratedRule, WorstCaseRule
-from seg.engine.early_exit.traces import AnyTrace, Units, risks_by_group, rounded_up
+from seg.engine.early_exit.traces import AnyTrace, Units, risks_by_group, round_up_risk
 
 TOLERANCES: Final = (0.0, 0.001, 0.005, 0.01, 0.02)
 
@@ -47,7 +47,7 @@ def cross_validate(
     calibrations = {}
     for group, own in by_group.items():
         others = all_units - len(own)
-        calibrations[group] = others, rounded_up(np.maximum((sum_of_all - sums[group]) / others, 0.0))
+        calibrations[group] = others, round_up_risk(np.maximum((sum_of_all - sums[group]) / others, 0.0))
     of_traces = [
         calibrations[number if trace.group is None else trace.group] for number, trace in enumerate(traces)
     ]

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from seg.data.images.raster import Raster
 from seg.engine.early_exit.rounds import tile_checkpoints
 from seg.engine.early_exit.rules import MissingC, Stopping, TileMargins
-from seg.engine.early_exit.traces import MEASURED_LEVELS, TiledTrace
+from seg.engine.early_exit.traces import MEASURED_LEVELS, TiledPassTrace
 from seg.engine.ensemble import Ensemble
 from seg.engine.merging.decision import Decision
-from seg.engine.merging.merges import normalised
-from seg.engine.passes.device_values import Merged, on_host
+from seg.engine.merging.merges import normalise_merged
+from seg.engine.passes.device_values import Merged, merged_on_host
 from seg.engine.passes.passes import PassOrder
 from seg.engine.passes.plain_tiles import PlainTiles
-from seg.engine.passes.tiles import Blender, Layout, lay_out
+from seg.engine.passes.tiles import TileBlender, TileLayout, lay_out_tiles
 from seg.image_type import ImageHWB
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.spec.ensemble.prediction import DOUBT_LEVELS
@@ -34,7 +34,7 @@ def trace_tiles(
     images: Iterable[Raster],
     pass_order: PassOrder,
     name_of: Callable[[int], str] = str,
-) -> Iterator[TiledTrace]:
+) -> Iterator[TiledPassTrace]:
     """Run all passes of the tiles of images, cut as `ensemble.tile` says; traces in the order of the images.
 
     Args:
@@ -72,7 +72,7 @@ class _Recorder:
         doubt = TileMargins.of(sum_chw, missing_c, self.decision).uncertain_share
         reached = sum(DOUBT_LEVELS[level] >= doubt for level in MEASURED_LEVELS)
         if new := max(0, reached - len(self.means)):
-            mean_chw = normalised(sum_chw.copy(), self.pass_order, missing_c.copy(), self.decision.task)
+            mean_chw = normalise_merged(sum_chw.copy(), self.pass_order, missing_c.copy(), self.decision.task)
             self.means += [mean_chw] * new
             self.taken += [self.checkpoints[self._calls]] * new
         self._calls += 1
@@ -94,14 +94,14 @@ class _Recorder:
 class _BlendedImage:
     """One image, blended once for each level and once of all passes."""
 
-    def __init__(self, layout: Layout, decision: Decision) -> None:
+    def __init__(self, layout: TileLayout, decision: Decision) -> None:
         self._layout = layout
         self._decision = decision
         self._passes = 0
         self._taken: list[list[int]] = []
         self._differing: list[NDArray[np.int64]] = []
         self._pixels: list[NDArray[np.int64]] = []
-        self._blender = Blender(layout, self._count)
+        self._blender = TileBlender(layout, self._count)
 
     def add(self, recorder: _Recorder) -> None:
         """Add the next tile; its means at all levels are blended as if they were further classes."""
@@ -113,9 +113,9 @@ class _BlendedImage:
     def is_whole(self) -> bool:
         return len(self._taken) == self._layout.count
 
-    def trace(self) -> TiledTrace:
+    def trace(self) -> TiledPassTrace:
         # Recorders have the highest level first.
-        return TiledTrace(
+        return TiledPassTrace(
             self._passes,
             np.array(self._taken)[:, ::-1],
             np.concatenate(self._differing)[:, ::-1],
@@ -125,7 +125,8 @@ class _BlendedImage:
     def _count(self, band: Merged) -> None:
         """Count in each tile's columns the labels of a band that differ from those of all passes."""
         *by_level, final_hw = (
-            self._decision.labels(mean_chw) for mean_chw in np.split(on_host(band), len(MEASURED_LEVELS) + 1)
+            self._decision.labels(mean_chw)
+            for mean_chw in np.split(merged_on_host(band), len(MEASURED_LEVELS) + 1)
         )
         starts = self._layout.columns.starts
         differing = [np.add.reduceat((labels_hw != final_hw).sum(axis=0), starts) for labels_hw in by_level]
@@ -152,7 +153,7 @@ class _Tracer:
     def tiles(self, images: Iterable[Raster]) -> Iterator[tuple[int, ImageHWB]]:
         """The tiles of all images, by number, without plain ones, which need no pass."""
         for image_hwc in images:
-            layout = lay_out(image_hwc.shape[:2], self._tile)
+            layout = lay_out_tiles(image_hwc.shape[:2], self._tile)
             self._images.append(_BlendedImage(layout, self._decision))
             self._first_tiles.append(self._cut)
             for tile_hwc in layout.cut(image_hwc):
@@ -178,7 +179,7 @@ class _Tracer:
         recorder.add_all_passes(mean_chw)
         self._finished[number] = recorder
 
-    def take_traces(self) -> Iterator[TiledTrace]:
+    def take_traces(self) -> Iterator[TiledPassTrace]:
         """Blend the tiles that are due; the traces of images that are whole then."""
         while recorder := self._finished.pop(self._blended, None):
             self._blended += 1

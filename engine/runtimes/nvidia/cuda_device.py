@@ -22,7 +22,7 @@ def load_cuda() -> ModuleType:
         raise MissingRuntimeError(f"cuda-bindings is not installed: {install_advice('tensorrt')}") from error
 
 
-def result_of(cuda: ModuleType, returned: tuple[Any, ...]) -> Any:
+def cuda_result_of(cuda: ModuleType, returned: tuple[Any, ...]) -> Any:
     """The result of a call behind its status, if any; raises MissingRuntimeError if the call failed."""
     status, *rest = returned
     if status != cuda.cudaError_t.cudaSuccess:
@@ -33,5 +33,5 @@ def result_of(cuda: ModuleType, returned: tuple[Any, ...]) -> Any:
 
 def gpu_name(cuda: ModuleType) -> str:
     """The GPU's name and compute capability, for which a plan is valid; raises MissingRuntimeError."""
-    found = result_of(cuda, cuda.cudaGetDeviceProperties(DEVICE))
+    found = cuda_result_of(cuda, cuda.cudaGetDeviceProperties(DEVICE))
     return f"{found.name.decode()}, compute capability {found.major}.{found.minor}"

@@ -22,14 +22,14 @@ _LONGEST_NAME: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class _Segment:
+class _ElfSegment:
     kind: int
     offset: int
     address: int
     size: int
 
 
-def needed_libraries(path: Path) -> tuple[str, ...]:
+def read_elf_dependencies(path: Path) -> tuple[str, ...]:
     """The names of needed libraries, such as `libcudart.so.13`, in the file's order.
 
     Raises:
@@ -39,48 +39,48 @@ def needed_libraries(path: Path) -> tuple[str, ...]:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise ValueError(f"{path}: is not a 64-bit little-endian ELF file")
         try:
-            return _needed(file)
+            return _read_needed_entries(file)
         except ValueError as error:
             raise ValueError(f"{path}: is not a whole library: {error}") from error
 
 
-def _needed(file: BinaryIO) -> tuple[str, ...]:
-    segments = _segments(file)
+def _read_needed_entries(file: BinaryIO) -> tuple[str, ...]:
+    segments = _read_elf_segments(file)
     dynamic = next((one for one in segments if one.kind == _DYNAMIC), None)
     if dynamic is None:
         raise ValueError("it has no dynamic section")
-    entries = _entries(file, dynamic)
+    entries = _read_dynamic_entries(file, dynamic)
     names = next((value for tag, value in entries if tag == _NAMES), 0)
-    names_at = _offset_of(names, segments)
-    return tuple(_name(file, names_at + value) for tag, value in entries if tag == _NEEDED)
+    names_at = _offset_in_segments(names, segments)
+    return tuple(_read_elf_string(file, names_at + value) for tag, value in entries if tag == _NEEDED)
 
 
-def _segments(file: BinaryIO) -> list[_Segment]:
+def _read_elf_segments(file: BinaryIO) -> list[_ElfSegment]:
     file.seek(0)
-    _, _, _, _, table_at, _, _, _, size, count, *_ = _HEADER.unpack(_read(file, _HEADER.size))
+    _, _, _, _, table_at, _, _, _, size, count, *_ = _HEADER.unpack(_read_elf_bytes(file, _HEADER.size))
     found = []
     for number in range(count):
         file.seek(table_at + number * size)
-        kind, _, offset, address, _, in_file, *_ = _SEGMENT.unpack(_read(file, _SEGMENT.size))
-        found.append(_Segment(kind, offset, address, in_file))
+        kind, _, offset, address, _, in_file, *_ = _SEGMENT.unpack(_read_elf_bytes(file, _SEGMENT.size))
+        found.append(_ElfSegment(kind, offset, address, in_file))
     return found
 
 
-def _entries(file: BinaryIO, dynamic: _Segment) -> list[tuple[int, int]]:
+def _read_dynamic_entries(file: BinaryIO, dynamic: _ElfSegment) -> list[tuple[int, int]]:
     file.seek(dynamic.offset)
-    entries: list[tuple[int, int]] = list(_ENTRY.iter_unpack(_read(file, dynamic.size)))
+    entries: list[tuple[int, int]] = list(_ENTRY.iter_unpack(_read_elf_bytes(file, dynamic.size)))
     end = next((at for at, (tag, _) in enumerate(entries) if tag == _END), len(entries))
     return entries[:end]
 
 
-def _offset_of(address: int, segments: list[_Segment]) -> int:
+def _offset_in_segments(address: int, segments: list[_ElfSegment]) -> int:
     for one in segments:
         if one.kind == _LOADED and one.address <= address < one.address + one.size:
             return one.offset + address - one.address
     raise ValueError(f"no segment holds the address {address:#x}")
 
 
-def _name(file: BinaryIO, offset: int) -> str:
+def _read_elf_string(file: BinaryIO, offset: int) -> str:
     file.seek(offset)
     name, end, _ = file.read(_LONGEST_NAME).partition(b"\0")
     if not end:
@@ -88,7 +88,7 @@ def _name(file: BinaryIO, offset: int) -> str:
     return name.decode()
 
 
-def _read(file: BinaryIO, size: int) -> bytes:
+def _read_elf_bytes(file: BinaryIO, size: int) -> bytes:
     content = file.read(size)
     if len(content) < size:
         raise ValueError("it is truncated")

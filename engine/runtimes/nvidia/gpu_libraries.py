@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from seg.engine.runtimes.nvidia.elf import needed_libraries
+from seg.engine.runtimes.nvidia.elf import read_elf_dependencies
 
 GpuProvider = Literal["cuda", "tensorrt"]
 """ONNX Runtime's providers for NVIDIA GPUs."""
@@ -45,7 +45,7 @@ Source: onnxruntime.preload_dlls, which loads the same.
 """
 
 
-class Library(BaseModel):
+class GpuLibrary(BaseModel):
     """A shared library that a provider needs.
 
     `package` is what provides it: a package of PyPI, the driver or the operating system. `place` is its file,
@@ -60,7 +60,7 @@ class Library(BaseModel):
     place: str | None
 
 
-def provider_file(provider: GpuProvider) -> Path | None:
+def provider_library(provider: GpuProvider) -> Path | None:
     """The provider's own library; None if this ONNX Runtime was built without it, or is not for Linux."""
     found = importlib.util.find_spec("onnxruntime")
     if found is None or found.origin is None:
@@ -69,20 +69,22 @@ def provider_file(provider: GpuProvider) -> Path | None:
     return file if file.exists() else None
 
 
-def libraries_of(provider: GpuProvider) -> tuple[Library, ...]:
+def gpu_libraries_of(provider: GpuProvider) -> tuple[GpuLibrary, ...]:
     """All libraries that a provider needs, CUDA's first; empty if the provider is missing or damaged."""
-    file = provider_file(provider)
+    file = provider_library(provider)
     if file is None:
         return ()
     try:
-        names = needed_libraries(file)
+        names = read_elf_dependencies(file)
     except ValueError:  # a damaged file: opening a session reports it
         return ()
     cuda = cuda_version(names)
     if provider == "cuda":
         names += _OPENED_LATER.get(cuda, ())
     found = [
-        Library(provider=provider, name=name, package=package_name(name, cuda), place=find_library(name))
+        GpuLibrary(
+            provider=provider, name=name, package=package_of_library(name, cuda), place=find_gpu_library(name)
+        )
         for name in dict.fromkeys(names)
     ]
     return tuple(sorted(found, key=lambda one: (one.package == SYSTEM, one.package == DRIVER)))
@@ -94,7 +96,7 @@ def cuda_version(names: tuple[str, ...]) -> int:
     return versions[0] if versions else _SUFFIXED_BEFORE
 
 
-def package_name(name: str, cuda: int) -> str:
+def package_of_library(name: str, cuda: int) -> str:
     """The package that provides a library for that major version of CUDA."""
     stem, _, version = name.partition(".so.")
     package = _PACKAGES.get(stem, SYSTEM)
@@ -105,9 +107,9 @@ def package_name(name: str, cuda: int) -> str:
     return package
 
 
-def find_library(name: str) -> str | None:
+def find_gpu_library(name: str) -> str | None:
     """The file of a library: in a package, on LD_LIBRARY_PATH, or known to the system's loader."""
-    for folder in _folders():
+    for folder in _library_folders():
         if (folder / name).exists():
             return str(folder / name)
     try:
@@ -117,12 +119,12 @@ def find_library(name: str) -> str | None:
     return name
 
 
-def load_libraries(provider: GpuProvider) -> None:
+def load_gpu_libraries(provider: GpuProvider) -> None:
     """Load a provider's libraries from their packages, so that a session finds them.
 
     The system's loader does not search packages, and ONNX Runtime searches only next to itself.
     """
-    for library in libraries_of(provider):
+    for library in gpu_libraries_of(provider):
         if library.place and library.place != library.name:
             # Opening a session reports what cannot be loaded.
             with contextlib.suppress(OSError):
@@ -130,11 +132,11 @@ def load_libraries(provider: GpuProvider) -> None:
 
 
 @cache
-def _folders() -> tuple[Path, ...]:
-    return tuple(dict.fromkeys(_all_folders()))
+def _library_folders() -> tuple[Path, ...]:
+    return tuple(dict.fromkeys(_all_library_folders()))
 
 
-def _all_folders() -> Iterator[Path]:
+def _all_library_folders() -> Iterator[Path]:
     """NVIDIA's packages come before the system's folders, since they were installed for this environment."""
     for entry in map(Path, filter(None, sys.path)):
         yield from sorted(entry.glob("nvidia/*/lib"))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from seg.distribution import install_advice
-from seg.engine.runtimes.nvidia.gpu_libraries import GpuProvider, load_libraries
+from seg.engine.runtimes.nvidia.gpu_libraries import GpuProvider, load_gpu_libraries
 from seg.errors import MissingRuntimeError, OutputError
 from seg.spec.ensemble.prediction import RuntimeName
 
@@ -65,7 +65,7 @@ class CudaOptions:
 DEFAULT_OPTIONS: Final = CudaOptions()
 
 
-def session_providers(name: GpuProvider, options: CudaOptions) -> list[tuple[str, dict[str, Any]]]:
+def nvidia_session_providers(name: GpuProvider, options: CudaOptions) -> list[tuple[str, dict[str, Any]]]:
     """The providers of a session, in order. The CPU is not among them, so that nothing falls back to it.
 
     TensorRT keeps its engines and timings in the user's cache folder, named by graph, shapes and device.
@@ -73,7 +73,7 @@ def session_providers(name: GpuProvider, options: CudaOptions) -> list[tuple[str
     cuda = (PROVIDERS["cuda"], options.provider_options())
     if name == "cuda":
         return [cuda]
-    cache = _engine_folder()
+    cache = _tensorrt_engine_folder()
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -90,24 +90,24 @@ def session_providers(name: GpuProvider, options: CudaOptions) -> list[tuple[str
     return [(PROVIDERS["tensorrt"], of_tensorrt), cuda]
 
 
-def is_usable(name: GpuProvider) -> bool:
+def is_nvidia_usable(name: GpuProvider) -> bool:
     """Whether ONNX Runtime has the provider and this machine a device; libraries may still be missing."""
-    return _is_built_in(name) and has_device()
+    return _is_provider_built_in(name) and has_nvidia_device()
 
 
-def has_device() -> bool:
+def has_nvidia_device() -> bool:
     """Whether an NVIDIA driver shows a device, or WSL2 passes one on."""
     return any(DEVICES.glob("nvidia[0-9]*")) or (DRIVER / "version").exists() or WSL2.exists()
 
 
-def device_models() -> tuple[str, ...]:
+def nvidia_models() -> tuple[str, ...]:
     """The models of this machine's devices, as far as the driver shows them."""
     texts = (path.read_text(encoding="utf-8") for path in sorted(DRIVER.glob("gpus/*/information")))
     lines = (line.partition(":") for text in texts for line in text.splitlines())
     return tuple(value.strip() for key, _, value in lines if key == "Model")
 
 
-def visible_devices() -> tuple[str, ...]:
+def visible_nvidia_devices() -> tuple[str, ...]:
     """The devices that this process may use, each as CUDA_VISIBLE_DEVICES would name it alone.
 
     Source: NVIDIA, CUDA Programming Guide, environment variables: devices listed after an invalid name are
@@ -115,8 +115,8 @@ def visible_devices() -> tuple[str, ...]:
     """
     listed = os.environ.get(VISIBLE_DEVICES)
     if listed is not None:
-        return tuple(takewhile(_is_name, (name.strip() for name in listed.split(","))))
-    return tuple(map(str, range(_count_devices())))
+        return tuple(takewhile(_is_device_name, (name.strip() for name in listed.split(","))))
+    return tuple(map(str, range(_count_nvidia_devices())))
 
 
 def needs_nvidia(runtimes: Iterable[RuntimeName]) -> bool:
@@ -124,7 +124,7 @@ def needs_nvidia(runtimes: Iterable[RuntimeName]) -> bool:
     return any(runtime in (*PROVIDERS, "tensorrt-plan") for runtime in runtimes)
 
 
-def load_provider(name: GpuProvider) -> None:
+def load_nvidia_provider(name: GpuProvider) -> None:
     """Load the libraries of CUDA and TensorRT from pip's packages, so that a session finds them.
 
     Raises:
@@ -132,23 +132,23 @@ def load_provider(name: GpuProvider) -> None:
     """
     import onnxruntime
 
-    if not has_device():
-        raise unusable(name, "no NVIDIA device is visible")
-    if not _is_built_in(name):
-        raise unusable(name, f"this ONNX Runtime was built without {PROVIDERS[name]}")
-    load_libraries(name)
+    if not has_nvidia_device():
+        raise nvidia_unusable(name, "no NVIDIA device is visible")
+    if not _is_provider_built_in(name):
+        raise nvidia_unusable(name, f"this ONNX Runtime was built without {PROVIDERS[name]}")
+    load_gpu_libraries(name)
     if importlib.util.find_spec("nvidia"):
         # It prints what it does not find; opening a session raises the same as an error.
         with contextlib.redirect_stdout(io.StringIO()):
             onnxruntime.preload_dlls()
 
 
-def unusable(name: GpuProvider, reason: str) -> MissingRuntimeError:
+def nvidia_unusable(name: GpuProvider, reason: str) -> MissingRuntimeError:
     return MissingRuntimeError(f"runtime {name}: not usable here: {reason}: {_REQUIREMENTS[name]}")
 
 
 @contextlib.contextmanager
-def device_errors(name: str) -> Iterator[None]:
+def nvidia_errors(name: str) -> Iterator[None]:
     """Turn failures of a device, such as too little memory, into one-line errors; not those of the CPU.
 
     Raises:
@@ -165,21 +165,21 @@ def device_errors(name: str) -> Iterator[None]:
         ) from error
 
 
-def _is_built_in(name: GpuProvider) -> bool:
+def _is_provider_built_in(name: GpuProvider) -> bool:
     import onnxruntime
 
     return PROVIDERS[name] in onnxruntime.get_available_providers()
 
 
-def _is_name(name: str) -> bool:
+def _is_device_name(name: str) -> bool:
     return name.isdecimal() or name.startswith(("GPU-", "MIG-"))
 
 
-def _count_devices() -> int:
+def _count_nvidia_devices() -> int:
     """Devices by their files, else by the driver's list, which includes those that were never opened."""
     return len([*DEVICES.glob("nvidia[0-9]*")] or [*DRIVER.glob("gpus/*")]) or int(WSL2.exists())
 
 
-def _engine_folder() -> Path:
+def _tensorrt_engine_folder() -> Path:
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "seg" / "tensorrt"

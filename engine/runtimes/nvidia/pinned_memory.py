@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.runtimes.nvidia.gpu_libraries import libraries_of
+from seg.engine.runtimes.nvidia.gpu_libraries import gpu_libraries_of
 from seg.errors import MissingRuntimeError
 from seg.image_type import ImageType
 
@@ -71,7 +71,7 @@ class UploadBuffers:
 @cache
 def cuda_runtime() -> ctypes.CDLL | None:
     """The library of CUDA's runtime that ONNX Runtime uses."""
-    place = next((one.place for one in libraries_of("cuda") if one.name.startswith("libcudart.")), None)
+    place = next((one.place for one in gpu_libraries_of("cuda") if one.name.startswith("libcudart.")), None)
     if place is None:
         return None
     library = ctypes.CDLL(place)

@@ -11,7 +11,7 @@ import numpy as np
 
 from seg.distribution import install_advice
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
-from seg.engine.runtimes.decoder_cut import Bypass, bypasses_of
+from seg.engine.runtimes.decoder_cut import Bypass, bypasses_to_decoder
 from seg.engine.runtimes.openvino.library import has_openvino, import_openvino
 from seg.errors import MissingRuntimeError, ModelError
 from seg.image_type import RGB8, ImageType, PixelType
@@ -43,18 +43,18 @@ class OpenVinoRuntime(Runtime):
         to_decoder: bool = False,
     ) -> None:
         """Load the file `model`, with external weights from its own folder."""
-        _check_available(precision)
+        _check_openvino_available(precision)
         openvino = import_openvino()
         self._core: Any = openvino.Core()
         try:
             self._model: Any = self._core.read_model(model)
         except (RuntimeError, ValueError) as error:
-            raise ModelError(f"{model}: OpenVINO cannot read it: {_last_line(error)}") from error
+            raise ModelError(f"{model}: OpenVINO cannot read it: {_last_line_of_openvino(error)}") from error
         if temperature != 1:
-            _set_temperature(self._model, temperature, model)
+            _set_openvino_temperature(self._model, temperature, model)
         if to_decoder:
-            _cut(self._model, bypasses_of(model))
-        self.image_type = _image_type(self._model)
+            _cut_openvino_model(self._model, bypasses_to_decoder(model))
+        self.image_type = _openvino_image_type(self._model)
         self._path = model
         self._options = {
             "INFERENCE_PRECISION_HINT": precision,
@@ -91,7 +91,7 @@ class OpenVinoRuntime(Runtime):
     def placement(self, images_nhwc: ImagesNHWC) -> Placement:
         """Counts by precision; nodes without an optimised kernel count as fallen back."""
         _, compiled = self._compiled_for(images_nhwc.shape)
-        nodes = [_node_info(node) for node in compiled.get_runtime_model().get_ops()]
+        nodes = [_openvino_node_info(node) for node in compiled.get_runtime_model().get_ops()]
         computing = [node for node in nodes if node["layerType"] not in _NO_WORK]
         counts = Counter(node["runtimePrecision"] for node in computing)
         fallen_back = tuple(
@@ -119,10 +119,12 @@ class OpenVinoRuntime(Runtime):
         try:
             compiled = self._core.compile_model(model, _DEVICE, self._options)
         except RuntimeError as error:
-            raise ModelError(f"{self._path}: OpenVINO cannot compile it: {_last_line(error)}") from error
+            raise ModelError(
+                f"{self._path}: OpenVINO cannot compile it: {_last_line_of_openvino(error)}"
+            ) from error
         used = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         if used != self._options["INFERENCE_PRECISION_HINT"]:
-            raise _missing(self._info.name, f"OpenVINO chose {used}")
+            raise _openvino_unusable(self._info.name, f"OpenVINO chose {used}")
         return compiled
 
     def _idle_request(self, key: Shape | None, compiled: Any) -> Any:
@@ -132,7 +134,7 @@ class OpenVinoRuntime(Runtime):
             return compiled.create_infer_request()
 
 
-def _image_type(model: Any) -> ImageType:
+def _openvino_image_type(model: Any) -> ImageType:
     """What the model takes."""
     image = model.input(0)
     bands = image.get_partial_shape()[3]
@@ -140,7 +142,7 @@ def _image_type(model: Any) -> ImageType:
     return ImageType(pixels, RGB8.bands if bands.is_dynamic else bands.get_length())
 
 
-def _set_temperature(model: Any, value: float, path: Path) -> None:
+def _set_openvino_temperature(model: Any, value: float, path: Path) -> None:
     opset13 = import_openvino().opset13
     for node in model.get_ops():
         if node.get_friendly_name() == TEMPERATURE:
@@ -149,21 +151,21 @@ def _set_temperature(model: Any, value: float, path: Path) -> None:
     raise no_place(path)
 
 
-def _cut(model: Any, bypasses: Sequence[Bypass]) -> None:
+def _cut_openvino_model(model: Any, bypasses: Sequence[Bypass]) -> None:
     made = {name: one for node in model.get_ops() for one in node.outputs() for name in one.get_names()}
     for bypass in bypasses:
         made[bypass.output].replace(made[bypass.input])
     model.validate_nodes_and_infer_types()
 
 
-def _node_info(node: Any) -> dict[str, str]:
+def _openvino_node_info(node: Any) -> dict[str, str]:
     return {key: value.astype(str) for key, value in node.get_rt_info().items()}
 
 
 def openvino_is_usable(precision: Precision) -> bool:
     """Whether OpenVINO is installed and this processor supports the precision."""
     try:
-        _check_available(precision)
+        _check_openvino_available(precision)
     except MissingRuntimeError:
         return False
     return True
@@ -172,18 +174,18 @@ def openvino_is_usable(precision: Precision) -> bool:
 _NAMES: dict[Precision, RuntimeName] = {"f32": "openvino", "bf16": "openvino-bf16"}
 
 
-def _check_available(precision: Precision) -> None:
+def _check_openvino_available(precision: Precision) -> None:
     if not has_openvino():
-        raise _missing(_NAMES[precision], f"it is not installed: {install_advice('openvino')}")
+        raise _openvino_unusable(_NAMES[precision], f"it is not installed: {install_advice('openvino')}")
     if precision == "bf16":
         able: list[str] = import_openvino().Core().get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
         if "BF16" not in able:
-            raise _missing(_NAMES[precision], "this processor has no bf16: set runtime: openvino")
+            raise _openvino_unusable(_NAMES[precision], "this processor has no bf16: set runtime: openvino")
 
 
-def _missing(name: str, reason: str) -> MissingRuntimeError:
+def _openvino_unusable(name: str, reason: str) -> MissingRuntimeError:
     return MissingRuntimeError(f"runtime {name}: not usable here: {reason}")
 
 
-def _last_line(error: Exception) -> str:
+def _last_line_of_openvino(error: Exception) -> str:
     return next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), "")

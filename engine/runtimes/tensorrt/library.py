@@ -13,7 +13,7 @@ OLDEST: Final[dict[LibraryName, int]] = {"tensorrt": 10, "tensorrt_rtx": 1}
 EXTRA: Final[dict[LibraryName, str]] = {"tensorrt": "tensorrt", "tensorrt_rtx": "rtx"}
 
 
-def load_library(name: LibraryName) -> ModuleType:
+def import_tensorrt(name: LibraryName) -> ModuleType:
     """Import TensorRT; raises MissingRuntimeError with the package to install."""
     package = name.replace("_", "-")
     if importlib.util.find_spec(name) is None:
@@ -26,7 +26,7 @@ def load_library(name: LibraryName) -> ModuleType:
     return library
 
 
-def logger_into(errors: list[str], library: ModuleType) -> Any:
+def tensorrt_logger_into(errors: list[str], library: ModuleType) -> Any:
     """A logger for TensorRT that prints nothing and appends each error to the list, as one line."""
 
     class Logger(library.ILogger):  # type: ignore[misc, name-defined]

@@ -28,7 +28,7 @@ Facts = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class PlanProfile:
     """The smallest and largest batch that a plan accepts, and the one that it is optimised for."""
 
     least: Shape
@@ -36,7 +36,7 @@ class Profile:
     most: Shape
 
     def __str__(self) -> str:
-        return ", ".join(map(as_text, (self.least, self.usual, self.most)))
+        return ", ".join(map(batch_shape_as_text, (self.least, self.usual, self.most)))
 
     def takes(self, shape: Shape) -> bool:
         """Whether a batch of that shape is between the smallest and the largest."""
@@ -59,12 +59,12 @@ class PlanRecord(BaseModel):
     def differences(self, facts: Facts) -> str:
         """The facts that differ from those at the build, in words."""
         return "; ".join(
-            f"{name} was {_short(self.facts.get(name, 'unknown'))}, is {_short(facts[name])}"
+            f"{name} was {_short_fact(self.facts.get(name, 'unknown'))}, is {_short_fact(facts[name])}"
             for name in self.changed(facts)
         )
 
 
-def facts_at_run(model: Path, library: ModuleType, gpu: str, temperature: float) -> dict[str, str]:
+def plan_facts_at_run(model: Path, library: ModuleType, gpu: str, temperature: float) -> dict[str, str]:
     """The facts that must be equal where a plan is built and where it runs."""
     return {
         "model": sha256_of(model),
@@ -76,40 +76,40 @@ def facts_at_run(model: Path, library: ModuleType, gpu: str, temperature: float)
 
 def plan_path(model: Path, facts: Facts) -> Path:
     """The path of a model's plan that is built from these facts."""
-    return model.with_name(f"{model.stem}-{fingerprint(facts)}.plan")
+    return model.with_name(f"{model.stem}-{plan_fingerprint(facts)}.plan")
 
 
-def record_path(plan: Path) -> Path:
+def plan_record_path(plan: Path) -> Path:
     return plan.with_name(f"{plan.name}.json")
 
 
-def fingerprint(facts: Facts) -> str:
+def plan_fingerprint(facts: Facts) -> str:
     """The first digits of the SHA-256 of the facts."""
     return hashlib.sha256(json.dumps(dict(facts), sort_keys=True).encode()).hexdigest()[:DIGITS]
 
 
-def records_beside(model: Path) -> dict[Path, PlanRecord]:
+def plan_records_beside(model: Path) -> dict[Path, PlanRecord]:
     """The plans next to a model, for any GPU; raises ModelError."""
     files = sorted(model.parent.glob(f"{model.stem}-*.plan.json"))
-    return {file.with_suffix(""): _read(file) for file in files}
+    return {file.with_suffix(""): _read_plan_record(file) for file in files}
 
 
-def closest_record(records: Mapping[Path, PlanRecord], facts: Facts) -> PlanRecord:
+def closest_plan_record(records: Mapping[Path, PlanRecord], facts: Facts) -> PlanRecord:
     """The record that differs from these facts in the fewest; there must be one."""
     return min(records.values(), key=lambda record: len(record.changed(facts)))
 
 
-def as_text(shape: tuple[int, ...]) -> str:
+def batch_shape_as_text(shape: tuple[int, ...]) -> str:
     """A shape as text, such as 8x256x256."""
     return "x".join(map(str, shape))
 
 
-def _read(file: Path) -> PlanRecord:
+def _read_plan_record(file: Path) -> PlanRecord:
     try:
         return PlanRecord.model_validate_json(regular(file).read_bytes())
     except ValueError as error:
         raise ModelError(f"{file}: is not the record of its plan: remove both") from error
 
 
-def _short(fact: str) -> str:
+def _short_fact(fact: str) -> str:
     return fact[:DIGITS] if len(fact) == hashlib.sha256().digest_size * 2 else fact

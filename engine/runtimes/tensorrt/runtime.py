@@ -6,9 +6,9 @@ from typing import Final
 
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo, Streams
 from seg.engine.runtimes.nvidia.cuda_device import gpu_name, load_cuda
-from seg.engine.runtimes.tensorrt.library import load_library
+from seg.engine.runtimes.tensorrt.library import import_tensorrt
 from seg.engine.runtimes.tensorrt.plan import BUILD, load_plan
-from seg.engine.runtimes.tensorrt.plan_file import as_text
+from seg.engine.runtimes.tensorrt.plan_file import batch_shape_as_text
 from seg.engine.runtimes.tensorrt.stream import GpuStream
 from seg.errors import MissingRuntimeError, ModelError
 from seg.spec.ensemble.prediction import RuntimeName
@@ -27,7 +27,7 @@ class PlanRuntime(Runtime):
             ModelError: there is no such plan, or its content has changed.
         """
         try:
-            library, cuda = load_library("tensorrt"), load_cuda()
+            library, cuda = import_tensorrt("tensorrt"), load_cuda()
             gpu = gpu_name(cuda)
         except MissingRuntimeError as error:
             raise MissingRuntimeError(
@@ -63,7 +63,8 @@ class PlanRuntime(Runtime):
         if not self.takes(shape):
             raise ModelError(
                 f"{self._plan.path}: accepts batches of {self._plan.profile} (smallest, usual, largest), got"
-                f" {as_text(shape[:3])}: build it with other sizes or batch in export.plan: {BUILD}"
+                f" {batch_shape_as_text(shape[:3])}: build it with other sizes or batch in export.plan:"
+                f" {BUILD}"
             )
 
     def placement(self, _: ImagesNHWC) -> Placement:

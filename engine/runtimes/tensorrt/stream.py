@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seg.engine.runtimes.base import ImagesNHWC, ProbabilitiesNCHW
-from seg.engine.runtimes.nvidia.cuda_device import result_of
+from seg.engine.runtimes.nvidia.cuda_device import cuda_result_of
 from seg.engine.runtimes.tensorrt.plan import BUILD, LoadedPlan
 from seg.errors import MissingRuntimeError
 from seg.models.model_file import INPUT, OUTPUT
@@ -33,7 +33,7 @@ class DeviceMemory:
             self._free()
             self._size = 0
             try:
-                self._address = result_of(self._cuda, self._cuda.cudaMalloc(size))
+                self._address = cuda_result_of(self._cuda, self._cuda.cudaMalloc(size))
             except MissingRuntimeError as error:
                 raise MissingRuntimeError(
                     f"the GPU has no room for {size / 2**20:.0f} MiB more: {error}: lower batch_size"
@@ -56,7 +56,7 @@ class GpuStream:
         self._context = plan.engine.create_execution_context()
         if self._context is None:
             raise plan.failure("has no room for it", f"lower sizes or batch of export.plan: {BUILD}")
-        self._stream = result_of(cuda, cuda.cudaStreamCreateWithFlags(cuda.cudaStreamNonBlocking))
+        self._stream = cuda_result_of(cuda, cuda.cudaStreamCreateWithFlags(cuda.cudaStreamNonBlocking))
         weakref.finalize(self, cuda.cudaStreamDestroy, self._stream)
         self._images, self._output = DeviceMemory(cuda), DeviceMemory(cuda)
 
@@ -77,7 +77,7 @@ class GpuStream:
         has_begun = self._context.execute_async_v3(int(self._stream))
         self._copy(output_nchw.ctypes.data, output, output_nchw.nbytes, kinds.cudaMemcpyDeviceToHost)
         # Until then the GPU may still read and write the host's arrays.
-        result_of(self._cuda, self._cuda.cudaStreamSynchronize(self._stream))
+        cuda_result_of(self._cuda, self._cuda.cudaStreamSynchronize(self._stream))
         if not has_begun:
             raise self._plan.failure("cannot run it", f"build it again: {BUILD}")
         return output_nchw
@@ -90,4 +90,4 @@ class GpuStream:
         return output
 
     def _copy(self, target: int, source: int, size: int, way: Any) -> None:
-        result_of(self._cuda, self._cuda.cudaMemcpyAsync(target, source, size, way, self._stream))
+        cuda_result_of(self._cuda, self._cuda.cudaMemcpyAsync(target, source, size, way, self._stream))

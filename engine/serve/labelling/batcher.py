@@ -10,7 +10,7 @@ from typing import Final
 
 from seg.engine.ensemble import Ensemble
 from seg.engine.pipeline.timing import Clock
-from seg.engine.runtimes.profiling import current_bytes, release_freed_memory
+from seg.engine.runtimes.profiling import current_resident_bytes, release_freed_memory
 from seg.engine.serve.labelling.fair_queue import FairQueue
 from seg.errors import DataError
 from seg.image_type import ImageHWB
@@ -167,7 +167,7 @@ class DynamicBatcher:
     def _is_over_memory(self) -> bool:
         if self._most_memory is None:
             return False
-        return current_bytes() > self._most_memory + self._memory_of_orders
+        return current_resident_bytes() > self._most_memory + self._memory_of_orders
 
     def _forget_memory(self, count: int) -> None:
         with self._lock:

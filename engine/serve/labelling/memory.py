@@ -17,7 +17,7 @@ from typing import Final
 
 from seg.engine.ensemble import Ensemble
 from seg.engine.member import default_pass_order
-from seg.engine.runtimes.profiling import resident_bytes, run_all_streams, tells_memory
+from seg.engine.runtimes.profiling import can_measure_memory, resident_bytes, run_all_streams
 from seg.errors import SpecError
 from seg.image_type import RGB8, fused_type
 from seg.spec.ensemble.prediction import TileSpec
@@ -149,7 +149,7 @@ def plan_memory(ensemble: Ensemble, memory: int, most_pixels: int, beside: int) 
         SpecError: not even a small image fits beside the models.
     """
     classes, pixel_bytes = len(ensemble.classes), fused_type(ensemble.image_types).bytes_a_pixel
-    if not tells_memory():
+    if not can_measure_memory():
         return MemoryPlan(ensemble.tile, most_pixels, 0, None, memory, classes, pixel_bytes)
     cost = measure(ensemble).bytes_a_pixel
     loaded = resident_bytes()

@@ -7,7 +7,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.merging.merges import normalised
+from seg.engine.merging.merges import normalise_merged
 from seg.engine.passes.passes import PlannedPass
 from seg.engine.passes.shares import class_shares
 from seg.engine.passes.views import VIEWS
@@ -129,7 +129,7 @@ class MemberPixels:
             PlannedPass(member, VIEWS["identity"], 1.0, own)
             for member, own in zip(members, shares, strict=True)
         ]
-        return normalised(mean_cin, pass_order, np.zeros(self.classes))
+        return normalise_merged(mean_cin, pass_order, np.zeros(self.classes))
 
     def judge(
         self,

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from seg.engine.decision.postprocess import above_thresholds, postprocess
+from seg.engine.decision.postprocess import above_thresholds, postprocess_masks
 from seg.evaluate.cache.labelled_passes import LabelledPasses
 from seg.evaluate.cache.mixture import Mixture
 from seg.labels.label_map import ProbabilitiesCHW
@@ -63,5 +63,5 @@ def _decide(passes: LabelledPasses, image: int, deciding: Mapping[str, Decided])
     for name, (mixture, rules) in deciding.items():
         if mixture not in merged:
             merged[mixture] = cached_image.merged(mixture)
-        masks[name] = postprocess(above_thresholds(merged[mixture], rules), merged[mixture], rules)
+        masks[name] = postprocess_masks(above_thresholds(merged[mixture], rules), merged[mixture], rules)
     return masks

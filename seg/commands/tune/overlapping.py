@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from seg.commands.options.shared import print_table
-from seg.commands.tune.tables import left_out_columns, print_calibration, print_member_study
+from seg.commands.tune.tables import left_out_columns, print_member_study, print_member_temperatures
 from seg.terminal.events import emit
 from seg.terminal.notices import suggest
 
@@ -16,20 +16,22 @@ if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
 
 
-def print_overlapping(tuned: "TunedOverlapping") -> None:
+def print_tuned_overlapping(tuned: "TunedOverlapping") -> None:
     """Print what was compared, what each member adds, and the rules of the classes."""
     compares_mixtures = len(tuned.mixtures.by_name) > 1
     if compares_mixtures:
         _print_mixtures(tuned)
-    print_calibration(tuned.passes.names, tuned.calibration)
+    print_member_temperatures(tuned.passes.names, tuned.calibration)
     if len(tuned.passes.names) > 1:
         print_member_study(tuned.metric, tuned.passes, tuned.study)
     # Of one member in one view, a row with the best thresholds would be that of the step of that name.
-    _print_rule_steps(tuned, first=() if compares_mixtures else ((*_empty_masks_row(tuned), "-", "-"),))
-    _print_class_rules(tuned)
+    _print_steps_of_rules(tuned, first=() if compares_mixtures else ((*_empty_masks_row(tuned), "-", "-"),))
+    _print_rules_of_classes(tuned)
 
 
-def write_rules(path: Path, spec: "EnsembleSpec", tuned: "TunedOverlapping", *, keep: bool) -> None:
+def write_tuned_overlapping(
+    path: Path, spec: "EnsembleSpec", tuned: "TunedOverlapping", *, keep: bool
+) -> None:
     """Say what was chosen, and write it into the YAML, if it scores more than nothing at all."""
     from seg.evaluate.tune.overlapping.write_rules import evidence_of, write_overlapping
 
@@ -72,7 +74,7 @@ def _empty_masks_row(tuned: "TunedOverlapping") -> tuple[str, str]:
     return NOTHING, f"{tuned.mixtures.nothing:.4f}"
 
 
-def _print_rule_steps(tuned: "TunedOverlapping", first: Sequence[tuple[str, ...]]) -> None:
+def _print_steps_of_rules(tuned: "TunedOverlapping", first: Sequence[tuple[str, ...]]) -> None:
     rows = [
         *first,
         *(
@@ -93,7 +95,7 @@ def _print_rule_steps(tuned: "TunedOverlapping", first: Sequence[tuple[str, ...]
     )
 
 
-def _print_class_rules(tuned: "TunedOverlapping") -> None:
+def _print_rules_of_classes(tuned: "TunedOverlapping") -> None:
     rows = [
         (
             info.name,

@@ -18,7 +18,7 @@ from seg.engine.cluster.image_parts import missing_parts, rows_in_parts
 from seg.engine.cluster.remote_images import local_images
 from seg.engine.cluster.worker import BlockResult, Job, Worker
 from seg.engine.jobs.journal.journal import Journal
-from seg.engine.passes.tiles import lay_out
+from seg.engine.passes.tiles import lay_out_tiles
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.ensemble.prediction import TileSpec
 
@@ -27,7 +27,7 @@ from seg.spec.ensemble.prediction import TileSpec
 def test_parts_are_all_bands_that_are_missing_and_no_other(
     height: int, overlap: float, longest: int, data: st.DataObject
 ) -> None:
-    rows = lay_out((height, 8), TileSpec(size=(8, 8), overlap=overlap)).rows
+    rows = lay_out_tiles((height, 8), TileSpec(size=(8, 8), overlap=overlap)).rows
     done = data.draw(st.sets(st.sampled_from(rows.starts)))
     bands = {top: range(top, end) for top, end in itertools.pairwise((*rows.starts, height))}
     parts = list(rows_in_parts(rows, done, longest))

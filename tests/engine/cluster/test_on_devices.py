@@ -294,7 +294,7 @@ def test_devices_are_those_that_cuda_would_see(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if said is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", said)
-    assert nvidia.visible_devices() == devices
+    assert nvidia.visible_nvidia_devices() == devices
 
 
 def test_what_a_machine_cannot_do_is_one_line(many: EnsembleSpec, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from seg.engine.decision.postprocess import above_thresholds, postprocess, rules_on_grid
+from seg.engine.decision.postprocess import above_thresholds, postprocess_masks, rules_on_grid
 from seg.spec.ensemble.decision import ClassRule, EmptyBelow
 
 PROBABILITIES = np.array(
@@ -32,7 +32,7 @@ HOLE = np.arange(36).reshape(6, 6) == 25
 def decided(**rule: Any) -> NDArray[np.bool_]:
     rules = [ClassRule(**rule)]
     return np.asarray(
-        postprocess(above_thresholds(PROBABILITIES[None], rules), PROBABILITIES[None], rules)[0]
+        postprocess_masks(above_thresholds(PROBABILITIES[None], rules), PROBABILITIES[None], rules)[0]
     )
 
 
@@ -72,7 +72,7 @@ def test_each_class_has_its_own_rule_and_nothing_is_changed_in_place() -> None:
     probabilities = np.stack([PROBABILITIES, PROBABILITIES])
     masks = above_thresholds(probabilities, rules)
     before = masks.copy()
-    np.testing.assert_array_equal(postprocess(masks, probabilities, rules), [RING | SQUARE, SQUARE])
+    np.testing.assert_array_equal(postprocess_masks(masks, probabilities, rules), [RING | SQUARE, SQUARE])
     np.testing.assert_array_equal(masks, before)
 
 

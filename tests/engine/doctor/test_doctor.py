@@ -20,10 +20,10 @@ from seg.engine.runtimes import hardware
 from seg.engine.runtimes.nvidia import gpu_libraries, nvidia
 from seg.engine.runtimes.nvidia.gpu_libraries import (
     DRIVER,
-    Library,
-    find_library,
-    load_libraries,
-    package_name,
+    GpuLibrary,
+    find_gpu_library,
+    load_gpu_libraries,
+    package_of_library,
 )
 from seg.errors import MissingRuntimeError
 
@@ -133,7 +133,7 @@ def test_without_nvidia_ml_py_it_says_what_to_install(monkeypatch: pytest.Monkey
     ],
 )
 def test_libraries_have_packages(library: str, cuda: int, package: str) -> None:
-    assert package_name(library, cuda) == package
+    assert package_of_library(library, cuda) == package
 
 
 def test_libraries_are_found_wherever_python_looks_for_packages(
@@ -142,11 +142,11 @@ def test_libraries_are_found_wherever_python_looks_for_packages(
     (tmp_path / "nvidia/cu99/lib").mkdir(parents=True)
     (tmp_path / "nvidia/cu99/lib/libmine.so.1").write_bytes(b"")
     monkeypatch.setattr(sys, "path", ["", *sys.path, str(tmp_path)])
-    gpu_libraries._folders.cache_clear()
-    assert find_library("libmine.so.1") == str(tmp_path / "nvidia/cu99/lib/libmine.so.1")
-    assert find_library("libnobodys.so.1") is None
-    assert find_library("libc.so.6") == "libc.so.6"
-    gpu_libraries._folders.cache_clear()
+    gpu_libraries._library_folders.cache_clear()
+    assert find_gpu_library("libmine.so.1") == str(tmp_path / "nvidia/cu99/lib/libmine.so.1")
+    assert find_gpu_library("libnobodys.so.1") is None
+    assert find_gpu_library("libc.so.6") == "libc.so.6"
+    gpu_libraries._library_folders.cache_clear()
 
 
 def test_what_packages_brought_is_loaded_and_a_broken_file_is_left_to_the_session(
@@ -167,22 +167,27 @@ def test_what_packages_brought_is_loaded_and_a_broken_file_is_left_to_the_sessio
 
     monkeypatch.setattr(
         gpu_libraries,
-        "libraries_of",
+        "gpu_libraries_of",
         lambda provider: [
-            Library(provider=provider, name=name, package="p", place=place) for name, place in places.items()
+            GpuLibrary(provider=provider, name=name, package="p", place=place)
+            for name, place in places.items()
         ],
     )
     monkeypatch.setattr(ctypes, "CDLL", load)
-    load_libraries("cuda")
+    load_gpu_libraries("cuda")
     assert loaded == ["/packages/a"]
 
 
 def test_findings_name_what_to_install() -> None:
     libraries = [
-        Library(provider="cuda", name="libcurand.so.10", package="nvidia-curand", place=None),
-        Library(provider="cuda", name="libcudart.so.13", package="nvidia-cuda-runtime", place="/somewhere"),
-        Library(provider="tensorrt", name="libnvinfer.so.10", package="tensorrt-cu13==10.*", place=None),
-        Library(provider="tensorrt", name="libnvonnxparser.so.10", package="tensorrt-cu13==10.*", place=None),
+        GpuLibrary(provider="cuda", name="libcurand.so.10", package="nvidia-curand", place=None),
+        GpuLibrary(
+            provider="cuda", name="libcudart.so.13", package="nvidia-cuda-runtime", place="/somewhere"
+        ),
+        GpuLibrary(provider="tensorrt", name="libnvinfer.so.10", package="tensorrt-cu13==10.*", place=None),
+        GpuLibrary(
+            provider="tensorrt", name="libnvonnxparser.so.10", package="tensorrt-cu13==10.*", place=None
+        ),
     ]
     report = Report(
         seg="1",
@@ -210,8 +215,8 @@ def test_a_device_of_wsl2_has_no_file_of_nvidia(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if is_handed_on:
         (tmp_path / "WSL2").touch()
-    assert nvidia.has_device() == is_handed_on
-    assert nvidia.visible_devices() == (("0",) if is_handed_on else ())
+    assert nvidia.has_nvidia_device() == is_handed_on
+    assert nvidia.visible_nvidia_devices() == (("0",) if is_handed_on else ())
 
 
 @pytest.mark.parametrize(("text", "expected"), [("1073741824", 2**30), ("max", None), ("", None)])

@@ -15,11 +15,11 @@ from seg.engine.early_exit.rules import (
     StoppingMonitor,
     TileMargins,
     WorstCaseRule,
-    new_monitors,
-    new_rule,
+    new_stopping_monitors,
+    new_stopping_rule,
 )
-from seg.engine.early_exit.traces import Trace, estimate_risk
-from seg.engine.merging.decision import Decision, decide
+from seg.engine.early_exit.traces import PassTrace, estimate_risk
+from seg.engine.merging.decision import Decision, decide_labels
 from seg.spec.ensemble.prediction import DOUBT_LEVELS, CalibrationSpec, StoppingSpec
 
 Passes = NDArray[np.float32]
@@ -47,8 +47,8 @@ def run(
         total += by_class[:, None, None].astype(np.float32) * answer
         missing_c -= by_class
         if number < len(samples) and monitor.is_settled(total, missing_c):
-            return decide(total, factors=factors), number
-    return decide(total, factors=factors), len(samples)
+            return decide_labels(total, factors=factors), number
+    return decide_labels(total, factors=factors), len(samples)
 
 
 @given(
@@ -74,7 +74,9 @@ def test_exact_labels_are_those_of_the_full_ensemble(
         shares_nc *= np.random.default_rng(seed).uniform(0.05, 5, shares_nc.shape)
     shares_nc /= shares_nc.sum(0)
     decision = Decision(factors=factors[:classes])
-    labels_hw, _ = run(samples, [*shares_nc], new_monitors(StoppingSpec(), decision)(), decision.factors)
+    labels_hw, _ = run(
+        samples, [*shares_nc], new_stopping_monitors(StoppingSpec(), decision)(), decision.factors
+    )
     full = (shares_nc[:, :, None, None].astype(np.float32) * samples).sum(0)
     scores = full * np.array(decision.factors or [1.0] * classes, dtype=np.float32)[:, None, None]
     first, second = np.sort(scores, axis=0)[[-1, -2]]
@@ -85,10 +87,13 @@ def test_exact_labels_are_those_of_the_full_ensemble(
 def test_factors_let_a_rare_class_overtake_later() -> None:
     """A class that counts tenfold may still win with a tenth of the weight that is missing."""
     samples = np.array([[[[0.9]], [[0.1]]], [[[0.0]], [[1.0]]]], dtype=np.float32)
-    _, taken = run(samples, [0.95, 0.05], new_monitors(StoppingSpec(), Decision())())
+    _, taken = run(samples, [0.95, 0.05], new_stopping_monitors(StoppingSpec(), Decision())())
     assert taken == 1
     labels_hw, taken = run(
-        samples, [0.95, 0.05], new_monitors(StoppingSpec(), Decision(factors=(1.0, 8.0)))(), (1.0, 8.0)
+        samples,
+        [0.95, 0.05],
+        new_stopping_monitors(StoppingSpec(), Decision(factors=(1.0, 8.0)))(),
+        (1.0, 8.0),
     )
     assert taken == 2
     assert labels_hw.tolist() == [[1]]
@@ -96,7 +101,7 @@ def test_factors_let_a_rare_class_overtake_later() -> None:
 
 def test_exact_saves_passes_where_members_agree() -> None:
     samples = passes(10, 3, 0, sharpness=1000)
-    _, taken = run(samples, [0.1] * 10, new_monitors(StoppingSpec(), Decision())())
+    _, taken = run(samples, [0.1] * 10, new_stopping_monitors(StoppingSpec(), Decision())())
     assert taken < 10
 
 
@@ -105,38 +110,40 @@ def test_exact_saves_passes_where_members_agree() -> None:
 )
 def test_uncalibrated_tolerance_holds_for_every_image(seed: int, sharpness: float, tolerance: float) -> None:
     samples = passes(9, 4, seed, sharpness)
-    labels_hw, _ = run(samples, [1 / 9] * 9, new_monitors(StoppingSpec(tolerance=tolerance), Decision())())
+    labels_hw, _ = run(
+        samples, [1 / 9] * 9, new_stopping_monitors(StoppingSpec(tolerance=tolerance), Decision())()
+    )
     full = samples.mean(0)
     changed = (labels_hw != full.argmax(0)) & (Decision().margins(full) > 1e-5)
     assert changed.mean() <= tolerance
 
 
 @pytest.fixture(scope="module")
-def population() -> list[Trace]:
+def population() -> list[PassTrace]:
     """Images from easy to hard, each run to the end."""
     rng = np.random.default_rng(0)
     return [trace_of(passes(9, 4, seed, rng.uniform(1, 12))) for seed in range(150)]
 
 
-def trace_of(samples: Passes) -> Trace:
+def trace_of(samples: Passes) -> PassTrace:
     standings, losses = [], []
     final = samples.mean(0).argmax(0)
     for taken in range(1, len(samples)):
         total = samples[:taken].sum(0) / len(samples)
         standings.append(Margins(total, np.full(4, 1 - taken / len(samples)), Decision()).recorded())
         losses.append(float((total.argmax(0) != final).mean()))
-    return Trace(len(samples), tuple(range(1, len(samples))), tuple(standings), tuple(losses))
+    return PassTrace(len(samples), tuple(range(1, len(samples))), tuple(standings), tuple(losses))
 
 
-def rule(calibrated_on: list[Trace], tolerance: float) -> Rule:
+def rule(calibrated_on: list[PassTrace], tolerance: float) -> Rule:
     calibration = CalibrationSpec(
         images=len(calibrated_on), order=(), risk=estimate_risk(calibrated_on), fingerprint="of these"
     )
-    return new_rule(StoppingSpec(tolerance=tolerance, calibration=calibration))
+    return new_stopping_rule(StoppingSpec(tolerance=tolerance, calibration=calibration))
 
 
 @pytest.mark.parametrize("tolerance", [0.01, 0.03, 0.1])
-def test_calibrated_tolerance_holds_on_fresh_images(population: list[Trace], tolerance: float) -> None:
+def test_calibrated_tolerance_holds_on_fresh_images(population: list[PassTrace], tolerance: float) -> None:
     """Over many random halvings, which is the expectation that the guarantee speaks of."""
     rng = np.random.default_rng(1)
     losses: list[float] = []
@@ -151,7 +158,7 @@ def test_calibrated_tolerance_holds_on_fresh_images(population: list[Trace], tol
     assert np.mean(taken) < population[0].passes, "nothing was saved: the test shows nothing"
 
 
-def test_calibration_saves_more_than_certainty(population: list[Trace]) -> None:
+def test_calibration_saves_more_than_certainty(population: list[PassTrace]) -> None:
     tolerance = 0.05
     known, fresh = population[:100], population[100:]
     certain = sum(trace.replay(WorstCaseRule(tolerance))[0] for trace in fresh)
@@ -162,13 +169,13 @@ def test_calibration_saves_more_than_certainty(population: list[Trace]) -> None:
 def test_risk_is_the_largest_loss_after_doubt_has_fallen_that_far() -> None:
     """By hand: doubt falls 0.5, 0.01, 0.02; losses 0.3, 0.1, 0.2."""
     standings = tuple(RecordedMargins(1, doubt) for doubt in (0.5, 0.01, 0.02))
-    trace = Trace(4, (1, 2, 3), standings, (0.3, 0.1, 0.2))
+    trace = PassTrace(4, (1, 2, 3), standings, (0.3, 0.1, 0.2))
     for level, value in zip(DOUBT_LEVELS, trace.risks(), strict=True):
         assert value == (0.3 if level >= 0.5 else 0.2 if level >= 0.01 else 0.0)
 
 
 def test_doubt_that_does_not_fall_anew_settles_nothing() -> None:
-    one = rule([Trace(1, (), (), ())], 0.25)
+    one = rule([PassTrace(1, (), (), ())], 0.25)
     assert not one.settles(RecordedMargins(changeable_share=1, uncertain_share=0.01))
     assert not one.settles(RecordedMargins(changeable_share=0.4, uncertain_share=0.01))
     assert one.settles(RecordedMargins(changeable_share=0.4, uncertain_share=0.001))

@@ -26,7 +26,7 @@ from seg.engine.image_source import ImageSource
 from seg.engine.jobs.journal.journal import Journal
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.summary import images_line
-from seg.engine.passes.tiles import lay_out
+from seg.engine.passes.tiles import lay_out_tiles
 from seg.engine.submissions.tables import rle
 from seg.errors import DataError, ModelError, OutputError, SpecError
 from seg.spec import EnsembleSpec, load_ensemble
@@ -288,7 +288,7 @@ def test_no_pass_is_run_on_plain_tiles(slide: Path) -> None:
 
     spec = load_ensemble(slide)
     summary = run_ensemble(spec)
-    layout = lay_out((200, 60), spec.tile)
+    layout = lay_out_tiles((200, 60), spec.tile)
     inside = [top >= 60 and top + 32 <= 170 for top in layout.rows.starts]
     assert summary.plain == sum(inside) * len(layout.columns.starts) > 0
     assert summary.tiles == layout.count

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seg.engine import Ensemble
-from seg.engine.merging.decision import Decision, decide, resized_to
+from seg.engine.merging.decision import Decision, decide_labels, resize_probabilities
 from seg.errors import SpecError
 from seg.spec import load_ensemble
 from seg.spec.ensemble.decision import ClassRule
@@ -18,7 +18,7 @@ from tests.engine.tiny_images import images_of_sizes
 
 def test_ties_go_to_the_lower_label() -> None:
     tied = np.full((3, 2, 2), 1 / 3, dtype=np.float32)
-    assert decide(tied).tolist() == [[0, 0], [0, 0]]
+    assert decide_labels(tied).tolist() == [[0, 0], [0, 0]]
 
 
 @given(classes=st.integers(2, 6), seed=st.integers(0, 1000), has_factors=st.booleans())
@@ -27,7 +27,7 @@ def test_leads_are_what_the_next_class_lacks(classes: int, seed: int, has_factor
     scores = rng.random((classes, 3, 4)).astype(np.float32)
     factors = tuple(rng.uniform(0.2, 5, classes)) if has_factors else ()
     lead_hw = Decision(factors=factors).margins(scores)
-    labels_hw = decide(scores, factors=factors)
+    labels_hw = decide_labels(scores, factors=factors)
     np.testing.assert_array_equal(
         labels_hw, (scores * np.array(factors or [1.0] * classes)[:, None, None]).argmax(0)
     )
@@ -35,7 +35,7 @@ def test_leads_are_what_the_next_class_lacks(classes: int, seed: int, has_factor
         for nudge, overtakes in ((-1e-5, False), (1e-5, True)):
             raised = np.repeat(scores[:, row, column, None], classes, axis=1)
             raised[np.diag_indices(classes)] += lead_hw[row, column] + np.float32(nudge)
-            winners = decide(raised[:, None], factors=factors)[0]
+            winners = decide_labels(raised[:, None], factors=factors)[0]
             others = np.arange(classes) != labels_hw[row, column]
             assert (winners[others] != labels_hw[row, column]).any() == overtakes
 
@@ -82,7 +82,9 @@ def test_a_grid_that_is_larger_on_one_side_is_interpolated_on_both() -> None:
         expected = torch.nn.functional.interpolate(
             torch.from_numpy(probabilities)[None], size_hw, mode="bilinear"
         )
-        np.testing.assert_allclose(resized_to(probabilities, size_hw), expected[0].numpy(), atol=1e-6)
+        np.testing.assert_allclose(
+            resize_probabilities(probabilities, size_hw), expected[0].numpy(), atol=1e-6
+        )
 
 
 def test_areas_of_rules_are_counted_on_the_grid() -> None:
@@ -103,5 +105,5 @@ def test_classes_that_overlap_have_a_threshold_of_a_half_without_rules() -> None
 def test_a_smaller_grid_averages_the_cells() -> None:
     probabilities = np.random.default_rng(0).random((3, 4, 6)).astype(np.float32)
     expected = probabilities.reshape(3, 2, 2, 3, 2).mean((2, 4))
-    np.testing.assert_allclose(resized_to(probabilities, (2, 3)), expected, atol=1e-6)
-    np.testing.assert_array_equal(decide(probabilities, (2, 3)), expected.argmax(0))
+    np.testing.assert_allclose(resize_probabilities(probabilities, (2, 3)), expected, atol=1e-6)
+    np.testing.assert_array_equal(decide_labels(probabilities, (2, 3)), expected.argmax(0))

@@ -17,7 +17,7 @@ from seg.engine import Ensemble
 from seg.engine.early_exit.deadline import PassBudget
 from seg.engine.early_exit.pass_samples import sample_passes
 from seg.engine.early_exit.rules import MissingC, Stopping
-from seg.engine.early_exit.traces import Trace
+from seg.engine.early_exit.traces import PassTrace
 from seg.engine.jobs.calibration.calibrate import calibrate_ensemble
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.stopping import build_stopping
@@ -246,7 +246,7 @@ def test_calibration_and_the_run_that_it_stops(tmp_path: Path) -> None:
     assert len(traces) == 3
     assert sorted(calibration.order) == list(range(8))
     for trace in traces:
-        assert isinstance(trace, Trace)
+        assert isinstance(trace, PassTrace)
         for loss, margins in zip(trace.losses, trace.margins, strict=True):
             assert 0 <= loss <= margins.changeable_share
     stopped = spec.model_copy(update={"stopping": StoppingSpec(tolerance=0.5, calibration=calibration)})

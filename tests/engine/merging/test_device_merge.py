@@ -15,8 +15,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from seg.engine.merging import device_ops as device_ops_module
-from seg.engine.merging.decision import Decision, decide
-from seg.engine.merging.device_merge import DeviceMerge, MergedSum, accumulate, merge_results
+from seg.engine.merging.decision import Decision, decide_labels
+from seg.engine.merging.device_merge import (
+    DeviceMerge,
+    MergedSum,
+    accumulate_on_device,
+    results_of_device_merges,
+)
 from seg.engine.merging.device_ops import DeviceOps, FrameSum, view_indices
 from seg.engine.merging.merges import MeanMerge
 from seg.engine.passes.device_values import BatchOnDevice, Device, ProbabilitiesOnDevice
@@ -62,8 +67,8 @@ def merge_both_ways(
         seen_chw = seen(pass_order[position], answer_chw)
         host.add(position, seen_chw)
         there.add(position, row_amid_others(device_ops, position, seen_chw))
-    accumulate([there])
-    (merged,) = merge_results([there])
+    accumulate_on_device([there])
+    (merged,) = results_of_device_merges([there])
     return host.merged(), merged
 
 
@@ -118,8 +123,8 @@ def test_classes_that_overlap_are_not_normalised(device_ops: DeviceOps) -> None:
     for position, sample_chw in enumerate(samples):
         seen_chw = seen(pass_order[position], sample_chw)
         there.add(position, row_amid_others(device_ops, position, seen_chw))
-    accumulate([there])
-    (found,) = merge_results([there])
+    accumulate_on_device([there])
+    (found,) = results_of_device_merges([there])
     expected = np.einsum("nc,nchw->chw", own, samples)
     labels_hw = Decision(task="multilabel").labels(found)
     np.testing.assert_array_equal(labels_hw, Decision(task="multilabel").labels(expected))
@@ -147,10 +152,10 @@ def test_masks_of_classes_that_overlap_are_those_of_the_host(
             seen_chw = seen(pass_order[position], upright_chw)
             host[number].add(position, seen_chw)
             there[number].add(position, row_amid_others(ops, position, seen_chw))
-    accumulate(there)
+    accumulate_on_device(there)
     rules = tuple(ClassRule(threshold=value / 16) for value in rng.integers(4, 13, count))
     decision = Decision(task="multilabel", rules=rules if are_ruled else ())
-    for found, by_arrays in zip(merge_results(there), host, strict=True):
+    for found, by_arrays in zip(results_of_device_merges(there), host, strict=True):
         labels_hw, expected_hw = decision.labels(found), decision.labels(by_arrays.merged())
         np.testing.assert_array_equal(labels_hw, expected_hw)
         assert labels_hw.dtype == expected_hw.dtype
@@ -164,8 +169,8 @@ def test_each_frame_says_whether_its_own_sum_is_finite(device_ops: DeviceOps) ->
         values_chw = np.ones((len(CLASSES), *merge.total.size_hw), np.float32)
         values_chw[1, 1, 1] = odd
         merge.add(0, row_amid_others(device_ops, 0, values_chw))
-    accumulate(merges)
-    assert [found.is_finite() for found in merge_results(merges)] == [True, False, False]
+    accumulate_on_device(merges)
+    assert [found.is_finite() for found in results_of_device_merges(merges)] == [True, False, False]
 
 
 @pytest.mark.parametrize("factors", [(), (0.5, 1.0, 2.0, 4.0)])
@@ -211,19 +216,19 @@ def test_frames_of_a_batch_are_added_up_together_in_any_portions_to_the_last_bit
         host[number].add(position, seen_chw)
         for merges in (once, singly):
             merges[number].add(position, row_amid_others(device_ops, position, seen_chw))
-        accumulate([singly[number]])
-    accumulate(once)
+        accumulate_on_device([singly[number]])
+    accumulate_on_device(once)
     for a, b, by_arrays in zip(once, singly, host, strict=True):
         np.testing.assert_array_equal(a.total.value.numpy(), b.total.value.numpy())
         found_chw = a.total.value.numpy().reshape(by_arrays.sum_chw.shape)
         np.testing.assert_allclose(found_chw, by_arrays.sum_chw, atol=ROUNDING)
-    together = [one.labels(factors) for one in merge_results(once)]
-    alone = [merge_results([one])[0].labels(factors) for one in singly]
+    together = [one.labels(factors) for one in results_of_device_merges(once)]
+    alone = [results_of_device_merges([one])[0].labels(factors) for one in singly]
     for labels_hw, expected_hw, by_arrays in zip(together, alone, host, strict=True):
         np.testing.assert_array_equal(labels_hw, expected_hw)
         is_sure_hw = Decision(factors=factors).margins(by_arrays.sum_chw) > 10 * ROUNDING
         np.testing.assert_array_equal(
-            labels_hw[is_sure_hw], decide(by_arrays.sum_chw, None, factors)[is_sure_hw]
+            labels_hw[is_sure_hw], decide_labels(by_arrays.sum_chw, None, factors)[is_sure_hw]
         )
 
 
@@ -242,8 +247,8 @@ def test_frames_that_end_together_are_decided_in_one_run(
     merges = [DeviceMerge(device_ops, pass_order, (3, 5)) for _ in range(4)]
     for merge in merges:
         merge.add(0, row_amid_others(device_ops, 0, np.ones((len(CLASSES), 3, 5), np.float32)))
-    accumulate(merges)
-    for one in merge_results(merges):
+    accumulate_on_device(merges)
+    for one in results_of_device_merges(merges):
         assert not one.labels(()).any()
     assert runs == [4]
 
@@ -257,7 +262,7 @@ def test_beyond_the_kinds_of_batches_that_have_a_graph_frames_are_added_up_one_b
     merges = [DeviceMerge(ops, pass_order, (3, 5)) for _ in range(4)]
     for merge in merges:
         merge.add(0, row_amid_others(ops, 0, np.ones((len(CLASSES), 3, 5), np.float32)))
-    accumulate(merges)
+    accumulate_on_device(merges)
     for merge in merges:
         np.testing.assert_array_equal(merge.total.value.numpy(), 1)
 
@@ -272,7 +277,7 @@ def test_threads_that_add_up_at_once_lose_nothing(device_ops: DeviceOps) -> None
         def bring(position: int, merges: Sequence[DeviceMerge] = merges) -> None:
             for merge in merges:
                 merge.add(position, row_amid_others(device_ops, position, ones_chw))
-            accumulate(merges)
+            accumulate_on_device(merges)
 
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(bring, range(4)))
@@ -314,7 +319,7 @@ def test_bands_of_any_type_go_the_same_way(device: Device, pixels: PixelType, tm
     np.testing.assert_array_equal(runtime.run_on_device(images_nhwc).value.numpy(), runtime.run(images_nhwc))
 
 
-@pytest.mark.skipif(nvidia.has_device(), reason="this machine has an NVIDIA device")
+@pytest.mark.skipif(nvidia.has_nvidia_device(), reason="this machine has an NVIDIA device")
 def test_a_device_is_refused_where_there_is_none() -> None:
     with pytest.raises(MissingRuntimeError, match="no NVIDIA device"):
         DeviceOps("cuda", len(CLASSES))

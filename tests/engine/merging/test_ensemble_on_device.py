@@ -229,7 +229,7 @@ def test_the_cpu_merges_arrays_and_an_explanation_says_where(project: Path) -> N
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not nvidia.is_usable("cuda"), reason="no CUDA device that ONNX Runtime can use")
+@pytest.mark.skipif(not nvidia.is_nvidia_usable("cuda"), reason="no CUDA device that ONNX Runtime can use")
 def test_a_spec_on_cuda_merges_on_cuda(project: Path) -> None:
     spec = load_ensemble(project).model_copy(update={"runtime": "cuda"})
     assert explain_ensemble(spec).merged_on == "cuda"

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.engine.merging.decision import decide
+from seg.engine.merging.decision import decide_labels
 from seg.engine.merging.merges import LEAST_PROPORTION, new_merge
 from seg.engine.passes.passes import PlannedPass
 from seg.engine.passes.shares import class_shares
@@ -106,7 +106,7 @@ def test_vote_is_the_majority_and_ties_go_to_the_best(
 ) -> None:
     samples = answers(len(shares), seed)
     pass_order = plan_of([float(share) for share in shares], members[: len(shares)])
-    labels_hw = decide(merged("vote", pass_order, samples))
+    labels_hw = decide_labels(merged("vote", pass_order, samples))
     choices = [answer.argmax(0) for answer in samples]
     for y, x in np.ndindex(SIZE):
         assert labels_hw[y, x] == vote_by_hand(pass_order, [int(choice[y, x]) for choice in choices])
@@ -116,7 +116,7 @@ def test_vote_is_the_majority_and_ties_go_to_the_best(
 def test_the_answer_of_one_pass_is_its_own(name: MergeName) -> None:
     samples = answers(1, 3)
     result = merged(name, plan_of([1], [0]), samples)
-    np.testing.assert_array_equal(decide(result), samples[0].argmax(0))
+    np.testing.assert_array_equal(decide_labels(result), samples[0].argmax(0))
     np.testing.assert_allclose(result.sum(0), 1, atol=1e-6)
 
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.engine.merging.decision import Decision, confidence_of
+from seg.engine.merging.decision import Decision, confidence_of_labels
 from seg.engine.merging.merges import new_merge
 from seg.engine.passes.passes import PassOrder, PlannedPass
 from seg.engine.passes.shares import class_shares
@@ -113,7 +113,10 @@ def test_a_bit_is_set_above_its_threshold(seed: int, thresholds: list[float]) ->
     (probabilities,) = sigmoids(1, seed)
     decision = Decision(task="multilabel", rules=tuple(ClassRule(threshold=one) for one in thresholds))
     labels = decision.labels(probabilities)
-    margins, confidence = decision.margins(probabilities), confidence_of(labels, probabilities, "multilabel")
+    margins, confidence = (
+        decision.margins(probabilities),
+        confidence_of_labels(labels, probabilities, "multilabel"),
+    )
     for place in np.ndindex(SIZE):
         pixel = list(zip(probabilities[:, *place], np.array(thresholds, dtype=np.float32), strict=True))
         assert int(labels[place]) == sum(2**bit for bit, (p, limit) in enumerate(pixel) if p > limit)

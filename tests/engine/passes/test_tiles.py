@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.engine.passes.device_values import on_host
-from seg.engine.passes.tiles import Blender, lay_out
+from seg.engine.passes.device_values import merged_on_host
+from seg.engine.passes.tiles import TileBlender, lay_out_tiles
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.spec.ensemble.prediction import Blend, TileSpec
 
@@ -24,7 +24,7 @@ def spec_of(height: int, width: int, overlap: float, blend: Blend) -> TileSpec:
 def test_tiles_are_of_one_size_cover_all_and_overlap_as_asked(
     height: int, width: int, th: int, tw: int, overlap: float, blend: Blend
 ) -> None:
-    layout = lay_out((height, width), spec_of(th, tw, overlap, blend))
+    layout = lay_out_tiles((height, width), spec_of(th, tw, overlap, blend))
     image = np.arange(height * width * 3).reshape(height, width, 3).astype(np.uint8)
     tiles = list(layout.cut(image))
     assert len(tiles) == layout.count
@@ -61,7 +61,7 @@ def gaussian(height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np
 def test_blending_is_the_weighted_mean_over_tiles(
     height: int, width: int, th: int, tw: int, overlap: float, blend: Blend, seed: int
 ) -> None:
-    layout = lay_out((height, width), spec_of(th, tw, overlap, blend))
+    layout = lay_out_tiles((height, width), spec_of(th, tw, overlap, blend))
     tile_hw = layout.tile_hw
     answers = np.random.default_rng(seed).random((layout.count, 2, *tile_hw)).astype(np.float32)
 
@@ -75,16 +75,16 @@ def test_blending_is_the_weighted_mean_over_tiles(
         weight[inside] += window
 
     bands: list[ProbabilitiesCHW] = []
-    blender = Blender(layout, lambda band: bands.append(np.array(on_host(band))))
+    blender = TileBlender(layout, lambda band: bands.append(np.array(merged_on_host(band))))
     for number, answer in enumerate(answers):
         blender.add(number, answer)
     np.testing.assert_allclose(np.concatenate(bands, axis=1), total / weight, atol=1e-5)
 
 
 def test_a_row_is_handed_on_as_soon_as_it_is_final() -> None:
-    layout = lay_out((100, 10), spec_of(10, 10, 0.5, "uniform"))
+    layout = lay_out_tiles((100, 10), spec_of(10, 10, 0.5, "uniform"))
     bands: list[ProbabilitiesCHW] = []
-    blender = Blender(layout, lambda band: bands.append(np.array(on_host(band))))
+    blender = TileBlender(layout, lambda band: bands.append(np.array(merged_on_host(band))))
     for number, top in enumerate(layout.rows.starts):
         blender.add(number, np.ones((3, 10, 10), dtype=np.float32))
         handed_on = sum(band.shape[1] for band in bands)
@@ -104,12 +104,12 @@ def test_a_row_is_handed_on_as_soon_as_it_is_final() -> None:
 def test_some_bands_are_the_same_to_the_last_bit_without_the_others(
     height: int, th: int, overlap: float, blend: Blend, places: tuple[float, float], seed: int
 ) -> None:
-    layout = lay_out((height, 20), spec_of(th, 8, overlap, blend))
+    layout = lay_out_tiles((height, 20), spec_of(th, 8, overlap, blend))
     tiles = np.random.default_rng(seed).random((layout.count, 2, *layout.tile_hw)).astype(np.float32)
 
     def blended(rows: range) -> list[ProbabilitiesCHW]:
         bands: list[ProbabilitiesCHW] = []
-        blender = Blender(layout, lambda band: bands.append(np.array(on_host(band))), rows.start)
+        blender = TileBlender(layout, lambda band: bands.append(np.array(merged_on_host(band))), rows.start)
         for number in layout.tiles_over(rows):
             blender.add(number, tiles[number])
         return bands
@@ -123,9 +123,9 @@ def test_some_bands_are_the_same_to_the_last_bit_without_the_others(
 
 
 def test_an_image_that_fits_is_left_whole() -> None:
-    assert lay_out((30, 40), TileSpec(size=(32, 48))).count == 1
-    assert lay_out((30, 40), None).count == 1
-    assert lay_out((30, 40), None).tile_hw == (30, 40)
+    assert lay_out_tiles((30, 40), TileSpec(size=(32, 48))).count == 1
+    assert lay_out_tiles((30, 40), None).count == 1
+    assert lay_out_tiles((30, 40), None).tile_hw == (30, 40)
 
 
 @pytest.mark.parametrize("overlap", [-0.1, 0.9])

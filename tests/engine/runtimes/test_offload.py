@@ -15,7 +15,12 @@ from seg.engine.jobs.stopping import build_stopping
 from seg.engine.member import Member
 from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.base import Runtime
-from seg.engine.runtimes.offload import MemoryBudget, OffloadedRuntime, group_by_memory, set_groups
+from seg.engine.runtimes.offload import (
+    MemoryBudget,
+    OffloadedRuntime,
+    group_members_by_memory,
+    set_offload_groups,
+)
 from seg.engine.runtimes.open import open_runtime
 from seg.errors import SpecError
 from seg.models.model_file import read_model_card
@@ -39,7 +44,7 @@ def pair(make_model: MakeModel, loads: list[str]) -> tuple[Ensemble, Ensemble]:
     """Three members that stay, and the same in two groups that take turns."""
     models = [make_model(seed) for seed in (1, 2, 3)]
     swapped = [OffloadedRuntime(opener(model, loads)) for model in models]
-    set_groups(swapped, [[0], [1, 2]])
+    set_offload_groups(swapped, [[0], [1, 2]])
     staying = Ensemble(tuple(member(model, open_runtime(model, "cpu")) for model in models), batch_size=2)
     turning = replace(
         staying,
@@ -99,7 +104,7 @@ def test_stopping_goes_with_it(pair: tuple[Ensemble, Ensemble]) -> None:
 
 def test_others_go_before_a_group_comes(make_model: MakeModel) -> None:
     runtimes = [OffloadedRuntime(partial(open_runtime, make_model(seed), "cpu")) for seed in (1, 2, 3)]
-    set_groups(runtimes, [[0, 1], [2]])
+    set_offload_groups(runtimes, [[0, 1], [2]])
     runtimes[0].load()
     assert [one.is_loaded for one in runtimes] == [True, True, False]
     runtimes[2].load()
@@ -119,12 +124,12 @@ def test_others_go_before_a_group_comes(make_model: MakeModel) -> None:
 def test_groups_are_as_large_as_memory_allows(sizes: list[int], groups: list[list[int]]) -> None:
     """100 in all, of which 1 is taken and 9 frames of 1 are open: 90 are left."""
     budget = MemoryBudget(total=100, used=1, frame=1, min_frames=9)
-    assert group_by_memory(sizes, budget) == groups
+    assert group_members_by_memory(sizes, budget) == groups
 
 
 def test_a_member_that_does_not_fit_says_what_would_do() -> None:
     with pytest.raises(SpecError, match="at least 110 MB"):
-        group_by_memory(
+        group_members_by_memory(
             [100_000_000], MemoryBudget(total=100_000_000, used=10_000_000, frame=1, min_frames=0)
         )
 

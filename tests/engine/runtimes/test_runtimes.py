@@ -159,7 +159,7 @@ def test_a_damaged_graph_is_one_line(tmp_path: Path, load: Load) -> None:
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.skipif(nvidia.has_device(), reason="this machine has an NVIDIA device")
+@pytest.mark.skipif(nvidia.has_nvidia_device(), reason="this machine has an NVIDIA device")
 @pytest.mark.parametrize(("name", "instead"), [("cuda", "cpu"), ("tensorrt", "cuda")])
 def test_a_device_is_refused_where_there_is_none(
     name: GpuProvider, instead: str, make_model: MakeModel, capfd: pytest.CaptureFixture[str]
@@ -171,7 +171,7 @@ def test_a_device_is_refused_where_there_is_none(
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not nvidia.is_usable("cuda"), reason="no CUDA device that ONNX Runtime can use")
+@pytest.mark.skipif(not nvidia.is_nvidia_usable("cuda"), reason="no CUDA device that ONNX Runtime can use")
 def test_cuda_runs_on_cuda(make_model: MakeModel) -> None:
     assert OrtRuntime(make_model(3), "cuda", TWO).describe().device == "CUDA"
 
@@ -215,11 +215,11 @@ def node(operation: str) -> Any:
 def with_fake_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """To see what a device would be asked for; returns the cache folder. Of a device it proves nothing."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(nvidia, "has_device", lambda: True)
+    monkeypatch.setattr(nvidia, "has_nvidia_device", lambda: True)
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(nvidia.PROVIDERS.values()))
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
     monkeypatch.setattr(onnxruntime, "InferenceSession", FakeSession)
-    monkeypatch.setattr(device_ops_module, "copied_to", lambda _, array: array)
+    monkeypatch.setattr(device_ops_module, "copy_to_device", lambda _, array: array)
     return tmp_path
 
 
@@ -337,8 +337,8 @@ def test_a_model_without_a_place_for_it_is_named(make_model: MakeModel, tmp_path
 
 def test_a_verdict_is_for_these_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nvidia, "DRIVER", tmp_path)
-    assert nvidia.device_models() == ()
+    assert nvidia.nvidia_models() == ()
     for place, model in (("0000:01:00.0", "NVIDIA H100 80GB HBM3"), ("0000:02:00.0", "NVIDIA L4")):
         (tmp_path / "gpus" / place).mkdir(parents=True)
         (tmp_path / "gpus" / place / "information").write_text(f"Model: \t\t {model}\nIRQ:   \t\t 50\n")
-    assert nvidia.device_models() == ("NVIDIA H100 80GB HBM3", "NVIDIA L4")
+    assert nvidia.nvidia_models() == ("NVIDIA H100 80GB HBM3", "NVIDIA L4")

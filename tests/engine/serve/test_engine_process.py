@@ -61,7 +61,7 @@ def test_it_says_why_it_cannot_start(project: Path) -> None:
 def test_memory_is_for_requests_where_the_system_does_not_tell_what_is_held(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "tells_memory", lambda: False)
+    monkeypatch.setattr(memory, "can_measure_memory", lambda: False)
     monkeypatch.setattr(memory, "_MEMINFO", Path("/nowhere"))
     found = memory.plan_memory(Ensemble.load(project), memory.default_memory(), 16_000_000, 0)
     assert (found.requests, found.engine_process, found.tile) == (memory.USUAL_MEMORY, None, None)

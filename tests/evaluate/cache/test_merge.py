@@ -11,7 +11,7 @@ from seg.data import open_split
 from seg.data.images.images import write_mask
 from seg.engine import Ensemble
 from seg.engine.merging.decoder_grid import run_at_cells
-from seg.engine.passes.tiles import lay_out
+from seg.engine.passes.tiles import lay_out_tiles
 from seg.engine.passes.views import VIEWS
 from seg.evaluate.cache.merge import Frames, LowResolutionFrames
 from seg.evaluate.cache.mixture import Mixture
@@ -76,7 +76,7 @@ def test_classes_that_overlap_have_levels_of_their_own(tmp_path: Path) -> None:
     }
     decoders = [member.decoder for member in engine.members if member.decoder]
     frames = LowResolutionFrames(
-        lambda member, view: levels[member, view], lay_out((40, 56), None), decoders, (), "multilabel"
+        lambda member, view: levels[member, view], lay_out_tiles((40, 56), None), decoders, (), "multilabel"
     )
     mixture = Mixture.of([member.weight for member in engine.members], [one.views for one in engine.members])
     found, expected = frames.merged(mixture), engine.predict(image_hwc).probabilities

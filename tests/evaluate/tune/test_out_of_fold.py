@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seg.commands.options.compatibility import check_options
+from seg.commands.options.compatibility import check_option_exclusions
 from seg.engine import Ensemble
 from seg.errors import DataError, SpecError
 from seg.evaluate.cache.mixture import Mixture
@@ -119,8 +119,8 @@ def test_what_is_missing_is_one_line(project: Path, tmp_path: Path) -> None:
 
 def test_what_is_fitted_on_judges_nothing() -> None:
     with pytest.raises(SpecError, match="--judge train and --on folds exclude each other"):
-        check_options("tune", {"--judge train": True, "--on folds": True})
-    check_options("tune", {"--judge train": True, "--on folds": False})
+        check_option_exclusions("tune", {"--judge train": True, "--on folds": True})
+    check_option_exclusions("tune", {"--judge train": True, "--on folds": False})
 
 
 def test_folds_are_advised_where_the_training_images_have_more_groups(project: Path, tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 from seg.data import read_image
 from seg.data.images.images import write_image
 from seg.engine import Ensemble
-from seg.engine.early_exit.rules import CalibratedRule, RecordedMargins, new_rule
-from seg.engine.early_exit.traces import AnyTrace, Trace, estimate_risk
+from seg.engine.early_exit.rules import CalibratedRule, RecordedMargins, new_stopping_rule
+from seg.engine.early_exit.traces import AnyTrace, PassTrace, estimate_risk
 from seg.engine.jobs.calibration.calibrate import calibrate_ensemble
 from seg.engine.jobs.calibration.cross_validate import cross_validate
 from seg.engine.jobs.predict import run_ensemble
@@ -43,7 +43,7 @@ def test_the_next_run_stops_by_it(project: Path) -> None:
 def test_a_trace_tells_what_the_passes_said(project: Path) -> None:
     """Against members run one by one: the share of labels that the first view of each has otherwise."""
     calibration, found = calibrate_ensemble(load_ensemble(project))
-    traces = [trace for trace in found if isinstance(trace, Trace)]
+    traces = [trace for trace in found if isinstance(trace, PassTrace)]
     assert len(traces) == IMAGES
     assert sorted(calibration.order) == list(range(16))
     ensemble = Ensemble.load(load_ensemble(project))
@@ -98,8 +98,8 @@ def test_a_merge_that_cannot_stop_is_refused(project: Path) -> None:
 
 def test_each_image_is_judged_by_the_others() -> None:
     """By hand: of two images, one that may stop early says so of the other."""
-    easy = Trace(2, (1,), (RecordedMargins(0.9, 0.001),), (0.0,))
-    hard = Trace(2, (1,), (RecordedMargins(0.9, 0.001),), (0.6,))
+    easy = PassTrace(2, (1,), (RecordedMargins(0.9, 0.001),), (0.0,))
+    hard = PassTrace(2, (1,), (RecordedMargins(0.9, 0.001),), (0.6,))
     (outcome,) = cross_validate([easy, hard], [0.45])
     # 1 * risk + 0.9 <= 2 * 0.45 holds when the known image is the easy one: then the hard one is stopped.
     assert outcome.saved == 0.25
@@ -110,8 +110,8 @@ def test_each_image_is_judged_by_the_others() -> None:
 
 def test_images_of_a_group_count_as_one() -> None:
     """By hand: the group of two easy images says as much of the hard one as one of them would."""
-    easy = Trace(2, (1,), (RecordedMargins(0.9, 0.001),), (0.0,), "a")
-    hard = Trace(2, (1,), (RecordedMargins(0.9, 0.001),), (0.6,), "b")
+    easy = PassTrace(2, (1,), (RecordedMargins(0.9, 0.001),), (0.0,), "a")
+    hard = PassTrace(2, (1,), (RecordedMargins(0.9, 0.001),), (0.6,), "b")
     assert estimate_risk([easy, easy, easy, hard]) == estimate_risk([easy, hard])
     (outcome,) = cross_validate([easy, easy, easy, hard], [0.45])
     assert outcome.saved == 0.125
@@ -132,7 +132,7 @@ def test_a_calibration_counts_groups_of_validation_but_images_to_predict(project
     write_under(project, "stopping", written)
     stopping = load_ensemble(project).stopping
     assert stopping
-    rule = new_rule(stopping)
+    rule = new_stopping_rule(stopping)
     assert isinstance(rule, CalibratedRule)
     assert rule.units == 1
 
@@ -140,7 +140,7 @@ def test_a_calibration_counts_groups_of_validation_but_images_to_predict(project
 def test_what_others_say_is_what_a_calibration_on_them_says() -> None:
     random = np.random.default_rng(0)
     traces = [
-        Trace(
+        PassTrace(
             4,
             (1, 2, 3),
             tuple(RecordedMargins(0.2, d) for d in random.random(3)),
@@ -160,4 +160,4 @@ def test_what_others_say_is_what_a_calibration_on_them_says() -> None:
 
 def test_one_image_has_no_others() -> None:
     with pytest.raises(ValueError, match="two groups"):
-        cross_validate([Trace(1, (), (), ())])
+        cross_validate([PassTrace(1, (), (), ())])

@@ -13,14 +13,14 @@ from seg.data import read_image
 from seg.data.images.images import write_image
 from seg.engine import Ensemble
 from seg.engine.early_exit.rounds import tile_checkpoints
-from seg.engine.early_exit.rules import SAMPLE_STEP, SPREAD, CalibratedRule, TileMargins, new_rule
-from seg.engine.early_exit.traces import MEASURED_LEVELS, TiledTrace, estimate_risk, risks_by_group
+from seg.engine.early_exit.rules import SAMPLE_STEP, SPREAD, CalibratedRule, TileMargins, new_stopping_rule
+from seg.engine.early_exit.traces import MEASURED_LEVELS, TiledPassTrace, estimate_risk, risks_by_group
 from seg.engine.jobs.calibration.calibrate import calibrate_ensemble
 from seg.engine.jobs.calibration.cross_validate import cross_validate
 from seg.engine.jobs.calibration.trace_tiles import trace_tiles
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.stopping import build_stopping
-from seg.engine.passes.tiles import lay_out
+from seg.engine.passes.tiles import lay_out_tiles
 from seg.engine.pipeline.timing import Clock
 from seg.errors import SpecError
 from seg.labels.label_map import ImageHWC, LabelsHW
@@ -78,7 +78,7 @@ def run(ensemble: Ensemble, image_hwc: ImageHWC, stopping: StoppingSpec | None) 
 def by_hand(ensemble: Ensemble, image_hwc: ImageHWC, level: int) -> tuple[LabelsHW, int]:
     """The same, tile by tile and pass by pass."""
     pass_order = ensemble.passes_in_order(ORDER)
-    layout = lay_out(image_hwc.shape[:2], ensemble.tile)
+    layout = lay_out_tiles(image_hwc.shape[:2], ensemble.tile)
     blended_chw = np.zeros((4, *image_hwc.shape[:2]))
     passes = 0
     for number, tile_hwc in enumerate(layout.cut(image_hwc)):
@@ -112,7 +112,7 @@ def test_each_tile_stops_where_its_doubt_has_fallen(tiled: Path, level: int) -> 
         assert passes == expected
         np.testing.assert_array_equal(labels_hw, expected_hw)
         counts.append(passes)
-    everything = 3 * 16 * lay_out((70, 90), ensemble.tile).count
+    everything = 3 * 16 * lay_out_tiles((70, 90), ensemble.tile).count
     assert sum(counts) < everything
 
 
@@ -130,7 +130,7 @@ def test_a_trace_tells_what_a_run_that_stops_at_each_level_gives(tiled: Path) ->
             assert trace.taken[:, column].sum() == passes
             assert trace.differing[:, column].sum() == (labels_hw != final_hw).sum()
             loss = (labels_hw != final_hw).mean()
-            assert trace.replay(new_rule(stopped_at(level))) == (passes, loss)
+            assert trace.replay(new_stopping_rule(stopped_at(level))) == (passes, loss)
             losses.append(loss)
     assert max(losses) > 0, "nothing changed: the test shows nothing"
 
@@ -141,7 +141,7 @@ def test_the_parts_of_tiles_are_what_lies_before_the_next_tile(tiled: Path) -> N
     (trace,) = trace_tiles(ensemble, [image_hwc], ensemble.passes_in_order(ORDER))
     level = MEASURED_LEVELS[-1]
     differs_hw = run(ensemble, image_hwc, stopped_at(level))[0] != run(ensemble, image_hwc, None)[0]
-    layout = lay_out((70, 90), ensemble.tile)
+    layout = lay_out_tiles((70, 90), ensemble.tile)
     tops, lefts = (*layout.rows.starts, 70), (*layout.columns.starts, 90)
     expected = [
         differs_hw[tops[row] : tops[row + 1], lefts[column] : lefts[column + 1]].sum()
@@ -161,21 +161,21 @@ def test_plain_tiles_have_no_passes_in_a_trace_either(tiled: Path) -> None:
     ):
         final_hw, passes = run(ensemble, image_hwc, None)
         labels_hw, fewer = run(ensemble, image_hwc, stopped_at(24))
-        assert trace.passes == passes < 16 * lay_out((70, 90), ensemble.tile).count
+        assert trace.passes == passes < 16 * lay_out_tiles((70, 90), ensemble.tile).count
         assert trace.taken[:, -1].sum() == fewer
         assert trace.differing[:, -1].sum() == (labels_hw != final_hw).sum()
 
 
 def test_a_calibration_of_tiles_is_taken_by_the_next_run(tiled: Path) -> None:
     calibration, traces = calibrate_ensemble(load_ensemble(tiled), units="tiles", tolerance=0.2)
-    assert calibration.tiles == 3 * lay_out((70, 90), load_ensemble(tiled).tile).count
+    assert calibration.tiles == 3 * lay_out_tiles((70, 90), load_ensemble(tiled).tile).count
     write_under(
         tiled, "stopping", {"tolerance": 0.2, "calibration": calibration.model_dump(exclude_none=True)}
     )
     spec = load_ensemble(tiled)
     summary = run_ensemble(spec)
     assert spec.stopping
-    replayed = [trace.replay(new_rule(spec.stopping))[0] for trace in traces]
+    replayed = [trace.replay(new_stopping_rule(spec.stopping))[0] for trace in traces]
     assert summary.passes == sum(replayed) < summary.planned
     assert "saved by stopping" in summary.text()
 
@@ -218,13 +218,13 @@ def test_a_tile_stops_only_if_the_largest_loss_is_tolerated() -> None:
     assert not CalibratedRule(0.01, 99, [0.001] * 25).settles(settled)
 
 
-def tiled_trace(rng: np.random.Generator) -> TiledTrace:
+def tiled_trace(rng: np.random.Generator) -> TiledPassTrace:
     """Tiles from easy to hard, which lose the more the earlier they stop."""
     hardness = rng.beta(0.3, 3, (12, 1))
     earliness = np.linspace(0, 1, len(MEASURED_LEVELS))
     differing = (1000 * hardness * earliness**4 * rng.uniform(size=(12, len(earliness)))).astype(np.int64)
     taken = np.tile(16 - 15 * earliness, (12, 1)).astype(np.int64)
-    return TiledTrace(12 * 16, taken, differing, np.full(12, 1000))
+    return TiledPassTrace(12 * 16, taken, differing, np.full(12, 1000))
 
 
 @pytest.mark.parametrize("tolerance", [0.005, 0.02, 0.05])
@@ -259,7 +259,7 @@ def test_risks_only_grow_with_the_level() -> None:
     """By hand: of two tiles, at nine levels of which the third loses most."""
     differing = np.zeros((2, len(MEASURED_LEVELS)), dtype=np.int64)
     differing[0, 2], differing[1, 4] = 30, 10
-    trace = TiledTrace(32, np.ones_like(differing), differing, np.array([100, 100]), "a")
+    trace = TiledPassTrace(32, np.ones_like(differing), differing, np.array([100, 100]), "a")
     assert trace.risks() == [0.0] * 4 + [0.15] * 21
     assert trace.tile_risks().tolist() == [[0.0] * 4 + [0.3] * 21, [0.0] * 10 + [0.1] * 15]
     of_groups = risks_by_group([trace, trace])

@@ -96,7 +96,7 @@ def test_a_run_as_on_cuda_fills_its_batches_there(
     assert allocated.sizes
 
 
-@pytest.mark.skipif(nvidia.has_device(), reason="this machine has an NVIDIA device")
+@pytest.mark.skipif(nvidia.has_nvidia_device(), reason="this machine has an NVIDIA device")
 def test_what_cuda_refuses_is_one_line() -> None:
     if pinned_memory.cuda_runtime() is None:
         pytest.skip("CUDA's runtime is not installed")
@@ -110,7 +110,7 @@ def test_without_cudas_runtime_memory_is_ordinary(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not nvidia.is_usable("cuda"), reason="no CUDA device that ONNX Runtime can use")
+@pytest.mark.skipif(not nvidia.is_nvidia_usable("cuda"), reason="no CUDA device that ONNX Runtime can use")
 def test_a_model_reads_page_locked_memory(make_model: MakeModel, tmp_path: Path) -> None:
     runtime = open_runtime(make_model(1), "cuda", TWO)
     images_nhwc = np.random.default_rng(0).integers(0, 256, (3, 20, 30, 3), dtype=np.uint8)

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.open import open_runtime
-from seg.engine.runtimes.tensorrt.plan_file import PlanRecord, record_path
+from seg.engine.runtimes.tensorrt.plan_file import PlanRecord, plan_record_path
 from seg.engine.runtimes.tensorrt.runtime import PlanRuntime
 from seg.errors import ModelError
 from seg.files.atomic import sha256_of
@@ -99,7 +99,7 @@ def test_two_that_fit_are_named(model: Path, gpu: FakeGpu) -> None:
     plan = gpu.build_beside(model).path
     copy = plan.with_name("model-0123456789ab.plan")
     shutil.copy(plan, copy)
-    shutil.copy(record_path(plan), record_path(copy))
+    shutil.copy(plan_record_path(plan), plan_record_path(copy))
     with pytest.raises(ModelError, match=rf"{copy.name} and {plan.name} both fit: remove all but one"):
         PlanRuntime(model, ONE)
 
@@ -117,7 +117,7 @@ def test_other_bytes_than_were_built_are_never_loaded(
 
 
 def test_a_damaged_record_is_named(model: Path, gpu: FakeGpu) -> None:
-    record = record_path(gpu.build_beside(model).path)
+    record = plan_record_path(gpu.build_beside(model).path)
     record.write_text(record.read_text()[:-20])
     with pytest.raises(ModelError, match=rf"{record.name}: is not the record of its plan: remove both"):
         PlanRuntime(model, ONE)
@@ -126,8 +126,8 @@ def test_a_damaged_record_is_named(model: Path, gpu: FakeGpu) -> None:
 def replace(plan: Path, content: bytes) -> None:
     """Put other bytes there, and say in the record that these were built."""
     plan.write_bytes(content)
-    record = PlanRecord.model_validate_json(record_path(plan).read_text())
-    record_path(plan).write_text(record.model_copy(update={"sha256": sha256_of(plan)}).model_dump_json())
+    record = PlanRecord.model_validate_json(plan_record_path(plan).read_text())
+    plan_record_path(plan).write_text(record.model_copy(update={"sha256": sha256_of(plan)}).model_dump_json())
 
 
 def renamed(graph: onnx.ModelProto) -> None:

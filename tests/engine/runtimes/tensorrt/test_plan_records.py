@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from seg.engine.runtimes.tensorrt.plan_file import records_beside
+from seg.engine.runtimes.tensorrt.plan_file import plan_records_beside
 from seg.errors import ModelError
 
 DAMAGED = (
@@ -24,10 +24,10 @@ DAMAGED = (
 def test_a_damaged_record_is_named(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "model-1.plan.json").write_bytes(content)
     with pytest.raises(ModelError, match=r"model-1\.plan\.json: is not the record of its plan"):
-        records_beside(tmp_path / "model.onnx")
+        plan_records_beside(tmp_path / "model.onnx")
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "model-1.plan.json")
     with pytest.raises(OSError, match="is a FIFO"):
-        records_beside(tmp_path / "model.onnx")
+        plan_records_beside(tmp_path / "model.onnx")

@@ -20,9 +20,9 @@ from seg.engine.runtimes.nvidia import nvidia
 from seg.engine.runtimes.nvidia.cuda_device import load_cuda
 from seg.engine.runtimes.offload import OffloadedRuntime
 from seg.engine.runtimes.open import open_runtime
-from seg.engine.runtimes.tensorrt.library import LibraryName, load_library
+from seg.engine.runtimes.tensorrt.library import LibraryName, import_tensorrt
 from seg.engine.runtimes.tensorrt.plan import load_plan
-from seg.engine.runtimes.tensorrt.plan_file import Profile
+from seg.engine.runtimes.tensorrt.plan_file import PlanProfile
 from seg.engine.runtimes.tensorrt.runtime import PlanRuntime
 from seg.engine.runtimes.tensorrt.stream import GpuStream
 from seg.errors import MissingRuntimeError, ModelError
@@ -118,7 +118,7 @@ def test_a_member_whose_turn_is_over_holds_nothing(model: Path, gpu: FakeGpu) ->
 def test_a_batch_beyond_the_profile_is_refused(
     shape: tuple[int, int, int], fits: bool, model: Path, gpu: FakeGpu
 ) -> None:
-    gpu.build_beside(model, Profile((1, 10, 20), (2, 20, 30), (3, 40, 50)))
+    gpu.build_beside(model, PlanProfile((1, 10, 20), (2, 20, 30), (3, 40, 50)))
     runtime = PlanRuntime(model, ONE)
     assert runtime.takes((*shape, 3)) is fits
     if fits:
@@ -185,16 +185,16 @@ def test_without_libraries_it_says_what_to_install(model: Path, monkeypatch: pyt
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(MissingRuntimeError, match=r"-plan: .*tensorrt is not installed: .*\[tensorrt\]"):
         PlanRuntime(model, ONE)
-    monkeypatch.setattr("seg.engine.runtimes.tensorrt.runtime.load_library", lambda _: FakeGpu().tensorrt)
+    monkeypatch.setattr("seg.engine.runtimes.tensorrt.runtime.import_tensorrt", lambda _: FakeGpu().tensorrt)
     monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", None)
     with pytest.raises(MissingRuntimeError, match=r"cuda-bindings is not installed: .*\[tensorrt\]"):
         PlanRuntime(model, ONE)
 
 
-@pytest.mark.skipif(nvidia.has_device(), reason="this machine has an NVIDIA device")
+@pytest.mark.skipif(nvidia.has_nvidia_device(), reason="this machine has an NVIDIA device")
 def test_a_real_plan_where_there_is_no_device_is_one_line(model: Path) -> None:
     pytest.importorskip("tensorrt_rtx", reason="its builder, which runs on a CPU, is not installed")
-    library = load_library("tensorrt_rtx")
+    library = import_tensorrt("tensorrt_rtx")
     plan = ensure_plan(model, library, "any", PROFILE, 1).path
     message = rf"{plan.name}: TensorRT cannot read it: .*[Cc]uda.*{EXPORT}"
     with pytest.raises(ModelError, match=message) as caught:
@@ -203,11 +203,11 @@ def test_a_real_plan_where_there_is_no_device_is_one_line(model: Path) -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not nvidia.has_device(), reason="no NVIDIA device to run a plan on")
+@pytest.mark.skipif(not nvidia.has_nvidia_device(), reason="no NVIDIA device to run a plan on")
 @pytest.mark.parametrize("name", ["tensorrt", "tensorrt_rtx"])
 def test_a_plan_answers_as_its_model_does(name: LibraryName, model: Path) -> None:
     pytest.importorskip(name)
-    library, gpu = load_library(name), target_gpu(name)
+    library, gpu = import_tensorrt(name), target_gpu(name)
     ensure_plan(model, library, gpu, PROFILE, 1, temperature=1.5)
     stream = GpuStream(load_plan(model, library, gpu, 1.5), load_cuda())
     reference = open_runtime(model, "cpu", ONE, temperature=1.5)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage, optimize
 
-from seg.engine.decision.postprocess import above_thresholds, postprocess
+from seg.engine.decision.postprocess import above_thresholds, postprocess_masks
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import Passes
 from seg.evaluate.tune.cost.member_study import study_members
@@ -54,7 +54,7 @@ def scored(metric: str, rule: ClassRule, pairs: list[tuple[Any, Any]]) -> float:
     opened = open_metric(MetricSpec(name=metric), ONE, "binary")
     tallies = []
     for probabilities, truth in pairs:
-        masks = postprocess(above_thresholds(probabilities, [rule]), probabilities, [rule])
+        masks = postprocess_masks(above_thresholds(probabilities, [rule]), probabilities, [rule])
         tallies.append(opened.tally(pack_masks(truth), pack_masks(masks)))
     return opened.score(np.stack(tallies))
 

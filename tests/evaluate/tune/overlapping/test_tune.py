@@ -17,7 +17,7 @@ from seg.commands.app import app
 from seg.data import open_split
 from seg.data.images.images import write_image
 from seg.engine import Ensemble
-from seg.engine.decision.postprocess import above_thresholds, postprocess
+from seg.engine.decision.postprocess import above_thresholds, postprocess_masks
 from seg.evaluate.compare import Comparison, compare_members
 from seg.labels.classes import ClassInfo
 from seg.labels.task import masks_of
@@ -68,7 +68,7 @@ def contest(tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel) -> 
     for image in images:
         probabilities = oracle.predict(folder / f"images/{image['file_name']}").probabilities
         for label, mask in enumerate(
-            postprocess(above_thresholds(probabilities, TRUTH), probabilities, TRUTH)
+            postprocess_masks(above_thresholds(probabilities, TRUTH), probabilities, TRUTH)
         ):
             if mask.any():
                 runs = coco.encode(np.asfortranarray(mask.astype(np.uint8)))
