@@ -11,7 +11,7 @@ from seg.commands.options.shared import Overwrite, RunMetric, check_metric_may_r
 from seg.terminal.words import counted
 
 if TYPE_CHECKING:
-    from seg.evaluate.compare import Comparison, Measurement, Row
+    from seg.evaluate.compare import Comparison, ComparisonRow, Measurement
     from seg.evaluate.metrics.overlapping import OverlappingScores
     from seg.evaluate.metrics.segmentation import ClassScores, SegmentationScores
     from seg.evaluate.submission_scores import SubmissionComparison
@@ -78,10 +78,10 @@ def evaluate_command(
         return
     from seg.evaluate.submission_scores import (
         compare_submissions,
-        score_overlapping,
+        score_overlapping_submission,
         score_submission,
-        write_csv,
-        write_json,
+        write_submission_scores_csv,
+        write_submission_scores_json,
     )
     from seg.files.outputs import Output
     from seg.labels.task import classes_overlap
@@ -98,7 +98,7 @@ def evaluate_command(
         _print_submission_metric(spec, submission, against, per_class)
     figures: OverlappingScores | SegmentationScores
     if overlap:
-        figures = score_overlapping(spec, submission).scores()
+        figures = score_overlapping_submission(spec, submission).scores()
     else:
         metrics = score_submission(spec, submission)
         figures = metrics.scores()
@@ -107,10 +107,10 @@ def evaluate_command(
         _print_gain_over_submission(against, compare_submissions(metrics, score_submission(spec, against)))
     if json_output:
         with json_output.writing() as final:
-            write_json(final, figures)
+            write_submission_scores_json(final, figures)
     if csv_output:
         with csv_output.writing() as final:
-            write_csv(final, figures)
+            write_submission_scores_csv(final, figures)
 
 
 def _print_submission_metric(
@@ -173,7 +173,7 @@ def _print_members_comparison(split: str, comparison: "Comparison", per_class: b
         )
 
 
-def _measurements_of_predictor(row: "Row") -> "list[tuple[str, Measurement]]":
+def _measurements_of_predictor(row: "ComparisonRow") -> "list[tuple[str, Measurement]]":
     """What is printed of a predictor: without views, and with them if it has any."""
     if row.viewed == row.plain:
         return [(row.name, row.plain)]

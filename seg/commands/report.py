@@ -40,7 +40,7 @@ def report_command(
     from seg.errors import OutputError, SpecError
     from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.report import write_report, write_runs_report
-    from seg.evaluate.report.zoom_maps import maps_folder
+    from seg.evaluate.report.zoom_maps import zoom_maps_folder
     from seg.files.outputs import Output
     from seg.spec import load_ensemble
     from seg.spec.reads import files_read
@@ -57,7 +57,7 @@ def report_command(
         spec, cache = load_ensemble(paths[0]), ProbabilityCache()
         check_metric_may_run(spec, run_metric)
         reads = (*paths, *files_read(spec))
-        Output(maps_folder(output), reads, overwrite, is_folder=True).check()
+        Output(zoom_maps_folder(output), reads, overwrite, is_folder=True).check()
         with Output(output, reads, overwrite).writing() as final:
             write_report(spec, final, paths[0].stem, cache, images, judge)
         cache.prune(limit)

@@ -48,7 +48,7 @@ def show_command(
     Into a folder, a zoomable map of each image is written: a page with labels over it, for any browser.
     """
     from seg.errors import SpecError
-    from seg.evaluate.show.contact_sheet import draw_ensemble, draw_submission
+    from seg.evaluate.show.contact_sheet import draw_ensemble_sheet, draw_submission_sheet
     from seg.evaluate.show.prediction_maps import map_ensemble, map_submission
     from seg.files.outputs import Output
     from seg.spec.reads import files_read
@@ -67,9 +67,11 @@ def show_command(
         reads = (*source.reads, *files_read(spec), *map(Path, wanted), *([submission] if submission else []))
         with Output(output, reads, overwrite, is_folder).writing() as final:
             if submission is None:
-                (map_ensemble if is_folder else draw_ensemble)(spec, final, wanted, images)
+                (map_ensemble if is_folder else draw_ensemble_sheet)(spec, final, wanted, images)
             else:
-                (map_submission if is_folder else draw_submission)(spec, submission, final, wanted, images)
+                (map_submission if is_folder else draw_submission_sheet)(
+                    spec, submission, final, wanted, images
+                )
     typer.echo(f"{output}: written")
     page = output / "index.html" if is_folder else output
     if open_it:

@@ -33,7 +33,7 @@ def write_tuned_overlapping(
     path: Path, spec: "EnsembleSpec", tuned: "TunedOverlapping", *, keep: bool
 ) -> None:
     """Say what was chosen, and write it into the YAML, if it scores more than nothing at all."""
-    from seg.evaluate.tune.overlapping.write_rules import evidence_of, write_overlapping
+    from seg.evaluate.tune.overlapping.write_rules import describe_rules_evidence, write_weights_and_rules
 
     if not tuned.beats_nothing:
         typer.echo(
@@ -41,9 +41,9 @@ def write_tuned_overlapping(
             f" {tuned.left_out:.4f}: {path} stays as it is; train members longer, or add others"
         )
         return
-    typer.echo(f"chosen: {evidence_of(tuned)}")
+    typer.echo(f"chosen: {describe_rules_evidence(tuned)}")
     if keep:
-        write_overlapping(path, spec, tuned)
+        write_weights_and_rules(path, spec, tuned)
         typer.echo(f"written to {path}")
         emit("output", path=str(path))
         suggest(f"seg ensemble {path}")

@@ -9,10 +9,10 @@ from seg.commands.options.shared import print_table
 
 if TYPE_CHECKING:
     from seg.evaluate.cache.labelled_passes import LabelledPasses
-    from seg.evaluate.tune import Tuned
+    from seg.evaluate.tune import TuningResult
     from seg.evaluate.tune.cost.member_study import MemberStudy
     from seg.evaluate.tune.evidence.candidates import LeftOutScores
-    from seg.evaluate.tune.evidence.judge_split import Judgement
+    from seg.evaluate.tune.evidence.judge_split import SplitJudgement
     from seg.evaluate.tune.fits.temperature import MemberCalibration
     from seg.spec.ensemble.metric import MetricSpec
 
@@ -20,14 +20,14 @@ NEAR_BEST: Final = (0.001, 0.003, 0.01)
 """Scores below the best within which a sub-ensemble is pointed out."""
 
 
-def print_tuned_ensemble(tuned: "Tuned") -> None:
+def print_tuned_ensemble(tuned: "TuningResult") -> None:
     """Print what was compared, and what each member adds."""
     _print_tuning_candidates(tuned)
     print_member_temperatures(tuned.passes.names, tuned.calibration)
     print_member_study(tuned.metric, tuned.passes, tuned.study)
 
 
-def _print_tuning_candidates(tuned: "Tuned") -> None:
+def _print_tuning_candidates(tuned: "TuningResult") -> None:
     per_pass = tuned.passes.milliseconds
     rows = [
         (
@@ -130,12 +130,12 @@ def _print_pareto_front(metric: "MetricSpec", passes: "LabelledPasses", study: "
     print_table("", header, rows)
 
 
-def print_tuning_verdict(tuned: "Tuned") -> None:
+def print_tuning_verdict(tuned: "TuningResult") -> None:
     """Print the chosen ensemble and the evidence for it."""
-    from seg.evaluate.tune.evidence.evidence import evidence_of
+    from seg.evaluate.tune.evidence.evidence import describe_tuning_evidence
 
     chosen, names = tuned.chosen, tuned.passes.names
-    typer.echo(f"chosen: {evidence_of(tuned)}")
+    typer.echo(f"chosen: {describe_tuning_evidence(tuned)}")
     for member in chosen.members:
         typer.echo(
             f"  {names[member]}: weight {chosen.weights[member]:.4g}, views {', '.join(chosen.views[member])}"
@@ -153,7 +153,7 @@ def print_tuning_verdict(tuned: "Tuned") -> None:
         )
 
 
-def print_judged_split(judged: "Judgement") -> None:
+def print_judged_split(judged: "SplitJudgement") -> None:
     """Print the scores on the split of `--judge`."""
     rows = [
         (

@@ -23,7 +23,7 @@ from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
     from seg.evaluate.cache.store import ProbabilityCache
-    from seg.evaluate.tune import Tuned
+    from seg.evaluate.tune import TuningResult
     from seg.evaluate.tune.cost.budget import Budget
     from seg.evaluate.tune.evidence.by_group import Criterion
     from seg.evaluate.tune.open_fitted_on import FittedOn
@@ -124,14 +124,14 @@ def _tune_one_class_a_pixel(
     path: Path, spec: "EnsembleSpec", cache: "ProbabilityCache", options: _TuneOptions
 ) -> None:
     """Tune classes of which a pixel has one."""
-    from seg.evaluate.tune import tune as find
-    from seg.evaluate.tune.evidence.judge_split import judge_tuned
+    from seg.evaluate.tune import tune_mixture as find
+    from seg.evaluate.tune.evidence.judge_split import judge_tuned_on_split
     from seg.evaluate.tune.write_stacking import stacking_output
 
     if options.keep:
         stacking_output(path, spec, overwrite=options.overwrite).check()
     tuned = find(spec, cache, options.budget, options.criterion, options.on)
-    judged = judge_tuned(spec, tuned, options.judge, cache) if options.judge else None
+    judged = judge_tuned_on_split(spec, tuned, options.judge, cache) if options.judge else None
     print_tuned_ensemble(tuned)
     _draw_tuning_chart(options, tuned)
     print_tuning_verdict(tuned)
@@ -146,11 +146,11 @@ def _tune_overlapping_classes(
     path: Path, spec: "EnsembleSpec", cache: "ProbabilityCache", options: _TuneOptions
 ) -> None:
     """Tune classes that overlap."""
-    from seg.evaluate.tune.overlapping.judge_other_split import judge_overlapping
+    from seg.evaluate.tune.overlapping.judge_other_split import judge_overlapping_on_split
     from seg.evaluate.tune.overlapping.tune import tune_overlapping
 
     tuned = tune_overlapping(spec, cache, options.budget, options.criterion, options.on)
-    judged = judge_overlapping(spec, tuned, options.judge, cache) if options.judge else None
+    judged = judge_overlapping_on_split(spec, tuned, options.judge, cache) if options.judge else None
     print_tuned_overlapping(tuned)
     _draw_tuning_chart(options, tuned)
     _print_fold_advice(spec, tuned)
@@ -159,7 +159,7 @@ def _tune_overlapping_classes(
     write_tuned_overlapping(path, spec, tuned, keep=options.keep)
 
 
-def _draw_tuning_chart(options: _TuneOptions, tuned: "Tuned | TunedOverlapping") -> None:
+def _draw_tuning_chart(options: _TuneOptions, tuned: "TuningResult | TunedOverlapping") -> None:
     """Draw the sub-ensembles, if that is asked for."""
     from seg.evaluate.tune.cost.pareto_plot import draw_pareto
 
@@ -169,7 +169,7 @@ def _draw_tuning_chart(options: _TuneOptions, tuned: "Tuned | TunedOverlapping")
         typer.echo(f"{options.chart.path}: drawn")
 
 
-def _print_fold_advice(spec: "EnsembleSpec", tuned: "Tuned | TunedOverlapping") -> None:
+def _print_fold_advice(spec: "EnsembleSpec", tuned: "TuningResult | TunedOverlapping") -> None:
     """Say how to fit on more groups, if that would pay."""
     from seg.evaluate.tune.evidence.fold_advice import advise_folds
 
@@ -177,18 +177,20 @@ def _print_fold_advice(spec: "EnsembleSpec", tuned: "Tuned | TunedOverlapping") 
         typer.echo(advice)
 
 
-def _write_tuned_ensemble(path: Path, spec: "EnsembleSpec", tuned: "Tuned", *, overwrite: bool) -> None:
+def _write_tuned_ensemble(
+    path: Path, spec: "EnsembleSpec", tuned: "TuningResult", *, overwrite: bool
+) -> None:
     """Write what was found into the YAML, and calibrate its early exit anew."""
-    from seg.evaluate.tune.evidence.evidence import evidence_of
-    from seg.evaluate.tune.write_spec import write_back
+    from seg.evaluate.tune.evidence.evidence import describe_tuning_evidence
+    from seg.evaluate.tune.write_spec import write_mixture
     from seg.spec import load_ensemble
 
-    write_back(
+    write_mixture(
         path,
         spec,
         tuned.written,
         tuned.passes.split.classes,
-        evidence_of(tuned),
+        describe_tuning_evidence(tuned),
         tuned.images,
         areas_too=tuned.areas_too,
         overwrite=overwrite,
