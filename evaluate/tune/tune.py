@@ -153,6 +153,7 @@ def tune(
         affordable = budget.best_of(study.front, min(passes.milliseconds))
         if affordable != studied:
             chosen = replace(affordable, least_area=chosen.least_area)
+            no_stacking = no_stacking or "it is of all members and views, and the budget is for fewer"
     return Tuned(
         passes=passes,
         on=on,
