@@ -77,7 +77,7 @@ def vote_submissions(
         DataError: a submission cannot be read, or has not the same images and sizes as the first.
     """
     agreement = _AgreementCounts(len(paths))
-    decide = vote_on_masks if classes_overlap(task) else vote
+    decide = vote_on_overlapping_maps if classes_overlap(task) else vote_on_label_maps
     images = 0
 
     def decided() -> Iterator[LabelledImage]:
@@ -96,7 +96,7 @@ def vote_submissions(
     return VoteResult(images, agreement.shares())
 
 
-def vote(
+def vote_on_label_maps(
     maps_shw: NDArray[np.uint8], weights: Sequence[float], classes: int, ties: Ties = "best"
 ) -> LabelsHW:
     """The class with the most weight at each pixel, from label maps uint8 `[S, H, W]`.
@@ -110,19 +110,22 @@ def vote(
     return winner_hw
 
 
-def vote_on_masks(
+def vote_on_overlapping_maps(
     maps_shw: NDArray[np.unsignedinteger[Any]], weights: Sequence[float], classes: int, ties: Ties = "best"
 ) -> LabelMap:
     """The same where classes overlap: for each class, whether a pixel has it; of equals, `lowest` is not."""
     masks_scw = np.stack([masks_of(labels_hw, "multilabel", classes) for labels_hw in maps_shw])
-    has_class = [vote(masks_scw[:, label].view(np.uint8), weights, 2, ties) == 1 for label in range(classes)]
+    has_class = [
+        vote_on_label_maps(masks_scw[:, label].view(np.uint8), weights, 2, ties) == 1
+        for label in range(classes)
+    ]
     return pack_masks(np.stack(has_class))
 
 
 def _vote_pixels(
     labels_sp: NDArray[np.uint8], weights: Sequence[float], classes: int, ties: Ties
 ) -> NDArray[np.uint8]:
-    """`vote` for labels of single pixels, uint8 `[S, pixels]`."""
+    """`vote_on_label_maps` for labels of single pixels, uint8 `[S, pixels]`."""
     weights_s = np.array(weights, dtype=np.float64)
     votes_cp = np.stack([weights_s @ (labels_sp == label) for label in range(classes)])
     most_p = votes_cp.max(0)
@@ -156,7 +159,7 @@ def _zip_submissions(
     form: SubmissionFormat, paths: Sequence[Path], size_of: SizeOf
 ) -> Iterator[tuple[str, Sequence[LabelMap]]]:
     """Each image of the first submission with its label maps in all submissions."""
-    first, *others = (_Finder(path, form.read(path, size_of)) for path in paths)
+    first, *others = (_ImageFinder(path, form.read(path, size_of)) for path in paths)
     for image_id, labels_hw in first.rest():
         maps = [labels_hw, *(other.find(image_id) for other in others)]
         sizes = [found.shape for found in maps]
@@ -168,7 +171,7 @@ def _zip_submissions(
         other.check_exhausted(paths[0])
 
 
-class _Finder:
+class _ImageFinder:
     """Finds images by id in a submission that is read once; images read on the way are buffered."""
 
     def __init__(self, path: Path, images: Iterable[LabelledImage]) -> None:

@@ -26,13 +26,17 @@ from benchmarks.tuning.overlapping import (
 )
 from seg.data import open_split
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.cache.passes import Passes, open_passes
+from seg.evaluate.cache.passes import CachedPasses, open_cached_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.tune.evidence.candidates import EQUAL
 from seg.evaluate.tune.fits.stacking import CONSTANTS, PENALTY
-from seg.evaluate.tune.overlapping.fit_rules import steps_of
+from seg.evaluate.tune.overlapping.fit_rules import rule_fits_in_order
 from seg.evaluate.tune.overlapping.mixtures import BY_SCORE, list_mixtures
-from seg.evaluate.tune.overlapping.sampled_members import SampledMembers, sample_passes, views_of
+from seg.evaluate.tune.overlapping.sampled_members import (
+    SampledMembers,
+    sample_member_passes,
+    views_by_member,
+)
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.metrics.from_counts import open_counted
 from seg.spec import load_ensemble
@@ -50,7 +54,7 @@ class SigmoidStack:
     constants_c: NDArray[np.float64]
     mixture: Mixture
 
-    def merge(self, strength: float, passes: Passes, image: int) -> ProbabilitiesCHW:
+    def merge(self, strength: float, passes: CachedPasses, image: int) -> ProbabilitiesCHW:
         """The probabilities of an image, with so much of the correction."""
         merged_chw = logits_of(merge_image(self.mixture, passes, image))
         alone = [Mixture.single(member, passes.views) for member in range(len(passes.names))]
@@ -65,12 +69,12 @@ def main(
 ) -> None:
     spec = load_ensemble(path)
     split = open_split(spec.data, "val")
-    passes = open_passes(spec, split, ProbabilityCache())
+    passes = open_cached_passes(spec, split, ProbabilityCache())
     counted = open_counted(spec.metric, split.classes, spec.data.task)
-    sampled = sample_passes(passes, counted)
-    members = sampled.members(views_of(passes.views))
+    sampled = sample_member_passes(passes, counted)
+    members = sampled.members(views_by_member(passes.views))
     weighed = {one.name: one for one in list_mixtures(sampled, passes.views, "mean")}
-    threshold = next(iter(steps_of(counted.tallies).values()))
+    threshold = next(iter(rule_fits_in_order(counted.tallies).values()))
     scores: dict[str, list[float]] = {}
     for half in range(halves):
         fitted_i = np.zeros(passes.images, np.bool_)

@@ -24,7 +24,7 @@ class ClassTotals(NamedTuple):
     predicted: NDArray[np.int64]
 
 
-def totals_of(counts_cc: CountsCC) -> ClassTotals:
+def totals_of_confusion(counts_cc: CountsCC) -> ClassTotals:
     """The totals of counts `[..., C, C + 1]` or `[..., C, C]`.
 
     A pixel without a predicted class is a false negative of its true class, and not a false positive,
@@ -94,7 +94,7 @@ class ConfusionMatrix:
 
     def scores(self, classes: Sequence[ClassInfo]) -> Scores:
         """The scores so far; NaN if no pixel was counted."""
-        hit, truth, predicted = totals_of(self.counts_cc)
+        hit, truth, predicted = totals_of_confusion(self.counts_cc)
         union = truth + predicted - hit
         iou = {
             c.name: float(hit[label] / union[label]) if union[label] else None

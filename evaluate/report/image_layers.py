@@ -28,7 +28,7 @@ LEAST_CONTOUR_WIDTH: Final = 480
 """Smaller images are enlarged below their contours, which would hide them otherwise."""
 
 
-def as_webp(picture: NDArray[np.uint8], quality: int = LOSSLESS) -> str:
+def webp_data_uri(picture: NDArray[np.uint8], quality: int = LOSSLESS) -> str:
     """RGB or RGBA, uint8 `[H, W, 3 or 4]`, as a data URI."""
     swap = cv2.COLOR_RGBA2BGRA if picture.shape[2] == 4 else cv2.COLOR_RGB2BGR
     _, data = cv2.imencode(".webp", cv2.cvtColor(picture, swap), (cv2.IMWRITE_WEBP_QUALITY, quality))
@@ -72,7 +72,7 @@ def draw_entropy(entropy_hw: NDArray[np.float32]) -> ImageHWC:
     return np.asarray(cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
-def shrunk(picture: NDArray[Value], max_width: int, *, smooth: bool = True) -> NDArray[Value]:
+def shrink_layer(picture: NDArray[Value], max_width: int, *, smooth: bool = True) -> NDArray[Value]:
     """Shrink to at most this width, by area means, or by the nearest pixel if values must not mix."""
     height, width = picture.shape[:2]
     if width <= max_width:

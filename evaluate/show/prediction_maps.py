@@ -10,7 +10,7 @@ from seg.data.regions.resized_labels import resized_labels
 from seg.engine import Ensemble
 from seg.engine.submissions import SubmissionSpec
 from seg.errors import DataError
-from seg.evaluate.show.chosen_images import ShownImage, choose
+from seg.evaluate.show.chosen_images import ShownImage, choose_shown_images
 from seg.evaluate.show.shrunk_images import shrunk_prediction
 from seg.files.outputs import output_folder
 from seg.labels.classes import ClassInfo
@@ -32,13 +32,13 @@ def map_ensemble(spec: EnsembleSpec, folder: Path, wanted: Sequence[str], count:
         ModelError, MissingRuntimeError: a member cannot be loaded.
     """
     split = open_split(spec.data, "predict")
-    shown = choose(split, wanted, count)
+    shown = choose_shown_images(split, wanted, count)
     ensemble = Ensemble.load(spec)
 
     def labels_of(sample: Sample) -> LabelMap:
         return shrunk_prediction(ensemble, sample, step=1)
 
-    _write_maps(spec, folder, split, shown, "ensemble", ensemble.classes, labels_of)
+    _write_prediction_maps(spec, folder, split, shown, "ensemble", ensemble.classes, labels_of)
 
 
 def map_submission(
@@ -51,7 +51,7 @@ def map_submission(
             an image.
     """
     known = SubmissionSpec(spec)
-    shown = choose(known.split, wanted, count)
+    shown = choose_shown_images(known.split, wanted, count)
     ids = {one.sample.id for one in shown}
     found = {name: own for name, own in known.form().read(submission, known.size_of) if name in ids}
 
@@ -60,10 +60,10 @@ def map_submission(
             raise DataError(f"{submission}: has no label map of the image {sample.id!r}")
         return found[sample.id]
 
-    _write_maps(spec, folder, known.split, shown, submission.name, known.classes, labels_of)
+    _write_prediction_maps(spec, folder, known.split, shown, submission.name, known.classes, labels_of)
 
 
-def _write_maps(
+def _write_prediction_maps(
     spec: EnsembleSpec,
     place: Path,
     split: Split,

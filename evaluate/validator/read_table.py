@@ -12,7 +12,7 @@ from seg.evaluate.validator.finding import Finding
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class RunLengthCell:
     """The run lengths of one class."""
 
     label: int
@@ -30,11 +30,11 @@ class TableRow:
     labels: tuple[int, ...]
 
     @property
-    def cells(self) -> tuple[Cell, ...]:
-        return tuple(map(Cell, self.labels, self.values))
+    def cells(self) -> tuple[RunLengthCell, ...]:
+        return tuple(map(RunLengthCell, self.labels, self.values))
 
 
-def read_rows(
+def read_submission_rows(
     path: Path, style: TableFormat, expected: Collection[Key]
 ) -> tuple[list[TableRow], list[Finding]]:
     """All rows, and findings on the table itself. Raises DataError if it is not a CSV.
@@ -45,7 +45,7 @@ def read_rows(
     lines = read_table(path)
     number, header = next(lines, (1, []))
     is_row = len(header) == len(style.header) and style.key_of_fields(header) in expected
-    found, findings = _header(number, header, style, is_row)
+    found, findings = _check_table_header(number, header, style, is_row)
     rows = []
     for line, fields in itertools.chain([(number, header)] if is_row else [], lines):
         if len(fields) != len(found.header):
@@ -62,7 +62,9 @@ def read_rows(
     return rows, findings
 
 
-def _header(line: int, header: Row, style: TableFormat, is_row: bool) -> tuple[TableFormat, list[Finding]]:
+def _check_table_header(
+    line: int, header: Row, style: TableFormat, is_row: bool
+) -> tuple[TableFormat, list[Finding]]:
     """The format with the columns where the file has them, and findings on its header."""
     if tuple(header) == style.header:
         return style, []
@@ -73,7 +75,7 @@ def _header(line: int, header: Row, style: TableFormat, is_row: bool) -> tuple[T
         return style, [Finding(line, f"there is no header: the first line is {shown!r}", right, True)]
     if sorted(header) == sorted(style.header):
         found = Finding(line, f"the header is {shown!r}: its columns have another order", right, True)
-        return _reordered(style, header), [found]
+        return _reorder_columns(style, header), [found]
     # Columns of classes, and of three columns each, are identified by name only.
     is_sure = len(style.header) == 2 or (
         style.class_column is None
@@ -82,7 +84,7 @@ def _header(line: int, header: Row, style: TableFormat, is_row: bool) -> tuple[T
     return style, [Finding(line, f"the header is {shown!r}", right, is_sure)]
 
 
-def _reordered(style: TableFormat, header: Row) -> TableFormat:
+def _reorder_columns(style: TableFormat, header: Row) -> TableFormat:
     def place(column: int) -> int:
         return header.index(style.header[column])
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from seg.commands.options.shared import RunMetric, SpecPath, check_metric, require_extra
+from seg.commands.options.shared import RunMetric, SpecPath, check_metric_may_run, require_extra
 from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from seg.spec.recipe.student import StudentSpec
 
 
-def distill(
+def distill_command(
     path: SpecPath,
     network: Annotated[
         str | None,
@@ -50,8 +50,8 @@ def distill(
     from seg.train.trainer import train_member
 
     spec = load_ensemble(path)
-    check_metric(spec, run_metric)
-    student = _student(path, spec, network)
+    check_metric_may_run(spec, run_metric)
+    student = _student_to_distill(path, spec, network)
     member = spec.member_of(student)
     recipe = spec.recipe_of(member)
     check_architecture(recipe.architecture, recipe.encoder)
@@ -69,7 +69,7 @@ def distill(
         suggest(f"seg export {path} --member {member.name}")
 
 
-def _student(path: Path, spec: "EnsembleSpec", network: str | None) -> "StudentSpec":
+def _student_to_distill(path: Path, spec: "EnsembleSpec", network: str | None) -> "StudentSpec":
     """The spec's student, with another network if one is named; raises SpecError if there is neither."""
     from pydantic import ValidationError
 

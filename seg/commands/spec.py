@@ -12,8 +12,8 @@ from seg.terminal.words import counted
 app = typer.Typer(help="Check specs, and print their schema.", no_args_is_help=True)
 
 
-@app.command()
-def check(
+@app.command("check")
+def spec_check_command(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Ensemble specs.")],
 ) -> None:
     """Check ensemble specs, and that existing models have the dataset's classes.
@@ -44,8 +44,8 @@ def check(
         raise SpecError("\n".join(mistakes))
 
 
-@app.command()
-def schema() -> None:
+@app.command("schema")
+def spec_schema_command() -> None:
     """Print the JSON schema of an ensemble spec, for completion in an editor."""
     import json
 

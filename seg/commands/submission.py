@@ -17,7 +17,7 @@ Submission = Annotated[
 ]
 
 
-def vote(
+def vote_command(
     path: SpecPath,
     submissions: Annotated[
         list[Path], typer.Argument(metavar="SUBMISSION...", help="Two or more, in any order.")
@@ -69,7 +69,7 @@ def vote(
     suggest_submission_check(path, output)
 
 
-def convert(
+def submission_convert_command(
     path: SpecPath,
     submission: Submission,
     to: Annotated[
@@ -104,7 +104,7 @@ def convert(
     suggest_submission_check(path if name == known.spec.output.format else None, output)
 
 
-def check(
+def submission_check_command(
     path: SpecPath,
     submission: Submission,
     sample: Annotated[
@@ -162,5 +162,5 @@ def check(
 app = typer.Typer(
     no_args_is_help=True, help="Submissions as files: check them, write them in another format."
 )
-app.command("check")(check)
-app.command("convert")(convert)
+app.command("check")(submission_check_command)
+app.command("convert")(submission_convert_command)

@@ -15,7 +15,7 @@ from pycocotools import mask as coco_mask
 from typer.testing import CliRunner
 
 from seg.commands.app import app
-from seg.commands.ensemble.source import resolve
+from seg.commands.ensemble.source import resolve_ensemble_source
 from seg.data.images.images import read_image, write_image
 from seg.engine import Ensemble
 from seg.engine.jobs.fingerprint import run_fingerprint
@@ -276,7 +276,7 @@ def test_models_of_both_tasks_are_the_same_ensemble_in_any_order(
     for models in (both, both[::-1]):
         prediction = Ensemble.from_models(models, runtime="cpu").predict(image_hwc)
         found.append(prediction.probabilities)
-        assert resolve(models).spec.data.task == "binary"
+        assert resolve_ensemble_source(models).spec.data.task == "binary"
     np.testing.assert_allclose(found[0], found[1], atol=1e-6)
     assert found[0].shape == (1, 9, 12)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from seg.data.images.images import write_image
 from seg.engine.submissions import SubmissionSpec
 from seg.evaluate.validator import check_submission
-from seg.evaluate.vote import vote_on_masks
+from seg.evaluate.vote import vote_on_overlapping_maps
 from seg.labels.task import pack_masks
 from seg.spec import EnsembleSpec, load_ensemble
 
@@ -24,15 +24,15 @@ NAMES = ["a", "b", "c"]
 def test_each_class_has_a_vote_of_its_own(seed: int, weights: list[float]) -> None:
     masks = np.random.default_rng(seed).random((len(weights), 3, 4, 5)) > 0.5
     maps = np.stack([pack_masks(of_submission) for of_submission in masks])
-    voted = vote_on_masks(maps, weights, 3, "lowest")
+    voted = vote_on_overlapping_maps(maps, weights, 3, "lowest")
     share = np.average(masks, axis=0, weights=weights)
     np.testing.assert_array_equal(voted, pack_masks(share > 0.5 + 1e-6))
 
 
 def test_the_heaviest_decides_a_tie() -> None:
     maps = np.array([[[0]], [[1]], [[1]]], dtype=np.uint8)
-    assert vote_on_masks(maps, [2, 1, 1], 1)[0, 0] == 0
-    assert vote_on_masks(maps[::-1], [2, 1, 1], 1)[0, 0] == 1
+    assert vote_on_overlapping_maps(maps, [2, 1, 1], 1)[0, 0] == 0
+    assert vote_on_overlapping_maps(maps[::-1], [2, 1, 1], 1)[0, 0] == 1
 
 
 def overlapping(folder: Path, **output: Any) -> EnsembleSpec:

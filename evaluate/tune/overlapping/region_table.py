@@ -81,14 +81,14 @@ def count_regions(
     columns: list[list[tuple[NDArray[np.int64], ...]]] = [[] for _ in range(classes)]
     for probabilities_chw, truth_chw in images:
         for column, probabilities_hw, truth_hw in zip(columns, probabilities_chw, truth_chw, strict=True):
-            column.append(_count_image(probabilities_hw, truth_hw, np.array(areas)))
+            column.append(_count_regions_of_image(probabilities_hw, truth_hw, np.array(areas)))
     return tuple(
         RegionTable(areas, *(np.stack(parts, axis=-1) for parts in zip(*column, strict=True)))
         for column in columns
     )
 
 
-def _count_image(
+def _count_regions_of_image(
     probabilities_hw: NDArray[np.float32], truth_hw: NDArray[np.bool_], areas_a: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], ...]:
     connectivity = ClassRule().connectivity

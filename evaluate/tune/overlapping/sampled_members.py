@@ -151,7 +151,7 @@ class SampledPasses:
         return not self.coverage or any(not self.coverage[member] for member in mixture.members)
 
 
-def sample_passes(passes: LabelledPasses, metric: CountedMetric, seed: int = 0) -> SampledPasses:
+def sample_member_passes(passes: LabelledPasses, metric: CountedMetric, seed: int = 0) -> SampledPasses:
     """Sample the same number of labelled pixels from every image; of one without labels, any pixels."""
     keys = [(member, view) for member, views in enumerate(passes.views) for view in views]
     classes = passes.classes
@@ -181,6 +181,6 @@ def sample_passes(passes: LabelledPasses, metric: CountedMetric, seed: int = 0) 
     )
 
 
-def views_of(views: Sequence[Views]) -> dict[int, Views]:
+def views_by_member(views: Sequence[Views]) -> dict[int, Views]:
     """The views of all members by their positions."""
     return dict(enumerate(views))

@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 
 from seg.evaluate.cache.labelled_passes import LabelledPasses
 from seg.evaluate.metrics.groups import GroupI
-from seg.evaluate.tune.evidence.by_group import Criterion, error_of_gain, fold_groups, score
+from seg.evaluate.tune.evidence.by_group import (
+    Criterion,
+    fold_groups,
+    gain_error_across_groups,
+    score_by_criterion,
+)
 from seg.evaluate.tune.overlapping.judge_decisions import Rules
 from seg.metrics.from_counts import CountedMetric
 from seg.metrics.image_tallies import ImageTallies
@@ -40,9 +45,9 @@ class TuningImages:
 
     def score(self, judged: ImageTallies) -> float:
         """The score of all images, or of the worst group."""
-        return score(judged, self.group_i, self.criterion)
+        return score_by_criterion(judged, self.group_i, self.criterion)
 
     def gain(self, judged: ImageTallies, over: ImageTallies) -> tuple[float, float]:
         """The difference of two scores, and its standard error across groups."""
         difference = self.score(judged) - self.score(over)
-        return difference, error_of_gain(judged, over, self.group_i, self.criterion)
+        return difference, gain_error_across_groups(judged, over, self.group_i, self.criterion)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from seg.spec import EnsembleSpec, MemberSpec
 
 
-def doctor_member(
+def doctor_member_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A member with `checkpoint` or `onnx`.")],
     path: SpecPath,
 ) -> None:
@@ -42,7 +42,7 @@ def doctor_member(
             for one in feeding.scores
         ],
     )
-    typer.echo(verdict_on(name, feeding) or f"{name}: no other reading is clearly better")
+    typer.echo(verdict_on_feeding(name, feeding) or f"{name}: no other reading is clearly better")
 
 
 def feeding_of(spec: "EnsembleSpec", member: "MemberSpec", source: "Source") -> "Feeding":
@@ -59,7 +59,7 @@ def feeding_of(spec: "EnsembleSpec", member: "MemberSpec", source: "Source") -> 
     return check_feeding(source, declared, split)
 
 
-def verdict_on(name: str, feeding: "Feeding") -> str:
+def verdict_on_feeding(name: str, feeding: "Feeding") -> str:
     """One line with both figures if another reading is clearly better, else nothing."""
     better, declared = feeding.better, feeding.declared
     if better is None:

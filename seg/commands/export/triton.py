@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seg.commands.ensemble.source import EnsembleSource
-from seg.commands.export.fuse import report, say_how_it_agrees
+from seg.commands.export.fuse import print_fused_model, print_fusion_check
 from seg.export.fuse.output_names import FusedOutput
 from seg.terminal.notices import suggest
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from seg.export.triton.job import Job
 
 
-def serve(
+def export_fused_to_triton(
     source: EnsembleSource, outputs: Sequence[FusedOutput], output: Path | None, overwrite: bool
 ) -> None:
     """Add the fused model, under its name, to the repository `output`, by default one in its runs."""
@@ -22,12 +22,12 @@ def serve(
 
     repository = output or source.spec.runs / "model_repository"
     with repository_update(repository, overwrite=overwrite) as update:
-        model, card = add_fused_triton_model(update, _job(source, outputs))
-    report(model, source.spec, card)
+        model, card = add_fused_triton_model(update, _triton_job(source, outputs))
+    print_fused_model(model, source.spec, card)
     suggest(f"tritonserver --model-repository {repository}")
 
 
-def serve_apart(
+def export_members_to_triton(
     source: EnsembleSource, outputs: Sequence[FusedOutput], output: Path | None, overwrite: bool
 ) -> None:
     """Add a model for each member, one for the merge, and the ensemble that connects them."""
@@ -36,12 +36,12 @@ def serve_apart(
 
     repository = output or source.spec.runs / "model_repository"
     with repository_update(repository, overwrite=overwrite) as update:
-        verification = add_member_models(update, _job(source, outputs))
-    say_how_it_agrees(repository / source.name, source.spec, verification)
+        verification = add_member_models(update, _triton_job(source, outputs))
+    print_fusion_check(repository / source.name, source.spec, verification)
     suggest(f"tritonserver --model-repository {repository}")
 
 
-def _job(source: EnsembleSource, outputs: Sequence[FusedOutput]) -> "Job":
+def _triton_job(source: EnsembleSource, outputs: Sequence[FusedOutput]) -> "Job":
     from seg.export.fuse.fuse import FusionRequest
     from seg.export.onnx_file.verification_images import images_to_verify_on
     from seg.export.triton.config import Serving

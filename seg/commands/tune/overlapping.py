@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from seg.commands.options.shared import print_table
-from seg.commands.tune.tables import left_out_columns, print_calibration, print_member_study
+from seg.commands.tune.tables import left_out_columns, print_member_study, print_member_temperatures
 from seg.terminal.events import emit
 from seg.terminal.notices import suggest
 
@@ -15,19 +15,21 @@ if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
 
 
-def print_overlapping(tuned: "TunedOverlapping") -> None:
+def print_tuned_overlapping(tuned: "TunedOverlapping") -> None:
     """Print what was compared, what each member adds, and the rules of the classes."""
     _print_mixtures(tuned)
-    print_calibration(tuned.passes.names, tuned.calibration)
+    print_member_temperatures(tuned.passes.names, tuned.calibration)
     if len(tuned.passes.names) > 1:
         print_member_study(tuned.metric, tuned.passes, tuned.study)
-    _print_steps(tuned)
-    _print_rules(tuned)
+    _print_steps_of_rules(tuned)
+    _print_rules_of_classes(tuned)
 
 
-def write_rules(path: Path, spec: "EnsembleSpec", tuned: "TunedOverlapping", *, keep: bool) -> None:
+def write_tuned_overlapping(
+    path: Path, spec: "EnsembleSpec", tuned: "TunedOverlapping", *, keep: bool
+) -> None:
     """Say what was chosen, and write it into the YAML, if it scores more than nothing at all."""
-    from seg.evaluate.tune.overlapping.write_rules import evidence_of, write_overlapping
+    from seg.evaluate.tune.overlapping.write_rules import describe_rules_evidence, write_weights_and_rules
 
     if not tuned.beats_nothing:
         typer.echo(
@@ -35,9 +37,9 @@ def write_rules(path: Path, spec: "EnsembleSpec", tuned: "TunedOverlapping", *, 
             f" {tuned.left_out:.4f}: {path} stays as it is; train members longer, or add others"
         )
         return
-    typer.echo(f"chosen: {evidence_of(tuned)}")
+    typer.echo(f"chosen: {describe_rules_evidence(tuned)}")
     if keep:
-        write_overlapping(path, spec, tuned)
+        write_weights_and_rules(path, spec, tuned)
         typer.echo(f"written to {path}")
         emit("output", path=str(path))
         suggest(f"seg ensemble {path}")
@@ -65,7 +67,7 @@ def _print_mixtures(tuned: "TunedOverlapping") -> None:
     )
 
 
-def _print_steps(tuned: "TunedOverlapping") -> None:
+def _print_steps_of_rules(tuned: "TunedOverlapping") -> None:
     rows = [
         (
             step.name,
@@ -83,7 +85,7 @@ def _print_steps(tuned: "TunedOverlapping") -> None:
     )
 
 
-def _print_rules(tuned: "TunedOverlapping") -> None:
+def _print_rules_of_classes(tuned: "TunedOverlapping") -> None:
     rows = [
         (
             info.name,

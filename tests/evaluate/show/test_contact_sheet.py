@@ -13,7 +13,7 @@ from seg.commands.app import app
 from seg.data.images.images import read_image
 from seg.engine.submissions import SubmissionSpec
 from seg.errors import DataError
-from seg.evaluate.show.contact_sheet import draw_ensemble, draw_submission
+from seg.evaluate.show.contact_sheet import draw_ensemble_sheet, draw_submission_sheet
 from seg.labels.label_map import ImageHWC
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.tiny_models import CLASSES
@@ -33,7 +33,7 @@ def contest(tmp_path: Path) -> Contest:
 
 def picture_of(contest: Contest, *wanted: str, masks: str = "masks", count: int = 4) -> ImageHWC:
     folder = contest.path.parent
-    draw_submission(contest.spec, folder / masks, folder / "shown.png", wanted, count)
+    draw_submission_sheet(contest.spec, folder / masks, folder / "shown.png", wanted, count)
     return read_image(folder / "shown.png")
 
 
@@ -87,7 +87,7 @@ def test_the_ensemble_shows_images_that_are_not_of_the_dataset(project: Path) ->
     folder = project.parent
     (folder / "elsewhere.png").write_bytes((folder / "images/3.png").read_bytes())
     for wanted in ("3", str(folder / "elsewhere.png")):
-        draw_ensemble(spec, folder / f"{Path(wanted).stem}_shown.png", [wanted], 1)
+        draw_ensemble_sheet(spec, folder / f"{Path(wanted).stem}_shown.png", [wanted], 1)
     inside, outside = (read_image(folder / f"{name}_shown.png") for name in ("3", "elsewhere"))
     assert inside.shape == outside.shape
     names_differ = (inside != outside).any(axis=(1, 2))
