@@ -114,7 +114,7 @@ def fit_sigmoid_stack(members: SampledMembers, mixture: Mixture, *, crosses: boo
 def _fit_class(
     logits_fn: NDArray[np.float64], offset_n: NDArray[np.float32], truth_n: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Newton's method for one class, in steps that lower the cost: coefficients, and the constant at the end."""
+    """Coefficients, and the constant at the end, by Newton's method in steps that lower the cost."""
     features_fn = np.concatenate([logits_fn, np.ones((1, logits_fn.shape[1]))])
     penalty_f = np.full(len(features_fn), 2 * PENALTY)
     penalty_f[-1] *= CONSTANTS
