@@ -15,8 +15,10 @@ HEADER = "# seg tune: what is added to the logarithms of the merged probabilitie
 
 
 def stacking_output(path: Path, spec: EnsembleSpec, *, overwrite: bool = False) -> Output:
-    """The file `NAME.stacking.yaml` beside an ensemble's YAML."""
-    return Output(path.with_suffix(".stacking.yaml"), (path, *files_read(spec)), overwrite)
+    """The file `NAME.stacking.yaml` beside an ensemble's YAML. It may hold the stacking of the spec."""
+    before = spec.stacking.yaml_file if spec.stacking else None
+    reads = [file for file in files_read(spec) if file != before]
+    return Output(path.with_suffix(".stacking.yaml"), (path, *reads), overwrite)
 
 
 def write_stacking(

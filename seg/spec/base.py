@@ -3,8 +3,9 @@
 import difflib
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any, Final, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -12,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationInfo,
     field_validator,
 )
@@ -36,6 +38,13 @@ def place_of(line: int, info: ValidationInfo) -> str:
     return f"{(info.context or {}).get('file', 'YAML')}:{line + 1}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """The YAML that a spec was read from. Specs of the same keys are equal, wherever they were read."""
+
+    file: Path | None = field(default=None, compare=False)
+
+
 class Spec(BaseModel):
     """Base of all specs: immutable, and an unknown key is an error.
 
@@ -43,6 +52,17 @@ class Spec(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    _origin: _Origin = PrivateAttr(_Origin())
+
+    @property
+    def yaml_file(self) -> Path | None:
+        """The YAML that it was read from; none of a spec within another, or without a file."""
+        return self._origin.file
+
+    def read_from(self, path: Path) -> Self:
+        """The same, which knows its file."""
+        self._origin = _Origin(path.absolute())
+        return self
 
     @field_validator("*", mode="before")
     @classmethod

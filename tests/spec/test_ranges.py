@@ -65,6 +65,11 @@ def test_a_sweep_tries_what_a_recipe_can_mean(text: str, problem: str, tmp_path:
         load_sweep(path)
 
 
+def test_what_is_no_number_is_named_so(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="learning_rate: a finite number, got nan"):
+        load(tmp_path, "recipe: {learning_rate: .nan}")
+
+
 @pytest.mark.parametrize("text", ["9" * 400 + "GB", "1000000000TB", "nan", "-1GB", ""])
 def test_a_size_that_no_disk_has_is_refused(text: str) -> None:
     with pytest.raises(SpecError, match=r"^--limit: is "):

@@ -63,12 +63,17 @@ def describe(error: BaseException, command: str, arguments: Sequence[str]) -> tu
         return EXIT_USER_ERROR, str(error).split("\n")
     if isinstance(error, _USAGE_ERROR):
         # Without a command, the help was printed, and nothing else is needed.
-        problem = " ".join(error.format_message().split()).rstrip(".")
+        problem = _plain_usage(" ".join(error.format_message().split()).rstrip("."))
         return EXIT_USER_ERROR, [f"{doing}{problem}: see {_help_of(command)}"] if problem else []
     if problem := _problem(error):
         return EXIT_USER_ERROR, [f"{doing}{problem}"]
     defect = f"a defect of seg at {_place(error)}: {type(error).__name__}{_detail(error)}"
     return EXIT_DEFECT, [f"{doing}{defect}: please report it with what --debug shows"]
+
+
+def _plain_usage(message: str) -> str:
+    """Without the phrases of the library that checks the values of options."""
+    return message.replace(": Value error, ", ": ").replace(": Input should be ", ": must be ")
 
 
 def _problem(error: BaseException) -> str:

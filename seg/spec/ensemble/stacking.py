@@ -15,6 +15,8 @@ from seg.spec.yaml.source import load
 LEAST_PROBABILITY: Final = 1e-4
 """Of a member, before the logarithm is taken."""
 
+_REMOVE: Final = "remove 'stacking'; seg tune fits another"
+
 Coefficient = Annotated[float, within(ranges.STACKING_COEFFICIENT)]
 
 MatrixCC = tuple[tuple[Coefficient, ...], ...]
@@ -67,7 +69,7 @@ class StackingSpec(Spec):
         if set(members) != set(self.matrices):
             raise ValueError(
                 f"'stacking' was fitted for the members {', '.join(self.matrices)}, and those with weight are"
-                f" {', '.join(members)}: run seg tune again, or remove 'stacking'"
+                f" {', '.join(members)}: {_REMOVE}"
             )
 
     def in_order(self, members: Sequence[str], classes: Sequence[ClassInfo]) -> Stacking:
@@ -80,7 +82,7 @@ class StackingSpec(Spec):
         if list(self.classes) != names:
             raise SpecError(
                 f"'stacking' was fitted for the classes {', '.join(self.classes)}, and the models have"
-                f" {', '.join(names)}: run seg tune again, or remove 'stacking'"
+                f" {', '.join(names)}: {_REMOVE}"
             )
         return Stacking(self.constants, tuple(self.matrices[name] for name in members))
 

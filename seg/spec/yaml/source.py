@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from seg.errors import SpecError
-from seg.spec.base import did_you_mean
+from seg.spec.base import Spec, did_you_mean
 from seg.spec.yaml.wording import in_plain_words, literal_values
 from seg.spec.yaml.yaml_text import parse_text, read_text
 from seg.terminal.words import printable
@@ -19,9 +19,10 @@ MOST_LINES: Final = 20
 """Mistakes that are described, of those in one file."""
 
 Model = TypeVar("Model", bound=BaseModel)
+OneSpec = TypeVar("OneSpec", bound=Spec)
 
 
-def load(model: type[Model], path: Path) -> Model:
+def load(model: type[OneSpec], path: Path) -> OneSpec:
     """Read the YAML file at `path` as a `model`; its paths are relative to the file's folder.
 
     Raises:
@@ -31,7 +32,8 @@ def load(model: type[Model], path: Path) -> Model:
     if not isinstance(document, dict):
         raise SpecError(f"{path}:1: a mapping of keys to values is expected here")
     try:
-        return model.model_validate(document, context={"folder": path.absolute().parent, "file": path})
+        context = {"folder": path.absolute().parent, "file": path}
+        return model.model_validate(document, context=context).read_from(path)
     except ValidationError as error:
         mistakes = _mistakes(error, document)
         lines = [_describe(path, model, document, one) for one in mistakes[:MOST_LINES]]

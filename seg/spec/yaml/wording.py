@@ -60,7 +60,9 @@ def _worded(kinds: Sequence[ErrorDetails]) -> Iterator[ErrorDetails]:
 def _expected(error: ErrorDetails) -> str:
     kind, context = error["type"], error.get("ctx", {})
     expected = _KINDS.get(kind) or error["msg"].removeprefix("Value error, ")
-    if kind in _BOUNDS:
+    if kind in _BOUNDS and error["input"] != error["input"]:
+        expected = "a finite number, got nan"
+    elif kind in _BOUNDS:
         words, bound = _BOUNDS[kind]
         expected = f"{words} {context[bound]:g}"
     elif kind == "too_short":
