@@ -13,7 +13,7 @@ from lightning.pytorch.trainer.states import TrainerStatus
 
 from seg.data import Split, open_split
 from seg.data.check.learnability import FEWEST_TO_TRAIN, count_class_pixels, crop_findings, learnable_findings
-from seg.data.dataset import open_pseudo
+from seg.data.dataset import open_pseudo_splits
 from seg.data.splits.concat_split import ConcatSplit
 from seg.errors import DataError, SpecError
 from seg.experimental import warnings_of
@@ -204,7 +204,10 @@ def member_splits(
         val = open_split(spec.data, "val")
     else:
         train, val = split_by_fold(train, spec.folds, member.fold, spec.data.group)
-    more = [*open_pseudo(spec.data), *([distillation.images] if distillation and distillation.images else [])]
+    more = [
+        *open_pseudo_splits(spec.data),
+        *([distillation.images] if distillation and distillation.images else []),
+    ]
     return train, (ConcatSplit((train, *more)) if more else train), val
 
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from seg.data.images.read_sample import draw_sample, micrometres_read, size_of_sample
+from seg.data.images.read_sample import draw_sample, micrometres_of_sample, size_of_sample
 from seg.evaluate.report.findings import ReportFindings
 from seg.evaluate.report.image_layers import UNKNOWN, WRONG
 from seg.evaluate.report.image_view import ImageView, view_image
@@ -68,7 +68,7 @@ def _write_zoom_map(findings: ReportFindings, index: int, folder: Path, clear: i
         MapLayer("truth", view.truth_hw, findings.classes, view.task, clear),
         MapLayer("errors", _error_labels(view), _ERRORS, clear=0),
     ]
-    write_zoom_map(folder, sample.id, draw_sample(sample), layers, pixel_um=micrometres_read(sample))
+    write_zoom_map(folder, sample.id, draw_sample(sample), layers, pixel_um=micrometres_of_sample(sample))
 
 
 def _error_labels(view: ImageView) -> LabelsHW:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.data import open_split
-from seg.data.dataset import open_pseudo
+from seg.data.dataset import open_pseudo_splits
 from seg.data.images.images import write_image, write_mask
 from seg.data.splits.concat_split import ConcatSplit
 from seg.data.splits.pseudo_labels import PseudoSplit
@@ -332,11 +332,13 @@ def test_guessed_labels_are_trained_on_beside_true_ones(
     card = load_checkpoint(spec.checkpoint(spec.members[0]))[1]
     assert card.training is not None
     train = open_split(spec.data, "train")
-    assert card.training.dataset_fingerprint == ConcatSplit((train, *open_pseudo(spec.data))).fingerprint
+    assert (
+        card.training.dataset_fingerprint == ConcatSplit((train, *open_pseudo_splits(spec.data))).fingerprint
+    )
     assert card.training.dataset_fingerprint != train.fingerprint
     write_mask(masks / "0.png", np.full((40, 36), 7, dtype=np.uint8))
     with pytest.raises(DataError, match=r"0\.png: has label 7, which is no class"):
-        open_pseudo(spec.data)[0].labels(0)
+        open_pseudo_splits(spec.data)[0].labels(0)
 
 
 def test_the_command_from_members_to_a_student(trained: Path, toy_data: Path) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 from seg.data import Split
 from seg.data.division.stratify import assign_parts
 from seg.data.groups import group_images, groups_by_pattern
-from seg.data.splits.subset_split import Subset
+from seg.data.splits.subset_split import SubsetSplit
 from seg.errors import DataError
 from seg.spec.dataset.folds import FoldsSpec
 from seg.spec.dataset.groups import GroupSpec
@@ -16,7 +16,7 @@ from seg.train.splits.decoded_split import DecodedSplit
 
 def split_by_fold(
     train: Split, folds: FoldsSpec, fold: int, group: GroupSpec | None = None
-) -> tuple[Subset, Subset]:
+) -> tuple[SubsetSplit, SubsetSplit]:
     """The training images of all other folds, and those of `fold`, which are held out.
 
     `group` is the dataset's. It counts where the folds have no pattern of their own.
@@ -33,8 +33,8 @@ def split_by_fold(
         )
     fold_n = assign_parts(count_classes(DecodedSplit(train)) > 0, groups, [1] * folds.count, folds.seed)
     return (
-        Subset(train, np.flatnonzero(fold_n != fold).tolist()),
-        Subset(train, np.flatnonzero(fold_n == fold).tolist()),
+        SubsetSplit(train, np.flatnonzero(fold_n != fold).tolist()),
+        SubsetSplit(train, np.flatnonzero(fold_n == fold).tolist()),
     )
 
 

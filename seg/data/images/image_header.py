@@ -90,10 +90,10 @@ def image_size(data: bytes) -> Size:
     """
     if is_jpeg(data):
         return _jpeg_size(data)
-    return size_of(open_image(data))
+    return size_of_header(open_image(data))
 
 
-def size_of(image: ImageFile) -> Size:
+def size_of_header(image: ImageFile) -> Size:
     """Height and width of an opened image; for a tiled TIFF at least those of a tile, decoded whole."""
     if isinstance(image, TiffImageFile):
         tile_height, tile_width = (int(image.tag_v2.get(tag, 0)) for tag in (_TILE_HEIGHT, _TILE_WIDTH))
@@ -214,7 +214,7 @@ def _jpeg_size(data: bytes) -> Size:
         height, width, *_ = simplejpeg.decode_jpeg_header(data)
     except ValueError as error:
         if ODD_SUBSAMPLING in str(error):
-            return size_of(open_image(data))
+            return size_of_header(open_image(data))
         raise ValueError(f"is cut off or damaged: {error}") from error
     return height, width
 

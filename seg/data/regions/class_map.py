@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.regions.label_raster import LabelRaster, size_of
+from seg.data.regions.label_raster import LabelRaster, size_of_labels
 from seg.data.regions.region import Region
 from seg.labels.task import LabelMap, Task, classes_overlap, masks_of
 
@@ -30,7 +30,7 @@ class ClassMap:
     @classmethod
     def of(cls, labels: LabelRaster, task: Task, classes: int) -> "ClassMap":
         """Count a label map region by region; ignored pixels are of no class."""
-        height, width = size_of(labels)
+        height, width = size_of_labels(labels)
         counted = classes + classes_overlap(task)
         counts_chw = np.zeros((counted, -(-height // CELL), -(-width // CELL)), dtype=np.uint16)
         for top, left in product(range(0, height, _AT_ONCE), range(0, width, _AT_ONCE)):

@@ -85,7 +85,7 @@ class MaskFamily:
             yield from ((image, mask) for image in _nearest(mask, self._images))
 
     def _from(self, image: Path, mask: Path) -> NamePattern | None:
-        affixes = _affixes(image.stem, mask.stem)
+        affixes = _affixes_of_names(image.stem, mask.stem)
         if affixes is None:
             return None
         own = {part: place for place, part in enumerate(image.parent.relative_to(self._root).parts)}
@@ -105,7 +105,7 @@ class MaskFamily:
         return {place for place, parts in values.items() if len(parts) > 1}
 
 
-def families_of(images: Sequence[Path], masks: Sequence[Path], root: Path) -> list[MaskFamily]:
+def mask_families(images: Sequence[Path], masks: Sequence[Path], root: Path) -> list[MaskFamily]:
     """Masks by role: the same folders, but for those that images are in, too, last words and ending."""
     image_parts = {part for image in images for part in image.parent.relative_to(root).parts}
     found: dict[tuple[str, ...], list[Path]] = defaultdict(list)
@@ -120,12 +120,14 @@ def families_of(images: Sequence[Path], masks: Sequence[Path], root: Path) -> li
 def _nearest(path: Path, others: Sequence[Path]) -> list[Path]:
     """The others with the longest common beginning and the longest common end of their names."""
     name, folders = path.stem, partial(_same_folders, path)
-    by_start = max(others, key=lambda other: (_common_start(name, other.stem), folders(other)))
-    by_end = max(others, key=lambda other: (_common_start(name[::-1], other.stem[::-1]), folders(other)))
+    by_start = max(others, key=lambda other: (_common_start_of_names(name, other.stem), folders(other)))
+    by_end = max(
+        others, key=lambda other: (_common_start_of_names(name[::-1], other.stem[::-1]), folders(other))
+    )
     return [by_start, by_end]
 
 
-def _affixes(image: str, mask: str) -> tuple[tuple[str, str], tuple[str, str]] | None:
+def _affixes_of_names(image: str, mask: str) -> tuple[tuple[str, str], tuple[str, str]] | None:
     """What comes before and after the common core in both names; None if they have too little in common."""
     if image in mask:
         before, _, after = mask.partition(image)
@@ -144,13 +146,13 @@ def _has_digit(text: str) -> bool:
 
 def _common_words(first: str, second: str) -> str:
     """The common beginning of two names, up to the end of a word."""
-    length = _common_start(first, second)
+    length = _common_start_of_names(first, second)
     while 0 < length < len(first) and first[length - 1].isalnum():
         length -= 1
     return first[:length].rstrip("_-. ")
 
 
-def _common_start(first: str, second: str) -> int:
+def _common_start_of_names(first: str, second: str) -> int:
     """The number of characters that both begin with."""
     same = (a == b for a, b in zip(first, second, strict=False))
     return sum(1 for _ in takewhile(bool, same))

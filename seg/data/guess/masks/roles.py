@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from seg.data.images.decoding import decode_bands
-from seg.data.images.image_files import bytes_of
+from seg.data.images.image_files import bytes_of_file
 from seg.data.images.image_header import LostBandsError
 from seg.errors import DataError
 
@@ -78,7 +78,7 @@ def _has_few_colours(path: Path) -> bool:
     if path.suffix.lower() in {".jpg", ".jpeg"}:
         return False
     try:
-        pixels = decode_bands(bytes_of(path))[..., :3].reshape(-1, 3).astype(np.int64)
+        pixels = decode_bands(bytes_of_file(path))[..., :3].reshape(-1, 3).astype(np.int64)
     except (LostBandsError, DataError, ValueError):
         return False
     return len(np.unique(pixels @ [1 << 16, 1 << 8, 1])) <= _MOST_COLOURS_OF_A_MASK
