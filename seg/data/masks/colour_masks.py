@@ -58,8 +58,9 @@ class ColourMasks:
         if too_far.any():
             named = [",".join(map(str, colour)) for colour in colours[too_far].tolist()]
             raise DataError(
-                f"{path}: has colours {values_with_counts(named, counts[too_far])}, of no class: give it to a class"
-                " under 'classes', list it under 'unlabelled_colours', or allow near ones with 'tolerance'"
+                f"{path}: has colours {values_with_counts(named, counts[too_far])}, of no class:"
+                " give it to a class under 'classes', list it under 'unlabelled_colours', or allow near ones"
+                " with 'tolerance'"
             )
         return self._labels[nearest][inverse]
 

@@ -42,8 +42,8 @@ class IndexMasks:
         if unknown_hw.any():
             unknown, counts = np.unique(values_hw[unknown_hw], return_counts=True)
             raise DataError(
-                f"{path}: has pixel values {values_with_counts(unknown.tolist(), counts)}, the id of no class: name"
-                " it under 'classes' or list it under 'unlabelled_values'"
+                f"{path}: has pixel values {values_with_counts(unknown.tolist(), counts)}, the id of no"
+                " class: name it under 'classes' or list it under 'unlabelled_values'"
             )
         labels_hw: LabelMap = label_of_value[in_table_hw]
         return labels_hw

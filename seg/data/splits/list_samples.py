@@ -147,8 +147,9 @@ def choose_samples(samples: Sequence[Sample], listed: Path) -> tuple[Sample, ...
     unknown = [entry for entry, place in found.items() if place is None]
     if len(unknown) == len(entries):
         raise DataError(
-            f"{listed}: none of its {counted(len(entries), 'id')} is an image: it has {_some_sample_names(entries)}, and"
-            f" the images are {_some_sample_names(sample.id for sample in samples)}"
+            f"{listed}: none of its {counted(len(entries), 'id')} is an image:"
+            f" it has {_some_sample_names(entries)},"
+            f" and the images are {_some_sample_names(sample.id for sample in samples)}"
         )
     if unknown:
         raise DataError(

@@ -11,7 +11,7 @@ EMPTY = frozenset({"", "-1", "nan", "NaN"})
 
 
 def decode_run_lengths(text: str, size_hw: tuple[int, int], order: Order, first: int) -> NDArray[np.bool_]:
-    """The mask, bool `[H, W]`, of the runs of an object; arguments and errors are those of `parse_run_mask`."""
+    """The mask, bool `[H, W]`, of an object's runs; arguments and errors are those of `parse_run_mask`."""
     return parse_run_mask(text, size_hw, order, first).mask_in(Region.whole(size_hw))
 
 
