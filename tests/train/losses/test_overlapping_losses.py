@@ -129,7 +129,7 @@ def test_overlap_losses_are_smps(
 def test_lovasz_hinge_against_its_definition(pixels: list[tuple[float, bool]], symmetric: bool) -> None:
     """The sum, over the pixels by falling error, of how much the Jaccard loss of the wrong ones grows."""
 
-    def jaccard_loss(wrong: set[int], truth: list[bool]) -> float:
+    def jaccard_of_wrong(wrong: set[int], truth: list[bool]) -> float:
         predicted = {n for n, true in enumerate(truth) if true != (n in wrong)}
         true = {n for n, is_true in enumerate(truth) if is_true}
         return 1 - len(predicted & true) / len(predicted | true) if predicted | true else 0.0
@@ -138,7 +138,7 @@ def test_lovasz_hinge_against_its_definition(pixels: list[tuple[float, bool]], s
         errors = [1 - logit * (1 if true else -1) for logit, true in zip(logits, truth, strict=True)]
         total, wrong = 0.0, set[int]()
         for n in sorted(range(len(errors)), key=lambda n: -errors[n]):
-            step = jaccard_loss(wrong | {n}, truth) - jaccard_loss(wrong, truth)
+            step = jaccard_of_wrong(wrong | {n}, truth) - jaccard_of_wrong(wrong, truth)
             total, wrong = total + max(0.0, errors[n]) * step, wrong | {n}
         return total
 
