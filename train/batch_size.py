@@ -16,7 +16,7 @@ from seg.train.member.input_card import input_card_of
 from seg.train.member.job import with_input_size_crop
 from seg.train.networks import build_network
 from seg.train.run.folder import RunFolder
-from seg.train.run.record import read_record
+from seg.train.run.record import read_run_record
 
 MEMORY_SHARE: Final = 0.5
 """The share of a CPU's free memory that a training step may use; libraries and images need the rest."""
@@ -44,7 +44,7 @@ def resolve_batch_size(
     """
     if recipe.batch_size != "auto":
         return recipe
-    earlier = read_record(folder.record)
+    earlier = read_run_record(folder.record)
     found = earlier.recipe.get("batch_size") if earlier else None
     size = (
         found

@@ -32,23 +32,23 @@ from seg.train.callbacks.early_stopping import EarlyStopping
 from seg.train.callbacks.loggers import EpochLogger, build_loggers
 from seg.train.callbacks.on_epoch import EpochListener, OnEpoch
 from seg.train.callbacks.progress import TrainingProgress
-from seg.train.callbacks.run_checkpoint import RunCheckpoint, damaged_error, epochs_done, named_iou
+from seg.train.callbacks.run_checkpoint import RunCheckpoint, damaged_checkpoint_error, epochs_done, named_iou
 from seg.train.callbacks.swa import LastEpochsAverage, validate_mean
 from seg.train.distributed.process_group import ProcessGroup, join_process_group, lightning_options
 from seg.train.library_logs import silence_libraries
 from seg.train.losses import LossMix, build_loss, check_loss
 from seg.train.losses.distillation import Distillation, DistillationLoss
 from seg.train.member.input_card import input_card_for
-from seg.train.member.job import Job, build_segmenter, card_of, with_input_size_crop
+from seg.train.member.job import TrainingJob, build_segmenter, card_of_job, with_input_size_crop
 from seg.train.member.lightning_module import MemberModule
 from seg.train.metrics.epoch_metrics import best_epoch, draw_history
 from seg.train.networks import check_combination
-from seg.train.networks.cost import cost_of, padded_size
+from seg.train.networks.cost import cost_of_network, padded_size
 from seg.train.networks.pixel_scaling import scale_of
 from seg.train.optimiser.build import check_optimiser
-from seg.train.reproducibility.determinism import reproducible
+from seg.train.reproducibility.determinism import deterministic_torch
 from seg.train.run.folder import RunFolder
-from seg.train.run.record import Result, new_record
+from seg.train.run.record import TrainingResult, new_run_record
 from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.splits.folds import split_by_fold
 from seg.train.splits.training_images import TrainingImages, open_training_images
@@ -71,7 +71,7 @@ def train_member(
     retrain: bool = False,
     on_epoch: OnEpoch | None = None,
     distillation: Distillation | None = None,
-) -> Result:
+) -> TrainingResult:
     """Train a member unless it is trained already; resume from its last complete epoch if interrupted.
 
     Args:
@@ -86,7 +86,7 @@ def train_member(
         OutputError: another process is training this member.
     """
     recipe = with_input_size_crop(spec.recipe_of(member))
-    _refuse_impossible(recipe)
+    _refuse_impossible_recipe(recipe)
     labelled, train, val = member_splits(spec, member, distillation)
     check_loss(recipe, train.task, train.classes)
     check_copy_paste(recipe, train.classes)
@@ -101,7 +101,7 @@ def train_member(
             )
         )
         settings = distillation.settings() if distillation else None
-        record = new_record(member.name, recipe, train, val, settings, spec.metric, input_card)
+        record = new_run_record(member.name, recipe, train, val, settings, spec.metric, input_card)
         finished = group.broadcast(lambda: folder.begin(record, retrain=retrain))
         if finished is not None:
             return finished
@@ -110,7 +110,7 @@ def train_member(
             _warn_of_gpu(group.world_size)
         if member.note and group.is_main_process:
             write_note(folder.path, leaderboard=None, text=member.note)
-        job = Job(
+        job = TrainingJob(
             recipe=recipe,
             record=record,
             folder=folder,
@@ -120,29 +120,31 @@ def train_member(
             loggers=spec.loggers,
             input=input_card,
             distillation=distillation,
-            metric=_metric(spec, train),
+            metric=_metric_of_epochs(spec, train),
         )
         if member.fold is not None and group.is_main_process:
             folder.write_held_out(val.samples)
-        with reproducible(recipe.seed, on_gpu=recipe.deterministic), silence_libraries():
+        with deterministic_torch(recipe.seed, on_gpu=recipe.deterministic), silence_libraries():
             result = run_in_micro_batches(
                 images_in_batch(recipe, len(train.samples)) // group.world_size,
-                lambda parts: _train(job, group, parts, on_epoch),
+                lambda parts: _train_job(job, group, parts, on_epoch),
                 is_single_process=group.world_size == 1,
             )
         group.broadcast(lambda: folder.finish(record.model_copy(update={"result": result})))
     return result
 
 
-def _train(job: Job, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) -> Result:
+def _train_job(job: TrainingJob, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) -> TrainingResult:
     segmenter = build_segmenter(job)
     done = epochs_done(job.folder.last)
-    train, val = _decode(job, max(_FEWEST_TO_VALIDATE, group.world_size))
+    train, val = _decode_training_images(job, max(_FEWEST_TO_VALIDATE, group.world_size))
     loaders = build_loaders(
         job.recipe, train, val, epoch=done, group=group, parts=parts, background=job.background
     )
-    module = MemberModule(segmenter, job.recipe, _loss(job, train), job.classes, loaders.steps, job.metric)
-    checkpoint = RunCheckpoint(job.folder, module, job.train.classes, card_of(job, segmenter.card))
+    module = MemberModule(
+        segmenter, job.recipe, _training_loss(job, train), job.classes, loaders.steps, job.metric
+    )
+    checkpoint = RunCheckpoint(job.folder, module, job.train.classes, card_of_job(job, segmenter.card))
     with progress(
         f"train {job.name}",
         loaders.images * job.recipe.epochs + (len(val) if job.recipe.average_last else 0),
@@ -150,12 +152,12 @@ def _train(job: Job, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) 
         done=loaders.images * done,
     ) as advance:
         loggers = build_loggers(job.loggers, job.folder) if group.is_main_process else []
-        callbacks = _callbacks(job, module, checkpoint, advance, on_epoch)
+        callbacks = _training_callbacks(job, module, checkpoint, advance, on_epoch)
         advance(0, line=f"trains on {training_device()}")
         if parts > 1:
             advance(0, line=f"out of memory: each batch is split into {parts}, from epoch {done + 1} on")
         trainer = _lightning_trainer(job.recipe, group, parts, callbacks, loggers)
-        _fit(trainer, module, loaders, checkpoint, job.folder.last if done else None)
+        _fit_network(trainer, module, loaders, checkpoint, job.folder.last if done else None)
         mean = validate_mean(trainer, module, loaders)
         best = best_epoch(checkpoint.history)
         metrics = checkpoint.history[best - 1]
@@ -169,8 +171,8 @@ def _train(job: Job, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) 
                 metrics = mean
     if group.is_main_process:
         draw_history(job.folder.curves, checkpoint.history)
-    cost = cost_of(segmenter.network, padded_size(job.recipe.crop), job.input.channels)
-    return Result(
+    cost = cost_of_network(segmenter.network, padded_size(job.recipe.crop), job.input.channels)
+    return TrainingResult(
         best_epoch=best,
         best_miou=metrics.miou,
         metric=job.metric_name,
@@ -211,13 +213,13 @@ def member_splits(
     return train, (ConcatSplit((train, *more)) if more else train), val
 
 
-def _metric(spec: EnsembleSpec, train: Split) -> Metric | None:
+def _metric_of_epochs(spec: EnsembleSpec, train: Split) -> Metric | None:
     """What judges the epochs; None if it is mIoU."""
     metric = open_metric(spec.metric, train.classes, spec.data.task)
     return None if metric.is_miou else metric
 
 
-def _loss(job: Job, train: TrainingImages) -> LossMix | DistillationLoss:
+def _training_loss(job: TrainingJob, train: TrainingImages) -> LossMix | DistillationLoss:
     loss = build_loss(job.recipe.loss, train)
     if job.distillation is None:
         return loss
@@ -238,7 +240,7 @@ def _refuse_nothing_to_learn(data: DatasetSpec, recipe: RecipeSpec, labelled: Sp
         notice(str(finding))
 
 
-def _refuse_impossible(recipe: RecipeSpec) -> None:
+def _refuse_impossible_recipe(recipe: RecipeSpec) -> None:
     check_combination(recipe.architecture, recipe.encoder, recipe.crop, recipe.input.size)
     check_optimiser(recipe.optimiser)
     if recipe.samples and recipe.copy_paste:
@@ -249,7 +251,9 @@ def _refuse_impossible(recipe: RecipeSpec) -> None:
         raise SpecError("precision 'fp16' needs a GPU: 'bf16' is the half precision of CPUs")
 
 
-def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit | WindowedSplit, DecodedSplit]:
+def _decode_training_images(
+    job: TrainingJob, fewest_to_validate: int
+) -> tuple[DecodedSplit | WindowedSplit, DecodedSplit]:
     for name, split, fewest in (
         ("training", job.train, 1 if job.recipe.samples else FEWEST_TO_TRAIN),
         ("validation", job.val, fewest_to_validate),
@@ -271,8 +275,8 @@ def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit | WindowedS
     return train, val
 
 
-def _callbacks(
-    job: Job,
+def _training_callbacks(
+    job: TrainingJob,
     module: MemberModule,
     checkpoint: RunCheckpoint,
     advance: Advance,
@@ -314,7 +318,7 @@ def _lightning_trainer(
     )
 
 
-def _fit(
+def _fit_network(
     trainer: lightning.Trainer,
     module: MemberModule,
     loaders: Loaders,
@@ -336,4 +340,4 @@ def _fit(
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
         if last is None or checkpoint.has_begun or isinstance(error, torch.OutOfMemoryError):
             raise
-        raise damaged_error(last) from error
+        raise damaged_checkpoint_error(last) from error

@@ -29,7 +29,7 @@ from seg.spec.recipe.mixing import MixSpec
 from seg.train.augment import Augment
 from seg.train.augment.copy_paste import CopyPaste
 from seg.train.losses.distillation import Distillation, DistillationLoss, soft_loss
-from seg.train.mixing import mix
+from seg.train.mixing import mix_batch
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.splits.class_counts import count_classes
 from seg.train.splits.decoded_split import DecodedSplit
@@ -118,8 +118,8 @@ def test_mixing_moves_both_kinds_of_labels(way: str) -> None:
     labels = rng.integers(0, 3, (4, 24, 16), dtype=np.uint8)
     truth = torch.from_numpy(np.stack([with_one_hot(labels_hw, 3) for labels_hw in labels]))
     images = torch.from_numpy(rng.integers(0, 255, (4, 24, 16, 3), dtype=np.uint8))
-    mixed = mix(images, truth, MixSpec.model_validate({way: 1.0}), seed=3)
-    plain = mix(images, torch.from_numpy(labels), MixSpec.model_validate({way: 1.0}), seed=3)
+    mixed = mix_batch(images, truth, MixSpec.model_validate({way: 1.0}), seed=3)
+    plain = mix_batch(images, torch.from_numpy(labels), MixSpec.model_validate({way: 1.0}), seed=3)
     assert torch.equal(mixed.images, plain.images)
     for (found, share), (expected, of_plain) in zip(mixed.targets, plain.targets, strict=True):
         assert share == of_plain

@@ -41,7 +41,7 @@ class TrainDataset(Dataset[LabelledImage]):
         if self._copy_paste and not original and self._copy_paste.should_paste(seed):
             image_hwc, labels_hw = self._copy_paste(index, image_hwc, labels_hw, seed)
             applied = (*applied, "copy_paste")
-        return _tensors(image_hwc, labels_hw), applied
+        return _crop_tensors(image_hwc, labels_hw), applied
 
 
 class ValDataset(Dataset[LabelledImage]):
@@ -54,8 +54,8 @@ class ValDataset(Dataset[LabelledImage]):
         return len(self._images)
 
     def __getitem__(self, index: int) -> LabelledImage:
-        return _tensors(*self._images.read(index))
+        return _crop_tensors(*self._images.read(index))
 
 
-def _tensors(image_hwc: ImageHWB, labels_hw: LabelsHW) -> LabelledImage:
+def _crop_tensors(image_hwc: ImageHWB, labels_hw: LabelsHW) -> LabelledImage:
     return torch.from_numpy(image_hwc), torch.from_numpy(labels_hw)

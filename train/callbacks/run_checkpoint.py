@@ -55,7 +55,7 @@ class RunCheckpoint(Callback):
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if trainer.current_epoch != len(self.history):
-            raise damaged_error(self._folder.last)
+            raise damaged_checkpoint_error(self._folder.last)
         self.has_begun = True
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -130,12 +130,12 @@ def epochs_done(last: Path) -> int:
         raise
     except Exception as error:
         # Unpickling arbitrary bytes can raise any exception.
-        raise damaged_error(last) from error
+        raise damaged_checkpoint_error(last) from error
     if not (is_whole and done == epochs > 0):
-        raise damaged_error(last)
+        raise damaged_checkpoint_error(last)
     return epochs
 
 
-def damaged_error(last: Path) -> ModelError:
+def damaged_checkpoint_error(last: Path) -> ModelError:
     """The error for a `last.ckpt` that cannot be resumed from."""
     return ModelError(f"{last}: is damaged: remove it, and this member is trained again")

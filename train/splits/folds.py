@@ -25,7 +25,7 @@ def split_by_fold(
         SpecError: an image has no group.
         DataError: there are fewer groups than folds, or labels cannot be read.
     """
-    groups = _groups(train, folds, group)
+    groups = _groups_of_folds(train, folds, group)
     if len(set(groups)) < folds.count:
         raise DataError(
             f"the training images form {len(set(groups))} groups, too few for {folds.count} folds:"
@@ -38,7 +38,7 @@ def split_by_fold(
     )
 
 
-def _groups(train: Split, folds: FoldsSpec, group: GroupSpec | None) -> tuple[str, ...]:
+def _groups_of_folds(train: Split, folds: FoldsSpec, group: GroupSpec | None) -> tuple[str, ...]:
     """The group of each image: by the pattern of the folds, or those of the dataset."""
     if folds.group is not None:
         return groups_by_pattern([sample.id for sample in train.samples], folds.group, "folds: group")

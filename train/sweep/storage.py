@@ -38,7 +38,7 @@ def open_storage(spec: SweepSpec, heartbeat_s: int) -> optuna.storages.RDBStorag
                 spec.url,
                 engine_kwargs=options if is_file else None,
                 heartbeat_interval=heartbeat_s,
-                heartbeat_stale_trial_callback=_requeue,
+                heartbeat_stale_trial_callback=_requeue_trial,
             )
             break
         except DBAPIError:
@@ -68,7 +68,7 @@ def trial_values(trial: FrozenTrial) -> dict[str, Any]:
     return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
 
 
-def _requeue(study: optuna.Study, died: FrozenTrial) -> None:
+def _requeue_trial(study: optuna.Study, died: FrozenTrial) -> None:
     """Enqueue a trial again, without the attributes of its worker."""
     study.enqueue_trial(trial_values(died))
 

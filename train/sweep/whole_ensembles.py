@@ -39,13 +39,13 @@ def judge_ensembles(checkpoints: Sequence[Path], val: Split, metric: Metric) -> 
             for number, (segmenter, images) in enumerate(members, start=1):
                 logits = segmenter(torch.from_numpy(images.read(index)[0])[None])[0]
                 total += logits.sigmoid() if classes_overlap(val.task) else logits.softmax(0)
-                predicted_chw = _masks(total, number, overlap=classes_overlap(val.task))
+                predicted_chw = _masks_of_mean(total, number, overlap=classes_overlap(val.task))
                 tallies[number - 1].append(metric.tally_masks(truth_chw, predicted_chw.numpy(), labelled_hw))
             advance()
     return [ImageTallies(metric, np.stack(listed)) for listed in tallies]
 
 
-def _masks(total: torch.Tensor, count: int, *, overlap: bool) -> torch.Tensor:
+def _masks_of_mean(total: torch.Tensor, count: int, *, overlap: bool) -> torch.Tensor:
     """Masks of the mean of `count` probabilities, bool `[C, H, W]`."""
     if overlap:
         return total > count / 2

@@ -158,7 +158,7 @@ def data_preview_command(
     from seg.data.images.images import write_image
     from seg.files.outputs import Output
     from seg.spec.reads import paths_in
-    from seg.train.preview import preview as draw_preview
+    from seg.train.preview import preview_crops as draw_preview
 
     with Output(output, (file, *paths_in(data)), overwrite).writing() as final:
         sheet_hwc, suspicious = draw_preview(data, recipe, count)
