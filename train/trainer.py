@@ -12,15 +12,15 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.trainer.states import TrainerStatus
 
 from seg.data import Split, open_split
-from seg.data.check.learnability import FEWEST_TO_TRAIN, count_class_pixels, crop_findings, learnable_findings
+from seg.data.check.learnability import FEWEST_TO_TRAIN
 from seg.data.dataset import open_pseudo_splits
 from seg.data.splits.concat_split import ConcatSplit
-from seg.errors import DataError, SpecError
+from seg.errors import DataError
 from seg.experimental import warnings_of
 from seg.metrics.metric import Metric
 from seg.metrics.open_metric import open_metric
 from seg.runs import write_note
-from seg.spec import DatasetSpec, EnsembleSpec, MemberSpec, RecipeSpec
+from seg.spec import EnsembleSpec, MemberSpec, RecipeSpec
 from seg.spec.recipe.recipe import Precision
 from seg.terminal.notices import notice
 from seg.terminal.progress import Advance, progress
@@ -42,10 +42,9 @@ from seg.train.member.input_card import input_card_for
 from seg.train.member.job import TrainingJob, build_segmenter, card_of_job, with_input_size_crop
 from seg.train.member.lightning_module import MemberModule
 from seg.train.metrics.epoch_metrics import best_epoch, draw_history
-from seg.train.networks import check_combination
 from seg.train.networks.cost import cost_of_network, padded_size
 from seg.train.networks.pixel_scaling import scale_of
-from seg.train.optimiser.build import check_optimiser
+from seg.train.refuse_training import refuse_impossible_recipe, refuse_nothing_to_learn
 from seg.train.reproducibility.determinism import deterministic_torch
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import TrainingResult, new_run_record
@@ -86,7 +85,7 @@ def train_member(
         OutputError: another process is training this member.
     """
     recipe = with_input_size_crop(spec.recipe_of(member))
-    _refuse_impossible_recipe(recipe)
+    refuse_impossible_recipe(recipe)
     labelled, train, val = member_splits(spec, member, distillation)
     check_loss(recipe, train.task, train.classes)
     check_copy_paste(recipe, train.classes)
@@ -105,7 +104,7 @@ def train_member(
         finished = group.broadcast(lambda: folder.begin(record, retrain=retrain))
         if finished is not None:
             return finished
-        group.broadcast(lambda: _refuse_nothing_to_learn(spec.data, recipe, labelled))
+        group.broadcast(lambda: refuse_nothing_to_learn(spec.data, recipe, labelled))
         if torch.cuda.is_available() and group.is_main_process:
             _warn_of_gpu(group.world_size)
         if member.note and group.is_main_process:
@@ -224,31 +223,6 @@ def _training_loss(job: TrainingJob, train: TrainingImages) -> LossMix | Distill
     if job.distillation is None:
         return loss
     return DistillationLoss(loss, job.distillation.soft_share, job.distillation.temperature)
-
-
-def _refuse_nothing_to_learn(data: DatasetSpec, recipe: RecipeSpec, labelled: Split) -> None:
-    """Raise DataError if nothing can be learnt from the labels; print warnings about parts of them."""
-    counts = count_class_pixels(labelled)
-    findings = [
-        *learnable_findings(data, labelled.classes, counts),
-        *crop_findings(data.split("train").images[0], recipe, counts.largest_hw),
-    ]
-    errors = [finding for finding in findings if finding.severity == "error"]
-    if errors:
-        raise DataError("\n".join(f"{one.place}: {one.problem}: {one.fix}" for one in errors))
-    for finding in findings:
-        notice(str(finding))
-
-
-def _refuse_impossible_recipe(recipe: RecipeSpec) -> None:
-    check_combination(recipe.architecture, recipe.encoder, recipe.crop, recipe.input.size)
-    check_optimiser(recipe.optimiser)
-    if recipe.samples and recipe.copy_paste:
-        raise SpecError("'samples' and 'copy_paste' exclude each other: remove one of them")
-    if recipe.foreground and not recipe.samples:
-        raise SpecError("'foreground' is a share of 'samples': say how many crops an epoch draws")
-    if recipe.precision == "fp16" and not torch.cuda.is_available():
-        raise SpecError("precision 'fp16' needs a GPU: 'bf16' is the half precision of CPUs")
 
 
 def _decode_training_images(
