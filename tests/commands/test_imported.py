@@ -124,8 +124,8 @@ def test_specialists_go_with_the_mean_of_whole_passes(
 
 @pytest.mark.slow
 def test_an_onnx_member_is_exported_without_torch(folder: Path) -> None:
-    blocked = "import sys; sys.modules['torch'] = None; from seg.commands.app import run; "
-    script = f"{blocked} sys.exit(run(['export', {spec(folder, theirs(RIGHT))!r}]))"
+    blocked = "import sys; sys.modules['torch'] = None; from seg.commands.app import run_command_line; "
+    script = f"{blocked} sys.exit(run_command_line(['export', {spec(folder, theirs(RIGHT))!r}]))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (folder / "runs/theirs/model.onnx").exists()

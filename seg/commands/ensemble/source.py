@@ -111,11 +111,14 @@ def _spec_of_models(
 
 
 def _dataset_of_model_card(card: "ModelCard") -> "DatasetSpec":
-    """A dataset without images, which are read as the model takes them."""
+    """A dataset of the model's classes, without images, which are read as the model takes them."""
     from seg.spec import DatasetSpec
 
     read = card.input.pixel_range.model_dump(exclude_none=True) if card.input.pixel_range else {}
-    return DatasetSpec.model_validate({"unlabelled": card.unlabelled, "task": card.task, **read})
+    classes = [one.model_dump() for one in card.classes]
+    return DatasetSpec.model_validate(
+        {"classes": classes, "unlabelled": card.unlabelled, "task": card.task, **read}
+    )
 
 
 def _spec_with_options(
