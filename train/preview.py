@@ -29,11 +29,11 @@ from seg.spec.recipe.augmentation import StepSpec
 from seg.terminal.progress import progress
 from seg.train.augment import check_augmentation, check_copy_paste
 from seg.train.batches.loaders import build_sampler, build_train_dataset, images_in_batch
-from seg.train.batches.sampling import Draw
+from seg.train.batches.sampling import CropDraw
 from seg.train.member.input_card import input_card_for
 from seg.train.member.job import with_input_size_crop
 from seg.train.mixing import mix_batch, mixing_method, mixing_seed
-from seg.train.networks.pixel_scaling import scale_of
+from seg.train.networks.pixel_scaling import pixel_scaling_of
 from seg.train.networks.segmenter import Segmenter
 from seg.train.splits.class_planes import label_map_of
 from seg.train.splits.training_images import open_training_images
@@ -71,7 +71,7 @@ def preview_crops(data: DatasetSpec, recipe: RecipeSpec, count: int) -> tuple[Im
         DataError: an image or its labels cannot be read, or there are no images.
     """
     recipe = with_input_size_crop(recipe)
-    split = _training_split(data)
+    split = _split_to_preview(data)
     input_card = input_card_for(recipe, split.samples)
     check_augmentation(recipe, input_card)
     check_copy_paste(recipe, split.classes)
@@ -79,13 +79,13 @@ def preview_crops(data: DatasetSpec, recipe: RecipeSpec, count: int) -> tuple[Im
     crops = _TrainingPipeline(split, recipe, input_card, background).crops(max(count, MIN_CROPS_CHECKED))
     suspicious = [crop for crop in crops if crop.problem]
     others = [crop for crop in crops if not crop.problem]
-    drawn = [*suspicious[:count], *_evenly_spaced(others, count - len(suspicious))]
+    drawn = [*suspicious[:count], *_evenly_spaced_crops(others, count - len(suspicious))]
     return _preview_sheet(drawn, split, background), suspicious
 
 
 def whole_image_recipe(data: DatasetSpec) -> RecipeSpec:
     """A recipe without augmentation whose crop is the size of the first image; raises DataError."""
-    height, width = size_of_sample(_training_split(data).samples[0])
+    height, width = size_of_sample(_split_to_preview(data).samples[0])
     return RecipeSpec(
         batch_size=2,
         crop=(height, width),
@@ -95,7 +95,7 @@ def whole_image_recipe(data: DatasetSpec) -> RecipeSpec:
     )
 
 
-def _training_split(data: DatasetSpec) -> Split:
+def _split_to_preview(data: DatasetSpec) -> Split:
     split = open_split(data, "train")
     if not split.samples:
         raise DataError(f"{data.split('train').images[0]}: the training split has no images")
@@ -111,7 +111,7 @@ class _TrainingPipeline:
         self._split = split
         self._background = background
         self._recipe = recipe
-        self._images = open_training_images(recipe, split, scale=scale_of(input_card))
+        self._images = open_training_images(recipe, split, scale=pixel_scaling_of(input_card))
         self._shown = _drawn_channels(split.samples[0], input_card)
         self._samples = build_train_dataset(recipe, self._images)
         self._segmenter = Segmenter(nn.Identity(), input_card)
@@ -129,7 +129,7 @@ class _TrainingPipeline:
                 advance(len(batch))
         return crops
 
-    def _crops_of(self, draws: Sequence[Draw], seed: int) -> list[PreviewCrop]:
+    def _crops_of(self, draws: Sequence[CropDraw], seed: int) -> list[PreviewCrop]:
         samples, applied = zip(*map(self._samples.with_transform_names, draws), strict=True)
         images, labels = default_collate(list(samples))
         mixed = mix_batch(images, labels, self._recipe.mix, seed)
@@ -146,7 +146,7 @@ class _TrainingPipeline:
         return label_map_of(target_hw.numpy()) if overlaps else target_hw.numpy()
 
     def _crop(
-        self, draw: Draw, seen_chw: Tensor, labels_hw: LabelMap, applied: tuple[str, ...]
+        self, draw: CropDraw, seen_chw: Tensor, labels_hw: LabelMap, applied: tuple[str, ...]
     ) -> PreviewCrop:
         image_hwc = _denormalise_crop(self._segmenter, seen_chw, self._shown)
         known_hw = ~ignored_in(labels_hw, self._split.task, len(self._split.classes))
@@ -158,7 +158,7 @@ class _TrainingPipeline:
         return PreviewCrop(self._split.samples[draw.image].id, image_hwc, labels_hw, applied, problem)
 
 
-def _evenly_spaced(crops: Sequence[PreviewCrop], count: int) -> list[PreviewCrop]:
+def _evenly_spaced_crops(crops: Sequence[PreviewCrop], count: int) -> list[PreviewCrop]:
     """Evenly spaced crops of the epoch."""
     places = np.linspace(0, len(crops) - 1, min(max(0, count), len(crops)))
     return [crops[int(place)] for place in places]

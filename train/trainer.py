@@ -27,12 +27,17 @@ from seg.terminal.progress import Advance, progress
 from seg.terminal.words import counted
 from seg.train.augment import check_augmentation, check_copy_paste
 from seg.train.batch_size import resolve_batch_size, run_in_micro_batches
-from seg.train.batches.loaders import Loaders, build_loaders, images_in_batch, worker_count
+from seg.train.batches.loaders import Loaders, build_loaders, images_in_batch, loader_worker_count
 from seg.train.callbacks.early_stopping import EarlyStopping
 from seg.train.callbacks.loggers import EpochLogger, build_loggers
 from seg.train.callbacks.on_epoch import EpochListener, OnEpoch
 from seg.train.callbacks.progress import TrainingProgress
-from seg.train.callbacks.run_checkpoint import RunCheckpoint, damaged_checkpoint_error, epochs_done, named_iou
+from seg.train.callbacks.run_checkpoint import (
+    RunCheckpoint,
+    damaged_checkpoint_error,
+    epochs_in_checkpoint,
+    iou_by_class_name,
+)
 from seg.train.callbacks.swa import LastEpochsAverage, validate_mean
 from seg.train.distributed.process_group import ProcessGroup, join_process_group, lightning_options
 from seg.train.library_logs import silence_libraries
@@ -43,7 +48,7 @@ from seg.train.member.job import TrainingJob, build_segmenter, card_of_job, with
 from seg.train.member.lightning_module import MemberModule
 from seg.train.metrics.epoch_metrics import best_epoch, draw_history
 from seg.train.networks.cost import cost_of_network, padded_size
-from seg.train.networks.pixel_scaling import scale_of
+from seg.train.networks.pixel_scaling import pixel_scaling_of
 from seg.train.refuse_training import refuse_impossible_recipe, refuse_nothing_to_learn
 from seg.train.reproducibility.determinism import deterministic_torch
 from seg.train.run.folder import RunFolder
@@ -86,7 +91,7 @@ def train_member(
     """
     recipe = with_input_size_crop(spec.recipe_of(member))
     refuse_impossible_recipe(recipe)
-    labelled, train, val = member_splits(spec, member, distillation)
+    labelled, train, val = splits_of_member(spec, member, distillation)
     check_loss(recipe, train.task, train.classes)
     check_copy_paste(recipe, train.classes)
     input_card = input_card_for(recipe, (*train.samples, *val.samples))
@@ -135,7 +140,7 @@ def train_member(
 
 def _train_job(job: TrainingJob, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) -> TrainingResult:
     segmenter = build_segmenter(job)
-    done = epochs_done(job.folder.last)
+    done = epochs_in_checkpoint(job.folder.last)
     train, val = _decode_training_images(job, max(_FEWEST_TO_VALIDATE, group.world_size))
     loaders = build_loaders(
         job.recipe, train, val, epoch=done, group=group, parts=parts, background=job.background
@@ -176,7 +181,7 @@ def _train_job(job: TrainingJob, group: ProcessGroup, parts: int, on_epoch: OnEp
         best_miou=metrics.miou,
         metric=job.metric_name,
         best_score=metrics.score,
-        best_iou=named_iou(job.train.classes, metrics),
+        best_iou=iou_by_class_name(job.train.classes, metrics),
         averaged_epochs=module.epochs_in_mean if metrics is mean else 0,
         parameters=cost.parameters,
         gflops=round(cost.gflops, 2),
@@ -196,7 +201,7 @@ def _warn_of_gpu(devices: int) -> None:
         notice(line)
 
 
-def member_splits(
+def splits_of_member(
     spec: EnsembleSpec, member: MemberSpec, distillation: Distillation | None = None
 ) -> tuple[Split, Split, Split]:
     """The labelled training images, all training images with pseudo-labelled ones, the validation images."""
@@ -238,11 +243,11 @@ def _decode_training_images(
                 f" at least {fewest} are needed"
             )
     soft_labels = job.distillation.soft_labels if job.distillation else None
-    scale = scale_of(job.input)
+    scale = pixel_scaling_of(job.input)
     train = open_training_images(job.recipe, job.train, soft_labels, scale)
     val = DecodedSplit(job.val, scale=scale)
     # Worker processes decode images faster than they could receive decoded ones.
-    kept = [val] if worker_count(job.recipe) or isinstance(train, WindowedSplit) else [train, val]
+    kept = [val] if loader_worker_count(job.recipe) or isinstance(train, WindowedSplit) else [train, val]
     with progress(f"read images of {job.name}", sum(map(len, kept)), unit="images") as advance:
         for images in kept:
             images.read_ahead(advance)

@@ -55,12 +55,12 @@ def write_zoom_maps(findings: ReportFindings, report: Path, clear: int | None) -
     maps = zoom_maps_folder(report)
     with output_folder(maps) as folder, progress("maps", len(worst), unit="images") as advance:
         for place, index in enumerate(worst, start=1):
-            _write_zoom_map(findings, index, folder / str(place), clear)
+            _write_zoom_map_of_image(findings, index, folder / str(place), clear)
             advance()
     return {index: quote(f"{maps.name}/{place}/index.html") for place, index in enumerate(worst, start=1)}
 
 
-def _write_zoom_map(findings: ReportFindings, index: int, folder: Path, clear: int | None) -> None:
+def _write_zoom_map_of_image(findings: ReportFindings, index: int, folder: Path, clear: int | None) -> None:
     sample, predictors = findings.passes.split.samples[index], findings.predictors
     view = view_image(findings.passes, predictors, index, (predictors.ensemble.viewed,))
     layers = [

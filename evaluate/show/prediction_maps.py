@@ -20,7 +20,7 @@ from seg.spec import EnsembleSpec
 from seg.terminal.progress import progress
 
 
-def map_ensemble(spec: EnsembleSpec, folder: Path, wanted: Sequence[str], count: int) -> None:
+def map_ensemble_predictions(spec: EnsembleSpec, folder: Path, wanted: Sequence[str], count: int) -> None:
     """Write maps of images, with the ensemble's predictions and their labels, if there are any.
 
     Args:
@@ -41,7 +41,7 @@ def map_ensemble(spec: EnsembleSpec, folder: Path, wanted: Sequence[str], count:
     _write_prediction_maps(spec, folder, split, shown, "ensemble", ensemble.classes, labels_of)
 
 
-def map_submission(
+def map_submission_predictions(
     spec: EnsembleSpec, submission: Path, folder: Path, wanted: Sequence[str], count: int
 ) -> None:
     """Write the same maps with the label maps of a submission, without a model.

@@ -103,7 +103,7 @@ def labelling_of(dataset: DatasetSpec) -> Labelling:
     return Labelling(classes, [c.name for c in classes].index(dataset.unlabelled))
 
 
-def known_classes(dataset: DatasetSpec) -> tuple[ClassInfo, ...] | None:
+def known_classes_of_dataset(dataset: DatasetSpec) -> tuple[ClassInfo, ...] | None:
     """The classes, or None if the YAML lists none and the annotations are not on this machine.
 
     Raises:

@@ -28,7 +28,7 @@ from seg.spec import RecipeSpec, load_ensemble
 from seg.spec.recipe.mixing import MixSpec
 from seg.train.augment import Augment
 from seg.train.augment.copy_paste import CopyPaste
-from seg.train.losses.distillation import Distillation, DistillationLoss, soft_loss
+from seg.train.losses.distillation import Distillation, DistillationLoss, soft_label_loss
 from seg.train.mixing import mix_batch
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.splits.class_counts import count_classes
@@ -163,13 +163,13 @@ def test_the_soft_loss_is_the_divergence_at_a_temperature() -> None:
         flat = (teacher.log() / temperature).softmax(1)
         apart = (flat * (flat.log() - (logits / temperature).log_softmax(1))).sum(1)
         expected = temperature**2 * torch.cat([apart[0].ravel(), apart[1, 2:].ravel()]).mean()
-        assert float(soft_loss(logits, soft, temperature)) == pytest.approx(float(expected), rel=0.02)
+        assert float(soft_label_loss(logits, soft, temperature)) == pytest.approx(float(expected), rel=0.02)
 
 
 def test_a_student_that_agrees_has_nothing_to_learn() -> None:
     logits = torch.tensor([2.0, 0.5, -1.0]).reshape(1, 3, 1, 1).requires_grad_()
     soft = torch.from_numpy(to_levels(logits.detach().softmax(1)[0].numpy()).transpose(1, 2, 0)[None])
-    loss = soft_loss(logits, soft, 2.0)
+    loss = soft_label_loss(logits, soft, 2.0)
     loss.backward()  # type: ignore[no-untyped-call]
     assert float(loss.detach()) < 1e-3
     assert logits.grad is not None
@@ -189,7 +189,7 @@ def test_images_without_labels_teach_by_soft_labels_alone() -> None:
     unlabelled[..., 0] = IGNORE_INDEX
     logits = torch.randn(1, 3, 2, 2, generator=torch.Generator().manual_seed(0))
     loss = DistillationLoss(Hard(), soft_share=0.25, temperature=1.0)
-    soft = soft_loss(logits, truth[..., 1:], 1.0)
+    soft = soft_label_loss(logits, truth[..., 1:], 1.0)
     assert float(loss(logits, unlabelled)) == pytest.approx(0.25 * float(soft))
     true = hard(logits, torch.from_numpy(labels_hw[None]).long())
     assert float(loss(logits, truth)) == pytest.approx(float(0.75 * true + 0.25 * soft))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from seg.data.regions.class_map import CELL, ClassMap
 from seg.errors import DataError
 from seg.spec.recipe.recipe import RecipeSpec
-from seg.train.batches.sampling import Draw
+from seg.train.batches.sampling import CropDraw
 from seg.train.reproducibility.seeds import derive_seed
 
 Weights = NDArray[np.int64]
@@ -52,7 +52,7 @@ class CropSampler:
     def __len__(self) -> int:
         return self._samples
 
-    def __iter__(self) -> Iterator[Draw]:
+    def __iter__(self) -> Iterator[CropDraw]:
         rng = np.random.default_rng([self._seed, self._epoch])
         for position in range(self._samples):
             targets = self._on_foreground if rng.random() < self._foreground else self._anywhere
@@ -60,7 +60,7 @@ class CropSampler:
             image = int(np.searchsorted(self._firsts, cell, side="right")) - 1
             row, column = divmod(cell - int(self._firsts[image]), self._shapes[image][1])
             centre = int(row * CELL + rng.integers(CELL)), int(column * CELL + rng.integers(CELL))
-            yield Draw(image, derive_seed(self._seed, self._epoch, position), False, centre)
+            yield CropDraw(image, derive_seed(self._seed, self._epoch, position), False, centre)
 
 
 def _class_weights_of_cells(

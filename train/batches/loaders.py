@@ -84,7 +84,7 @@ def build_loaders(
         sampler=DistributedSampler(sampler, batch_size, group.rank, group.world_size),
         drop_last=True,
         pin_memory=torch.cuda.is_available(),
-        **_worker_options(worker_count(recipe)),
+        **_worker_options(loader_worker_count(recipe)),
     )
     validation: DataLoader[Any] = DataLoader(
         ValDataset(val),
@@ -117,7 +117,7 @@ def collate_by_size(samples: Sequence[LabelledImage], most_pixels: int) -> list[
     ]
 
 
-def worker_count(recipe: RecipeSpec) -> int:
+def loader_worker_count(recipe: RecipeSpec) -> int:
     """How many worker processes prepare crops; `auto` is none on a CPU, where the network needs the cores."""
     if recipe.workers != "auto":
         return recipe.workers

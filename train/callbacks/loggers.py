@@ -30,10 +30,10 @@ def _open_logger(name: LoggerName, folder: RunFolder) -> Logger:
     if name == "tensorboard":
         return TensorBoardLogger(folder.path, name="", version=name, default_hp_metric=False)
     database = f"sqlite:///{runs.absolute() / MLFLOW_FILE}"
-    return MLFlowLogger(EXPERIMENT, run, database, run_id=_last_run(database, run))
+    return MLFlowLogger(EXPERIMENT, run, database, run_id=_last_mlflow_run(database, run))
 
 
-def _last_run(database: str, run: str) -> str | None:
+def _last_mlflow_run(database: str, run: str) -> str | None:
     """The id of the unfinished MLflow run of that name, to resume it; None if there is none."""
     from mlflow import MlflowClient
 

@@ -105,15 +105,15 @@ class RunCheckpoint(Callback):
             "val_loss": metrics.val_loss,
             "val_miou": metrics.miou,
             **({} if metrics.metric is None else {"val_metric": metrics.metric}),
-        } | {f"iou {name}": iou for name, iou in named_iou(self._classes, metrics).items()}
+        } | {f"iou {name}": iou for name, iou in iou_by_class_name(self._classes, metrics).items()}
 
 
-def named_iou(classes: Sequence[ClassInfo], metrics: EpochMetrics) -> dict[str, float | None]:
+def iou_by_class_name(classes: Sequence[ClassInfo], metrics: EpochMetrics) -> dict[str, float | None]:
     """The IoU of each class by name; None where it is absent."""
     return {c.name: None if math.isnan(iou) else iou for c, iou in zip(classes, metrics.iou, strict=True)}
 
 
-def epochs_done(last: Path) -> int:
+def epochs_in_checkpoint(last: Path) -> int:
     """How many epochs a `last.ckpt` has completed; 0 if there is none.
 
     Raises:

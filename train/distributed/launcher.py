@@ -39,7 +39,7 @@ def launch_processes(arguments: Sequence[str], count: int) -> int:
         outputs = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(count - 1)]
         workers = [_start_process(arguments, place, count, port, outputs) for place in range(count)]
         try:
-            failed = _first_failure(workers)
+            failed = _first_failed_process(workers)
         finally:
             _terminate_processes(workers)
         if failed is None:
@@ -85,7 +85,7 @@ def _start_process(
     )
 
 
-def _first_failure(workers: Sequence[subprocess.Popen[bytes]]) -> int | None:
+def _first_failed_process(workers: Sequence[subprocess.Popen[bytes]]) -> int | None:
     """Wait for all processes; the first that failed, preferring user errors over lost connections."""
     while True:
         codes = [worker.poll() for worker in workers]

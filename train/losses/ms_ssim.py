@@ -71,10 +71,10 @@ def _structural_similarity(maps: Tensor, others: Tensor) -> tuple[Tensor, Tensor
 def _gaussian_window_mean(maps: Tensor) -> Tensor:
     """The gaussian mean around each pixel whose window lies inside."""
     height, width = maps.shape[1:]
-    return _window_matrix(height, maps) @ maps @ _window_matrix(width, maps).T
+    return _gaussian_window_matrix(height, maps) @ maps @ _gaussian_window_matrix(width, maps).T
 
 
-def _window_matrix(length: int, like: Tensor) -> Tensor:
+def _gaussian_window_matrix(length: int, like: Tensor) -> Tensor:
     """What maps a line to its gaussian means, `[length - 10, length]`."""
     places = torch.arange(length, device=like.device, dtype=like.dtype)
     offsets = places - places[: length - _WINDOW + 1, None] - _WINDOW // 2

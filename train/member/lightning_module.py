@@ -16,7 +16,7 @@ from seg.train.losses import LossMix
 from seg.train.losses.distillation import DistillationLoss
 from seg.train.metrics.epoch_metrics import EpochMetrics, RunningMean
 from seg.train.metrics.overlap_counts import iou_of_overlap, overlap_counts
-from seg.train.metrics.spec_metric import tally_batch
+from seg.train.metrics.spec_metric import tally_batch_for_metric
 from seg.train.mixing import mix_batch, mixing_seed
 from seg.train.networks.segmenter import Segmenter
 from seg.train.optimiser.build import build_optimiser
@@ -91,7 +91,7 @@ class MemberModule(lightning.LightningModule):
             self.val_loss.add(self.loss(logits, labels), len(images))
             self.overlap += overlap_counts(logits, labels)
             if self.metric:
-                self.tally += tally_batch(self.metric, logits, labels)
+                self.tally += tally_batch_for_metric(self.metric, logits, labels)
 
     def on_validation_start(self) -> None:
         """Average the statistics of batch normalisation over processes, each of which has its own."""

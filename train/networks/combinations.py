@@ -66,7 +66,7 @@ def problem_of_combination(architecture: str, encoder: str, crop: SizeHW, size: 
         try:
             _forward_blank(network, (height, width))
         except Exception as error:
-            return f"it cannot run at {height}x{width} ({_first_line_of_error(error)})"
+            return f"it cannot run at {height}x{width} ({_first_line_of_network_error(error)})"
     return None
 
 
@@ -119,7 +119,7 @@ def _forward_blank(network: nn.Module, size_hw: SizeHW) -> None:
 
 
 def _reason_network_not_built(architecture: str, error: Exception) -> str:
-    text = _first_line_of_error(error)
+    text = _first_line_of_network_error(error)
     if "downsampling pattern" in text:
         return "the encoder has no features at the strides 4, 8, 16 and 32"
     if architecture in _DILATING:
@@ -131,6 +131,6 @@ def _reason_network_not_built(architecture: str, error: Exception) -> str:
     return text
 
 
-def _first_line_of_error(error: Exception) -> str:
+def _first_line_of_network_error(error: Exception) -> str:
     first = (str(error).splitlines() or [""])[0]
     return textwrap.shorten(first, _LONGEST_REASON) or type(error).__name__

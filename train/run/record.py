@@ -111,7 +111,7 @@ def new_run_record(
         versions={"python": platform.python_version(), "seg": __version__}
         | {name: version(name) for name in _LIBRARIES},
         teaching=distillation,
-        pixels=_pixels_text(input_card),
+        pixels=_text_of_pixels(input_card),
         metric=None if metric == MIOU else fingerprint_of(metric),
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
     )
@@ -176,7 +176,7 @@ def _distillation_text(settings: dict[str, Any] | None) -> str:
     return ", ".join(f"{name} {value}" for name, value in (settings or {"no teacher": ""}).items()).strip()
 
 
-def _pixels_text(card: InputCard | None) -> str:
+def _text_of_pixels(card: InputCard | None) -> str:
     """The bands and values that the network sees."""
     if card is None or card.pixel_range is None:
         return ""

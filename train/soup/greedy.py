@@ -18,7 +18,7 @@ from seg.train.batches.loaders import Loaders, build_loaders
 from seg.train.distributed.process_group import ProcessGroup
 from seg.train.library_logs import silence_libraries
 from seg.train.metrics.overlap_counts import iou_of_overlap, overlap_counts
-from seg.train.networks.pixel_scaling import scale_of
+from seg.train.networks.pixel_scaling import pixel_scaling_of
 from seg.train.networks.segmenter import Segmenter
 from seg.train.optimiser.batch_norm import refit_batch_norm
 from seg.train.optimiser.weight_averaging import uniform_average
@@ -106,7 +106,7 @@ class _SoupScorer:
         self._advance = advance
         self._means: dict[frozenset[str], SoupCandidate] = {}
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        scale = scale_of(first.segmenter.card)
+        scale = pixel_scaling_of(first.segmenter.card)
         self._loaders: Loaders = build_loaders(
             self._recipe,
             open_training_images(self._recipe, train, scale=scale),

@@ -28,7 +28,7 @@ from seg.train.sweep.trial_pixels import (
     trial_probabilities_at,
 )
 from seg.train.sweep.trials import TrialResult
-from seg.train.sweep.whole_ensembles import judge_ensembles
+from seg.train.sweep.whole_ensembles import judge_ensembles_of_trials
 
 CANDIDATES_PER_CHOICE: Final = 4
 """Candidates per trial to choose: the best trials alone."""
@@ -99,7 +99,9 @@ def choose_complementary(
     if not counted.needs_whole_maps:
         return chosen
     checkpoints = [checkpoint_of_trial(runs, one.outcome) for one in chosen]
-    return _trials_that_raise_score(chosen, judge_ensembles(checkpoints, val, counted.metric), group_i)
+    return _trials_that_raise_score(
+        chosen, judge_ensembles_of_trials(checkpoints, val, counted.metric), group_i
+    )
 
 
 def checkpoint_of_trial(runs: Path, outcome: TrialResult) -> Path:

@@ -63,14 +63,14 @@ def damage_as_spec_error(spec: SweepSpec) -> Iterator[None]:
         ) from error
 
 
-def trial_values(trial: FrozenTrial) -> dict[str, Any]:
+def values_of_trial(trial: FrozenTrial) -> dict[str, Any]:
     """A trial's values, including those that were fixed for it and not suggested yet."""
     return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
 
 
 def _requeue_trial(study: optuna.Study, died: FrozenTrial) -> None:
     """Enqueue a trial again, without the attributes of its worker."""
-    study.enqueue_trial(trial_values(died))
+    study.enqueue_trial(values_of_trial(died))
 
 
 def _lock_on_begin(connection: Connection) -> None:

@@ -20,7 +20,7 @@ from seg.distribution import install_advice
 from seg.errors import SegError, SpecError
 from seg.spec.recipe.sweep import RangeSpec, SweepSpec
 from seg.train.metrics.epoch_metrics import EpochMetrics
-from seg.train.sweep.storage import damage_as_spec_error, open_storage, trial_values
+from seg.train.sweep.storage import damage_as_spec_error, open_storage, values_of_trial
 from seg.train.sweep.trials import TrialResult, decode_setting, single_member_ensemble, trial_name
 from seg.train.trainer import train_member
 
@@ -55,7 +55,7 @@ class Sweep:
                 # Optuna raises these if another worker took this one for dead after a long sleep.
                 if (lost := self._requeued_by_another()) is None:
                     raise
-                self.study.enqueue_trial(trial_values(lost))
+                self.study.enqueue_trial(values_of_trial(lost))
 
     def outcomes(self) -> list[TrialResult]:
         """All trials so far, the best first, failed trials last."""
@@ -103,7 +103,9 @@ class Sweep:
         if self.spec.grid:
             choices = {field: _as_json_texts(values) for field, values in self.spec.grid.items()}
             return {field: trial.suggest_categorical(field, texts) for field, texts in choices.items()}
-        return {field: _suggest_value(trial, field, values) for field, values in self.spec.search.items()}
+        return {
+            field: _suggest_trial_value(trial, field, values) for field, values in self.spec.search.items()
+        }
 
     def _enqueue_grid(self) -> None:
         for values in self.spec.combinations() if self.spec.grid else ():
@@ -115,14 +117,14 @@ class Sweep:
             return False
         values = self._suggest(trial)
         earlier = self.study.get_trials(deepcopy=False)[: trial.number]
-        return any(trial_values(other) == values and other.state != TrialState.FAIL for other in earlier)
+        return any(values_of_trial(other) == values and other.state != TrialState.FAIL for other in earlier)
 
     def _requeue_dead_trials(self) -> None:
         """Enqueue again the trials of dead workers on this machine; heartbeats detect those on others."""
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             host, process = trial.user_attrs.get("worker", (None, 0))
             if host == socket.gethostname() and not _is_worker_alive(process):
-                self.study.enqueue_trial(trial_values(trial))
+                self.study.enqueue_trial(values_of_trial(trial))
                 self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def _requeued_by_another(self) -> FrozenTrial | None:
@@ -206,7 +208,7 @@ def _pruner_of_sweep(spec: SweepSpec) -> optuna.pruners.BasePruner:
             return optuna.pruners.NopPruner()
 
 
-def _suggest_value(trial: optuna.Trial, field: str, values: RangeSpec | list[Any]) -> Any:
+def _suggest_trial_value(trial: optuna.Trial, field: str, values: RangeSpec | list[Any]) -> Any:
     if isinstance(values, list):
         return trial.suggest_categorical(field, _as_json_texts(values))
     if values.whole:

@@ -14,7 +14,7 @@ from seg.metrics.from_counts import CountedMetric, Counts
 from seg.metrics.image_tallies import ImageTallies
 from seg.terminal.progress import Advance
 from seg.train.networks.checkpoint import load_checkpoint
-from seg.train.networks.pixel_scaling import scale_of
+from seg.train.networks.pixel_scaling import pixel_scaling_of
 from seg.train.networks.segmenter import Segmenter
 from seg.train.splits.decoded_split import DecodedSplit
 
@@ -59,7 +59,7 @@ def trial_probabilities_at(
     """A checkpoint's probabilities at those pixels of each image; raises ModelError if it cannot be read."""
     network, card = load_checkpoint(checkpoint)
     segmenter = Segmenter(network, card.input).eval()
-    images = DecodedSplit(val, scale=scale_of(card.input))
+    images = DecodedSplit(val, scale=pixel_scaling_of(card.input))
     found = []
     with torch.no_grad():
         for index, places in enumerate(positions):

@@ -12,12 +12,12 @@ from seg.metrics.image_tallies import ImageTallies
 from seg.metrics.metric import Metric, TallyC2
 from seg.terminal.progress import progress
 from seg.train.networks.checkpoint import load_checkpoint
-from seg.train.networks.pixel_scaling import scale_of
+from seg.train.networks.pixel_scaling import pixel_scaling_of
 from seg.train.networks.segmenter import Segmenter
 from seg.train.splits.decoded_split import DecodedSplit
 
 
-def judge_ensembles(checkpoints: Sequence[Path], val: Split, metric: Metric) -> list[ImageTallies]:
+def judge_ensembles_of_trials(checkpoints: Sequence[Path], val: Split, metric: Metric) -> list[ImageTallies]:
     """Tallies of all images by the mean of the probabilities of the first checkpoint, of the first two, ...
 
     Raises:
@@ -28,7 +28,7 @@ def judge_ensembles(checkpoints: Sequence[Path], val: Split, metric: Metric) -> 
     for checkpoint in checkpoints:
         network, card = load_checkpoint(checkpoint)
         segmenter = Segmenter(network, card.input).eval()
-        members.append((segmenter, DecodedSplit(val, scale=scale_of(card.input))))
+        members.append((segmenter, DecodedSplit(val, scale=pixel_scaling_of(card.input))))
     tallies: list[list[TallyC2]] = [[] for _ in members]
     with progress("judge", len(val.samples), unit="images") as advance, torch.no_grad():
         for index in range(len(val.samples)):

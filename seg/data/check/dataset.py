@@ -131,7 +131,7 @@ def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> C
             findings.append(_finding_of_open_failure(dataset.split(name), error))
         else:
             seen[name] = _check_images_of_split(split, labelling.classes, reports[-1], findings, dataset)
-    findings += _without_classes(dataset, reports)
+    findings += _no_class_warning(dataset, reports)
     findings += _duplicate_image_warnings(seen.get("train", {}), seen.get("val", {}))
     if seen.get("train") and seen.get("val"):
         findings += shared_group_findings(dataset, {finding.file for finding in findings})
@@ -150,7 +150,7 @@ def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> C
     )
 
 
-def _without_classes(dataset: DatasetSpec, reports: Sequence[SplitCounts]) -> Iterator[Finding]:
+def _no_class_warning(dataset: DatasetSpec, reports: Sequence[SplitCounts]) -> Iterator[Finding]:
     """A warning if no validation image shows a class: where classes overlap, that is no error when scored."""
     counts = next((report.counts for report in reports if report.name == "val"), None)
     if classes_overlap(dataset.task) and counts and counts.images and counts.empty == counts.images:

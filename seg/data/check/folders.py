@@ -43,8 +43,9 @@ class MaskCheck:
             images = counted(len(self.images), "image")
             problem = (
                 f"images and masks do not pair: of {images} {len(missing)} have no mask of their name,"
-                f" such as {_example_paths(missing)}, and {counted(len(unused), 'mask')} no image"
-                + (f", such as {_example_paths(unused)}" if unused else "")
+                f" such as {_examples_of_unmatched_files(missing)},"
+                f" and {counted(len(unused), 'mask')} no image"
+                + (f", such as {_examples_of_unmatched_files(unused)}" if unused else "")
             )
             fix = "name masks like their images, or give their names as a pattern, such as '{stem}_mask.png'"
             yield Finding("error", place, None, problem, fix)
@@ -90,7 +91,9 @@ class TableCheck:
             return
         if unknown:
             images = counted(len(unknown), "image")
-            problem = f"{images} of the table are not in the split, such as {_example_names(unknown)}"
+            problem = (
+                f"{images} of the table are not in the split, such as {_examples_of_unknown_names(unknown)}"
+            )
             yield Finding(
                 "warning", table, None, problem, "add them, or ignore this if other splits have them"
             )
@@ -139,9 +142,9 @@ class ImageCheck:
         return CheckedLabels()
 
 
-def _example_paths(paths: list[Path]) -> str:
+def _examples_of_unmatched_files(paths: list[Path]) -> str:
     return ", ".join(map(str, paths[:_EXAMPLES]))
 
 
-def _example_names(names: list[str]) -> str:
+def _examples_of_unknown_names(names: list[str]) -> str:
     return ", ".join(map(repr, names[:_EXAMPLES]))

@@ -122,7 +122,7 @@ def learnable_findings(
     if absent:
         names = ", ".join(absent[:_MOST_NAMED]) + (", ..." if len(absent) > _MOST_NAMED else "")
         which = f"class {names}" if len(absent) == 1 else f"{len(absent)} classes, {names}"
-        value, fix = _value_for(dataset, absent, counts)
+        value, fix = _probable_value_of_absent_class(dataset, absent, counts)
         problem = f"no pixel of {seen} is of {which}{value}"
         if len(shown) == 1 and not overlaps:
             problem += f"; all that is labelled is {shown[0]}, and there is nothing to tell apart"
@@ -146,7 +146,9 @@ def too_few_findings(place: Path, images: int, recipes: Sequence[RecipeSpec]) ->
         yield Finding("warning", place, None, problem, fix)
 
 
-def _value_for(dataset: DatasetSpec, absent: Sequence[str], counts: PixelCounts) -> tuple[str, str]:
+def _probable_value_of_absent_class(
+    dataset: DatasetSpec, absent: Sequence[str], counts: PixelCounts
+) -> tuple[str, str]:
     """The mask value that an absent class probably has, and a fix for the class."""
     fix = "label some, or remove it from the classes"
     if (

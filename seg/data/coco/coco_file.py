@@ -65,7 +65,7 @@ class CocoFile(_CocoModel):
     categories: list[CocoCategory] = []
 
 
-class _Categories(_CocoModel):
+class _CocoCategories(_CocoModel):
     categories: list[CocoCategory]
 
 
@@ -119,7 +119,7 @@ def read_valid_coco_entries(path: Path) -> tuple[CocoFile, list[CocoMistake]]:
 
 def read_coco_categories(path: Path) -> list[CocoCategory]:
     """Parse only the categories of a COCO JSON, which is much faster; raises as `read_coco`."""
-    return _read_coco_document(_Categories, path).categories
+    return _read_coco_document(_CocoCategories, path).categories
 
 
 def repeated_ids_and_names(

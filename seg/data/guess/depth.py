@@ -12,7 +12,7 @@ from seg.data.deep.decode import read_deep
 from seg.data.guess.result import Guess
 from seg.data.images.image_files import ARRAY_SUFFIXES, bytes_of_file
 from seg.data.images.image_header import LostBandsError, image_size
-from seg.data.splits.list_samples import images_at
+from seg.data.splits.list_samples import images_to_list
 from seg.errors import DataError
 from seg.image_type import ImageHWB
 
@@ -35,7 +35,7 @@ def guess_pixel_range(guess: Guess) -> Guess:
         return guess
     images = train["images"]
     try:
-        _, paths = images_at(images if isinstance(images, Path) else images[0])
+        _, paths = images_to_list(images if isinstance(images, Path) else images[0])
         others = [path for path in _sample_of_paths(paths, _OPENED) if _would_lose_bands(path)]
         if not others:
             return guess

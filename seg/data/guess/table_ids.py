@@ -28,7 +28,7 @@ class TableIdPattern:
         return next((path for path, captures in matched if captures and own.fill(captures) == text), None)
 
 
-def id_pattern(
+def guess_table_id_pattern(
     root: Path, images: Sequence[Path], ids: Sequence[str], others: Sequence[Path]
 ) -> TableIdPattern | None:
     """A folder's name and the first words of the file's name, joined by `_`, that make most ids.

@@ -13,7 +13,7 @@ from seg.data.deep.decode import header_of_deep
 from seg.data.guess.held_out import guess_val
 from seg.data.guess.result import ONE_CLASS_A_PIXEL, Guess
 from seg.data.guess.survey import FolderSurvey, common_folder, paths_by_split, split_of_word
-from seg.data.guess.table_ids import TableIdPattern, id_pattern
+from seg.data.guess.table_ids import TableIdPattern, guess_table_id_pattern
 from seg.data.images.image_files import bytes_of_file
 from seg.data.pairing.lookup import ImageLookup
 from seg.data.splits.split import samples_with_ids
@@ -104,7 +104,7 @@ def _pattern_of_table(
         if sum(lookup.find(text) is not None for text in some) * 2 > len(some):
             where = common_folder([own[place] for text in ids if (place := lookup.find(text)) is not None])
             return TableIdPattern(where, None, lookup, own)
-    return id_pattern(root, images, ids, others)
+    return guess_table_id_pattern(root, images, ids, others)
 
 
 def _test_images_of_table(images: Sequence[Path], pattern: TableIdPattern, root: Path) -> dict[str, Any]:

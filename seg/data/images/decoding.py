@@ -53,7 +53,7 @@ def decode_bands(data: bytes) -> BandsHWC:
     """
     if is_jpeg(data):
         refuse_too_many_pixels(image_size(data))
-        bands_hwc = damage_as_value_error(lambda: _decode_jpeg(data))
+        bands_hwc = damage_as_value_error(lambda: _decode_jpeg_bands(data))
         return _turn_upright(bands_hwc, _jpeg_orientation(data))
     image = _open_checked_image(data)
     if image.format in {_TIFF, "WEBP"} and not image.has_transparency_data:
@@ -77,7 +77,7 @@ def decode_indexes(data: bytes) -> LabelsHW:
         raise ValueError(f"has {len(image.getbands())} bands of 8 bits: {_MASK_FIX}")
     if image.format == _TIFF:
         return _decode_with_opencv(data, cv2.IMREAD_UNCHANGED)
-    grey_step = _grey_step(image)
+    grey_step = _grey_step_of_png(image)
     return damage_as_value_error(lambda: np.array(image, dtype=np.uint8)) // grey_step
 
 
@@ -123,7 +123,7 @@ def _open_checked_image(data: bytes) -> ImageFile:
     return image
 
 
-def _decode_jpeg(data: bytes) -> BandsHWC:
+def _decode_jpeg_bands(data: bytes) -> BandsHWC:
     try:
         return np.asarray(simplejpeg.decode_jpeg(data, "RGB"))
     except ValueError as error:
@@ -198,7 +198,7 @@ def _turn_upright(pixels: BandsHWC, orientation: int) -> BandsHWC:
     return np.ascontiguousarray(pixels)
 
 
-def _grey_step(image: ImageFile) -> int:
+def _grey_step_of_png(image: ImageFile) -> int:
     """The step between grey values of a PNG with fewer than 8 bits, which Pillow scales to 0..255."""
     mode, _, bits = str(image.tile[0].args).partition(";")
     return 255 // (2 ** int(bits) - 1) if mode == "L" and bits in {"2", "4"} else 1

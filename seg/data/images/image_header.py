@@ -118,14 +118,16 @@ def open_image(data: bytes) -> ImageFile:
     is_tiff = kind is TiffImageFile
     deep = _deep_tiff(damage_as_value_error(lambda: next(tiff_pages(data)))) if is_tiff else ""
     if deep:
-        raise LostBandsError(deep + _with_values(kind, data))
+        raise LostBandsError(deep + _deep_band_with_values(kind, data))
     if kind is PngImageFile:
         data = without_text(data)
     elif kind is JpegImageFile:
         data = without_fill_bytes(data)
     image = damage_as_value_error(lambda: kind(BytesIO(data)))
     if isinstance(image, PngImageFile) and ";16" in str(image.tile[0].args):
-        raise LostBandsError(f"{counted(len(image.getbands()), 'band')} of 16 bits{_with_values(kind, data)}")
+        raise LostBandsError(
+            f"{counted(len(image.getbands()), 'band')} of 16 bits{_deep_band_with_values(kind, data)}"
+        )
     return image
 
 
@@ -249,7 +251,7 @@ def _deep_tiff(tags: ImageFileDirectory_v2) -> str:
     return f"{counted(bands, 'band')} of {bits} {sample}bits"
 
 
-def _with_values(kind: type[ImageFile], data: bytes) -> str:
+def _deep_band_with_values(kind: type[ImageFile], data: bytes) -> str:
     """The smallest and largest value of an image with one deep band; empty if they cannot be determined."""
     with suppress(Exception):
         image = kind(BytesIO(data))

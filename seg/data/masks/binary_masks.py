@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from seg.data.coco.painting import paint_objects, painted_object
 from seg.data.labelling import Labelling
-from seg.data.masks.mask_raster import is_above_threshold
+from seg.data.masks.mask_raster import mask_above_threshold
 from seg.data.masks.mask_values import MaskValues, read_mask_values
 from seg.errors import DataError
 from seg.labels.label_map import LabelsHW
@@ -40,9 +40,9 @@ class BinaryMasks:
 
     def labels_of(self, masks: Sequence[MaskValues]) -> LabelsHW:
         """The label map of the values of an image's masks."""
-        labels_hw = is_above_threshold(masks[0], self._threshold)
+        labels_hw = mask_above_threshold(masks[0], self._threshold)
         for values in masks[1:]:
-            labels_hw |= is_above_threshold(values, self._threshold)
+            labels_hw |= mask_above_threshold(values, self._threshold)
         return labels_hw.astype(np.uint8)
 
 
@@ -72,4 +72,4 @@ def labels_of_class_masks(
 
 
 def _mask_is_above(path: Path, threshold: float) -> NDArray[np.bool_]:
-    return is_above_threshold(read_mask_values(path, lossy=threshold > 0), threshold)
+    return mask_above_threshold(read_mask_values(path, lossy=threshold > 0), threshold)

@@ -74,11 +74,11 @@ class ClassMaskRaster:
     def __getitem__(self, place: tuple[slice, slice], /) -> LabelMap:
         labels_hw = self._labelling.blank(Region.of_slices(place, self.shape).size_hw)
         for label, mask in self._masks:
-            self._labelling.paint(labels_hw, is_above_threshold(mask[place], self._threshold), label)
+            self._labelling.paint(labels_hw, mask_above_threshold(mask[place], self._threshold), label)
         return labels_hw
 
 
-def is_above_threshold(
+def mask_above_threshold(
     values: MaskValues, threshold: float
 ) -> "np.ndarray[tuple[int, int], np.dtype[np.bool_]]":
     """Where a mask, or one of its channels, is above a threshold, bool `[H, W]`."""
@@ -87,4 +87,4 @@ def is_above_threshold(
 
 def _area_of_mask(mask: LargeMaskFile, threshold: float) -> int:
     parts = grid_of_regions(mask.shape, _AT_ONCE)
-    return sum(int(np.count_nonzero(is_above_threshold(mask[part.slices], threshold))) for part in parts)
+    return sum(int(np.count_nonzero(mask_above_threshold(mask[part.slices], threshold))) for part in parts)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seg.data.pairing.pattern import PathPattern, has_placeholders
-from seg.data.splits.list_samples import choose_samples, images_at
+from seg.data.splits.list_samples import choose_samples, images_to_list
 from seg.data.splits.split import Sample, samples_with_ids
 from seg.errors import DataError
 from seg.spec.dataset.split import SplitSpec
@@ -65,7 +65,7 @@ def listed_samples(spec: SplitSpec) -> tuple[Sample, ...]:
 
 
 def _find_images_at(where: Path, source: int) -> list[FoundImage]:
-    folder, paths = images_at(where)
+    folder, paths = images_to_list(where)
     pattern = PathPattern(where.as_posix()) if has_placeholders(str(where)) else None
     found = []
     for path in paths:

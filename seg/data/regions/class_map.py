@@ -35,7 +35,7 @@ class ClassMap:
         counts_chw = np.zeros((counted, -(-height // CELL), -(-width // CELL)), dtype=np.uint16)
         for top, left in product(range(0, height, _AT_ONCE), range(0, width, _AT_ONCE)):
             part = Region(top, left, _AT_ONCE, _AT_ONCE).intersection(Region.whole((height, width)))
-            cells_chw = _count_cells(labels[part.slices], task, classes)
+            cells_chw = _count_class_map_cells(labels[part.slices], task, classes)
             _, rows, columns = cells_chw.shape
             counts_chw[:, top // CELL :, left // CELL :][:, :rows, :columns] = cells_chw
         return cls(counts_chw)
@@ -47,7 +47,7 @@ class ClassMap:
         return counts
 
 
-def _count_cells(labels_hw: LabelMap, task: Task, classes: int) -> NDArray[np.int64]:
+def _count_class_map_cells(labels_hw: LabelMap, task: Task, classes: int) -> NDArray[np.int64]:
     """Counts of each class in the cells of a part, int64 `[C, rows, columns]`."""
     height, width = labels_hw.shape
     rows, columns = -(-height // CELL), -(-width // CELL)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from seg.data.sample.shapes import SHAPES, Points, ShapeName
 from seg.data.sample.surroundings import Surroundings
-from seg.data.sample.textures import TEXTURES, Plane, TextureName, cloud_texture, two_tones
+from seg.data.sample.textures import TEXTURES, Plane, TextureName, cloud_texture, two_texture_tones
 from seg.labels.label_map import ImageHWC
 
 Mask = NDArray[np.bool_]
@@ -63,10 +63,10 @@ def draw_scene(
     size_hw: tuple[int, int], rng: np.random.Generator, place: Surroundings | None = None
 ) -> tuple[ImageHWC, list[SceneObject]]:
     """An image, uint8 RGB `[H, W, 3]`, and its objects; of a place, or of nowhere in particular."""
-    canvas = _ground_of(place, size_hw, rng) if place else draw_ground(size_hw, rng, _GROUND_CELL)
-    categories = _categories_of(place, rng) if place else _some_categories(rng)
+    canvas = _ground_of_place(place, size_hw, rng) if place else draw_ground(size_hw, rng, _GROUND_CELL)
+    categories = _categories_of_place(place, rng) if place else _some_categories_of_scene(rng)
     placed = [
-        _draw_object(canvas, category, None if place else _hue_of(category, rng), rng)
+        _draw_scene_object(canvas, category, None if place else _hue_of_scene_category(category, rng), rng)
         for category in categories
     ]
     if rng.random() < _PLANKS:
@@ -74,13 +74,13 @@ def draw_scene(
     return develop_scene(place.seen(canvas, rng) if place else canvas, rng), _annotate_scene_objects(placed)
 
 
-def _some_categories(rng: np.random.Generator) -> list[int]:
+def _some_categories_of_scene(rng: np.random.Generator) -> list[int]:
     """Few classes with several objects each, so that an image repeats its classes."""
     few = rng.choice(np.arange(1, len(CLASSES) + 1), size=4, replace=False)
     return [int(c) for c in rng.choice(few, size=int(rng.integers(*_OBJECTS)))]
 
 
-def _categories_of(place: Surroundings, rng: np.random.Generator) -> list[int]:
+def _categories_of_place(place: Surroundings, rng: np.random.Generator) -> list[int]:
     """Classes as often as the place has them."""
     count = int(rng.integers(*place.objects))
     return [int(c) for c in rng.choice(len(CLASSES), size=count, p=place.frequencies) + 1]
@@ -89,10 +89,10 @@ def _categories_of(place: Surroundings, rng: np.random.Generator) -> list[int]:
 def draw_ground(size_hw: tuple[int, int], rng: np.random.Generator, cell: int) -> Plane:
     """Drawn ground with features of about `cell` pixels, float64 RGB `[H, W, 3]` in 0..1."""
     pattern = _ground_pattern(size_hw, rng, cell)
-    return _between_tones(*two_tones(rng, contrast=0.35), pattern)
+    return _between_tones(*two_texture_tones(rng, contrast=0.35), pattern)
 
 
-def _ground_of(place: Surroundings, size_hw: tuple[int, int], rng: np.random.Generator) -> Plane:
+def _ground_of_place(place: Surroundings, size_hw: tuple[int, int], rng: np.random.Generator) -> Plane:
     return _between_tones(*place.ground_tones, _ground_pattern(size_hw, rng, place.ground_cell))
 
 
@@ -101,11 +101,13 @@ def _ground_pattern(size_hw: tuple[int, int], rng: np.random.Generator, cell: in
     return pattern + 0.15 * rng.random(size_hw)
 
 
-def _hue_of(category: int, rng: np.random.Generator) -> float:
+def _hue_of_scene_category(category: int, rng: np.random.Generator) -> float:
     return (category - 1) / len(CLASSES) + rng.normal(0, _HUE_SPREAD)
 
 
-def _draw_object(canvas: Plane, category: int, hue: float | None, rng: np.random.Generator) -> _PlacedObject:
+def _draw_scene_object(
+    canvas: Plane, category: int, hue: float | None, rng: np.random.Generator
+) -> _PlacedObject:
     """Draw an object of a hue; of a random one by default."""
     shape, texture = list(CLASSES.values())[category - 1]
     height, width = canvas.shape[:2]
@@ -119,7 +121,7 @@ def _draw_object(canvas: Plane, category: int, hue: float | None, rng: np.random
     local = (np.stack((columns, rows), axis=-1) - centre) / scale @ turn.T
     brightness = TEXTURES[texture](local[..., 0], local[..., 1], rng)
     _cast_shadow(canvas, mask_hw)
-    canvas[mask_hw] = _between_tones(*two_tones(rng, 0.5, hue), brightness)[mask_hw]
+    canvas[mask_hw] = _between_tones(*two_texture_tones(rng, 0.5, hue), brightness)[mask_hw]
     return _PlacedObject(category, mask_hw)
 
 
@@ -138,7 +140,7 @@ def _draw_plank(canvas: Plane, over: _PlacedObject, rng: np.random.Generator) ->
     mask_hw = fill_outline(outline, (canvas.shape[0], canvas.shape[1]))
     _cast_shadow(canvas, mask_hw)
     grain = cloud_texture((canvas.shape[0], canvas.shape[1]), rng, 3)
-    canvas[mask_hw] = _between_tones(*two_tones(rng, contrast=0.25), grain)[mask_hw]
+    canvas[mask_hw] = _between_tones(*two_texture_tones(rng, contrast=0.25), grain)[mask_hw]
     return _PlacedObject(0, mask_hw)
 
 

@@ -17,7 +17,7 @@ def speckle_texture(u: Plane, v: Plane, rng: np.random.Generator) -> Plane:
 
 
 def stripes_texture(u: Plane, v: Plane, rng: np.random.Generator) -> Plane:
-    return _square_wave(u + v, 5.0)
+    return _square_wave_texture(u + v, 5.0)
 
 
 def lines_texture(u: Plane, v: Plane, rng: np.random.Generator) -> Plane:
@@ -46,14 +46,14 @@ def halves_texture(u: Plane, v: Plane, rng: np.random.Generator) -> Plane:
 
 
 def plaid_texture(u: Plane, v: Plane, rng: np.random.Generator) -> Plane:
-    return _texture_plane(0.5 * _square_wave(u, 5.0) + 0.5 * _square_wave(v, 5.0))
+    return _texture_plane(0.5 * _square_wave_texture(u, 5.0) + 0.5 * _square_wave_texture(v, 5.0))
 
 
 def _texture_plane(values: Any) -> Plane:
     return np.asarray(values, dtype=np.float64)
 
 
-def _square_wave(x: Plane, frequency: float) -> Plane:
+def _square_wave_texture(x: Plane, frequency: float) -> Plane:
     return _texture_plane(np.mod(x * frequency, 1.0) < 0.5)
 
 
@@ -77,7 +77,9 @@ TEXTURES: dict[TextureName, Callable[[Plane, Plane, np.random.Generator], Plane]
 }
 
 
-def two_tones(rng: np.random.Generator, contrast: float, hue: float | None = None) -> tuple[Plane, Plane]:
+def two_texture_tones(
+    rng: np.random.Generator, contrast: float, hue: float | None = None
+) -> tuple[Plane, Plane]:
     """A dark and a light tone of one hue, in 0..1; by default a random one."""
     hue, saturation = rng.random() if hue is None else hue % 1, rng.uniform(0.05, 0.6)
     dark = rng.uniform(0.15, 0.85 - contrast)

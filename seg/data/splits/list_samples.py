@@ -40,7 +40,7 @@ def list_samples(where: Path, ids: Path | None = None) -> tuple[Sample, ...]:
     Raises:
         DataError: nothing is there, or an id is that of no image.
     """
-    folder, images = images_at(where)
+    folder, images = images_to_list(where)
     samples = samples_with_ids(folder, images)
     return samples if ids is None else choose_samples(samples, ids)
 
@@ -65,7 +65,7 @@ def first_column_of_list(path: Path, is_entry: Callable[[str], bool] = lambda _:
     return [entry for entry in entries if entry]
 
 
-def images_at(where: Path) -> tuple[Path, list[Path]]:
+def images_to_list(where: Path) -> tuple[Path, list[Path]]:
     """The images that `where` names, as for `list_samples`, and the folder that their ids are relative to."""
     if where.suffix.lower() in LIST_SUFFIXES and not where.is_dir():
         return where.parent, _listed_images(where)
@@ -82,7 +82,7 @@ def _listed_images(path: Path) -> list[Path]:
 
     images = [
         resolve_image_name(path.parent, name)
-        for name in _without_header(first_column_of_list(path, is_image), is_image)
+        for name in _list_without_header(first_column_of_list(path, is_image), is_image)
     ]
     if not images:
         raise DataError(f"{path}: lists no image")
@@ -100,7 +100,7 @@ def _images_matching(pattern: Path) -> tuple[Path, list[Path]]:
     images = [
         path
         for path in found
-        if not _is_hidden(path, folder)
+        if not _is_hidden_image(path, folder)
         and not path.is_dir()
         and _fits_pattern(pattern, path)
         and is_usable_image_file(path)
@@ -120,7 +120,7 @@ def _fits_pattern(pattern: Path, path: Path) -> bool:
         raise DataError(f"{pattern}: {error}") from error
 
 
-def _is_hidden(path: Path, folder: Path) -> bool:
+def _is_hidden_image(path: Path, folder: Path) -> bool:
     """Whether a path has a hidden part, such as the `._a.png` that macOS writes beside `a.png`."""
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
@@ -140,7 +140,7 @@ def choose_samples(samples: Sequence[Sample], listed: Path) -> tuple[Sample, ...
     def is_known(entry: str) -> bool:
         return bool(entry) and position(entry) is not None
 
-    entries = dict.fromkeys(_without_header(first_column_of_list(listed, is_known), is_known))
+    entries = dict.fromkeys(_list_without_header(first_column_of_list(listed, is_known), is_known))
     if not entries:
         raise DataError(f"{listed}: names no image: one id per line is expected")
     found = {entry: position(entry) for entry in entries}
@@ -158,7 +158,7 @@ def choose_samples(samples: Sequence[Sample], listed: Path) -> tuple[Sample, ...
     return tuple(samples[place] for place in dict.fromkeys(found.values()) if place is not None)
 
 
-def _without_header(entries: list[str], is_known: Callable[[str], bool]) -> list[str]:
+def _list_without_header(entries: list[str], is_known: Callable[[str], bool]) -> list[str]:
     if not entries or is_known(entries[0]):
         return entries
     first = entries[0]

@@ -99,7 +99,7 @@ def test_goes_on_after_kill_9(toy_spec: SpecWriter, tmp_path: Path) -> None:
             assert process.poll() is None
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
-    assert 1 <= run_checkpoint.epochs_done(folder / "last.ckpt") < 20
+    assert 1 <= run_checkpoint.epochs_in_checkpoint(folder / "last.ckpt") < 20
     assert not (folder / "model.safetensors").exists()
 
     train(killed)

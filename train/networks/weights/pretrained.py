@@ -65,10 +65,10 @@ def _canonical_name(name: str) -> str:
 
 
 def _fit_encoder_tensor(tensor: Any, shape: torch.Size) -> Any:
-    return _with_channels(_as_convolution(tensor, shape), shape)
+    return _encoder_tensor_with_channels(_as_convolution(tensor, shape), shape)
 
 
-def _with_channels(tensor: Any, shape: torch.Size) -> Any:
+def _encoder_tensor_with_channels(tensor: Any, shape: torch.Size) -> Any:
     is_on_rgb = (
         isinstance(tensor, Tensor)
         and tensor.ndim == len(shape) == 4

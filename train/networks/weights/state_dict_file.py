@@ -60,7 +60,7 @@ def read_state_dict(path: Path) -> StateDict:
     return StateDict(tensors, _notes_on_state_dict(place, found))
 
 
-def is_average(name: str) -> bool:
+def is_averaged_state_dict(name: str) -> bool:
     """Whether a name is that of a moving average of weights, such as `ema_model`."""
     return _AVERAGE.search(name) is not None
 
@@ -114,12 +114,12 @@ def _preference_of_state_dict(place: Place, tensors: Mapping[str, Any]) -> tuple
     """Sorts averages before others, usual names before others, and many tensors before few."""
     name = place[-1] if place else ""
     rank = _USUAL_NAMES.index(name) if name in _USUAL_NAMES else len(_USUAL_NAMES)
-    return not is_average(".".join(place)), rank, -len(tensors)
+    return not is_averaged_state_dict(".".join(place)), rank, -len(tensors)
 
 
 def _notes_on_state_dict(place: Place, found: Mapping[Place, Any]) -> tuple[str, ...]:
     others = [".".join(one) for one in found if one != place]
     if not others:
         return ()
-    kind = "the moving average " if is_average(".".join(place)) else ""
+    kind = "the moving average " if is_averaged_state_dict(".".join(place)) else ""
     return (f"takes {kind}{'.'.join(place)!r}, not {', '.join(map(repr, others))}",)

@@ -80,9 +80,9 @@ class MaskFamily:
     def _likely_pairs(self) -> Iterator[tuple[Path, Path]]:
         """Some images and some masks, each with those whose names have most in common with its own."""
         for image in self._images[:_TRIED]:
-            yield from ((image, mask) for mask in _nearest(image, self._masks))
+            yield from ((image, mask) for mask in _nearest_names(image, self._masks))
         for mask in self._masks[:_TRIED]:
-            yield from ((image, mask) for image in _nearest(mask, self._images))
+            yield from ((image, mask) for image in _nearest_names(mask, self._images))
 
     def _from(self, image: Path, mask: Path) -> NamePattern | None:
         affixes = _affixes_of_names(image.stem, mask.stem)
@@ -117,7 +117,7 @@ def mask_families(images: Sequence[Path], masks: Sequence[Path], root: Path) -> 
     return [MaskFamily(role, paths, images, root) for role, paths in found.items()]
 
 
-def _nearest(path: Path, others: Sequence[Path]) -> list[Path]:
+def _nearest_names(path: Path, others: Sequence[Path]) -> list[Path]:
     """The others with the longest common beginning and the longest common end of their names."""
     name, folders = path.stem, partial(_same_folders, path)
     by_start = max(others, key=lambda other: (_common_start_of_names(name, other.stem), folders(other)))
@@ -132,10 +132,10 @@ def _affixes_of_names(image: str, mask: str) -> tuple[tuple[str, str], tuple[str
     if image in mask:
         before, _, after = mask.partition(image)
         return ("", before), ("", after)
-    core = _common_words(image, mask)
+    core = _common_words_of_names(image, mask)
     if len(core) > 1 and not (_has_digit(image[len(core) :]) and _has_digit(mask[len(core) :])):
         return ("", ""), (image[len(core) :], mask[len(core) :])
-    core = _common_words(image[::-1], mask[::-1])[::-1]
+    core = _common_words_of_names(image[::-1], mask[::-1])[::-1]
     return ((image[: -len(core)], mask[: -len(core)]), ("", "")) if len(core) > 1 else None
 
 
@@ -144,7 +144,7 @@ def _has_digit(text: str) -> bool:
     return any(map(str.isdigit, text))
 
 
-def _common_words(first: str, second: str) -> str:
+def _common_words_of_names(first: str, second: str) -> str:
     """The common beginning of two names, up to the end of a word."""
     length = _common_start_of_names(first, second)
     while 0 < length < len(first) and first[length - 1].isalnum():

@@ -32,7 +32,7 @@ def images_and_masks(folder: Path, pictures: Sequence[Path]) -> tuple[list[Path]
     """
     groups: dict[tuple[Path, str, str], list[Path]] = defaultdict(list)
     for path in pictures:
-        groups[path.parent, path.suffix.lower(), last_word(path.stem)].append(path)
+        groups[path.parent, path.suffix.lower(), last_word_of_role(path.stem)].append(path)
     images: list[Path] = []
     masks: list[Path] = []
     stems = {path.stem for path in pictures}
@@ -44,7 +44,7 @@ def images_and_masks(folder: Path, pictures: Sequence[Path]) -> tuple[list[Path]
     return sorted(images), sorted(masks)
 
 
-def last_word(stem: str) -> str:
+def last_word_of_role(stem: str) -> str:
     """The word at the end of a name, such as `mask` of `a_01_mask`; empty if it ends otherwise."""
     found = _TOKEN.search(stem)
     return found[1] if found and not re.fullmatch(r"[0-9a-f]{6,}", found[1]) else ""
