@@ -9,7 +9,7 @@ import numpy as np
 from seg.data.groups import group_images
 from seg.data.regions.label_raster import size_of_labels
 from seg.data.regions.resized_labels import resized_labels
-from seg.engine.submissions import SubmissionSpec
+from seg.engine.submissions import SubmissionForSpec
 from seg.errors import DataError
 from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.metrics.label_map_scores import scores_by_class_name
@@ -60,7 +60,7 @@ def judge_submission(spec: EnsembleSpec, path: Path) -> JudgedSubmission:
         DataError: the images have no labels, the submission cannot be read, or an image is missing.
         SpecError: the metric cannot be used.
     """
-    known = SubmissionSpec(spec)
+    known = SubmissionForSpec(spec)
     classes = known.split.classes
     metric = open_metric(spec.metric, classes, spec.data.task)
     tallies = {
@@ -74,7 +74,7 @@ def judge_submission(spec: EnsembleSpec, path: Path) -> JudgedSubmission:
 
 
 def read_submission_with_truth(
-    spec: EnsembleSpec, known: SubmissionSpec, path: Path
+    spec: EnsembleSpec, known: SubmissionForSpec, path: Path
 ) -> Iterator[TruthAndPrediction]:
     """The label maps of a submission beside the true ones, in its own order; raises DataError as above."""
     if not spec.data.to_predict.labelled:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seg.data.groups import group_images
-from seg.engine.submissions import SubmissionSpec
-from seg.engine.submissions.tables.csv_file import write_table
+from seg.engine.submissions import SubmissionForSpec
+from seg.engine.submissions.tables.csv_file import write_csv_table
 from seg.evaluate.metrics.overlapping import OverlappingMetrics, OverlappingScores
 from seg.evaluate.metrics.segmentation import (
     SegmentationMetrics,
@@ -41,7 +41,7 @@ def score_submission(spec: EnsembleSpec, path: Path) -> SegmentationMetrics:
         >>> metrics.scores().images
         6
     """
-    known = SubmissionSpec(spec)
+    known = SubmissionForSpec(spec)
     metrics = SegmentationMetrics(known.split.classes, _resampling_units_of_images(spec, known))
     for image_id, truth_hw, predicted_hw in read_submission_with_truth(spec, known, path):
         metrics.add(image_id, truth_hw, predicted_hw)
@@ -50,7 +50,7 @@ def score_submission(spec: EnsembleSpec, path: Path) -> SegmentationMetrics:
 
 def score_overlapping_submission(spec: EnsembleSpec, path: Path) -> OverlappingMetrics:
     """The same of classes that overlap."""
-    known = SubmissionSpec(spec)
+    known = SubmissionForSpec(spec)
     metrics = OverlappingMetrics(known.split.classes, _resampling_units_of_images(spec, known))
     for image_id, truth_hw, predicted_hw in read_submission_with_truth(spec, known, path):
         metrics.add(image_id, truth_hw, predicted_hw)
@@ -76,10 +76,10 @@ def write_submission_scores_csv(path: Path, figures: SegmentationScores | Overla
     """Write the scores of each class, a row each."""
     names = [name for name in type(figures.classes[0]).model_fields if name != "iou_interval"]
     rows = [[str(getattr(c, name)) for name in names] for c in figures.classes]
-    write_table(path, names, rows)
+    write_csv_table(path, names, rows)
 
 
-def _resampling_units_of_images(spec: EnsembleSpec, known: SubmissionSpec) -> dict[str, str]:
+def _resampling_units_of_images(spec: EnsembleSpec, known: SubmissionForSpec) -> dict[str, str]:
     """What intervals resample, by the ids of images."""
     samples = known.split.samples
     units = group_images(samples, spec.data.group).units

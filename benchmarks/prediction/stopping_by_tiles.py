@@ -23,7 +23,7 @@ from seg.data.regions.region_split import split_in_regions
 from seg.engine import Ensemble
 from seg.engine.early_exit.rules import CalibratedRule
 from seg.engine.early_exit.traces import AnyTrace, TiledPassTrace, Units, estimate_risk, risks_by_group
-from seg.engine.jobs.calibration.calibrate import rank_passes
+from seg.engine.jobs.calibration.calibrate import rank_passes_to_calibrate
 from seg.engine.jobs.calibration.trace_tiles import trace_tiles
 from seg.spec import load_ensemble
 from seg.terminal.progress import progress
@@ -42,7 +42,7 @@ def drawn_regions(whole: Split, side: int, count: int | None) -> list[Sample]:
 
 
 def trace_all(ensemble: Ensemble, samples: Sequence[Sample]) -> list[TiledPassTrace]:
-    pass_order = ensemble.passes_in_order(rank_passes(ensemble, samples))
+    pass_order = ensemble.passes_in_order(rank_passes_to_calibrate(ensemble, samples))
     traces = []
     with progress("trace", len(samples), unit="regions") as advance:
         found = trace_tiles(ensemble, map(open_sample, samples), pass_order)

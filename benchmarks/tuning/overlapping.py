@@ -108,7 +108,11 @@ def _judge(
 def _tables(passes: CachedPasses, merge: Merge, fitted_i: NDArray[np.bool_]) -> tuple[RegionTable, ...]:
     """Of each class, what every rule leaves of the images that are fitted on."""
     images = (
-        (merge(passes, image), masks_of(passes.labels(image), "multilabel", passes.classes))
+        (
+            merge(passes, image),
+            masks_of(passes.labels(image), "multilabel", passes.classes),
+            ~ignored_in(passes.labels(image), "multilabel", passes.classes),
+        )
         for image in np.flatnonzero(fitted_i).tolist()
     )
     return count_regions(images, passes.classes, passes.labels(0).size)

@@ -56,11 +56,11 @@ def label_video(
 
     with output.writing() as final, progress("video", facts.frames, unit="frames") as advance:
         frames = ((frame, frame[1]) for frame in enumerate(read_frames(source)))
-        drawn = _in_order(ensemble.label_all(frames, draw))
-        return write_video(final, _with_progress(drawn, advance), facts.frames_a_second)
+        drawn = _frames_in_order(ensemble.label_all(frames, draw))
+        return write_video(final, _frames_with_progress(drawn, advance), facts.frames_a_second)
 
 
-def _in_order(frames: Iterable[Numbered]) -> Iterator[ImageHWC]:
+def _frames_in_order(frames: Iterable[Numbered]) -> Iterator[ImageHWC]:
     """Frames in order of their numbers. Frames that finish early wait; few do, since few are open at once."""
     early: dict[int, ImageHWC] = {}
     due = 0
@@ -71,7 +71,7 @@ def _in_order(frames: Iterable[Numbered]) -> Iterator[ImageHWC]:
             due += 1
 
 
-def _with_progress(frames: Iterable[ImageHWC], advance: Advance) -> Iterator[ImageHWC]:
+def _frames_with_progress(frames: Iterable[ImageHWC], advance: Advance) -> Iterator[ImageHWC]:
     for frame_hwc in frames:
         yield frame_hwc
         advance()

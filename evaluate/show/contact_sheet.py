@@ -12,7 +12,7 @@ from seg.data.images.images import write_image
 from seg.data.images.read_sample import read_sample
 from seg.data.regions.resized_labels import resized_labels
 from seg.engine import Ensemble
-from seg.engine.submissions import SubmissionSpec
+from seg.engine.submissions import SubmissionForSpec
 from seg.errors import DataError
 from seg.evaluate.show.chosen_images import ShownImage, choose_shown_images
 from seg.evaluate.show.shrunk_images import shrunk_labels, shrunk_picture, shrunk_prediction
@@ -68,7 +68,7 @@ def draw_submission_sheet(
         DataError: an image or its labels cannot be read, or the submission is invalid or has no label map of
             an image.
     """
-    known = SubmissionSpec(spec)
+    known = SubmissionForSpec(spec)
     shown = choose_shown_images(known.split, wanted, count)
     step_of_id = {one.sample.id: one.step for one in shown}
     found = {

@@ -8,7 +8,7 @@ from seg.data.images.read_sample import draw_sample, micrometres_of_sample, open
 from seg.data.regions.label_raster import LabelRaster
 from seg.data.regions.resized_labels import resized_labels
 from seg.engine import Ensemble
-from seg.engine.submissions import SubmissionSpec
+from seg.engine.submissions import SubmissionForSpec
 from seg.errors import DataError
 from seg.evaluate.show.chosen_images import ShownImage, choose_shown_images
 from seg.evaluate.show.shrunk_images import shrunk_prediction
@@ -50,7 +50,7 @@ def map_submission_predictions(
         DataError: an image or its labels cannot be read, or the submission is invalid or has no label map of
             an image.
     """
-    known = SubmissionSpec(spec)
+    known = SubmissionForSpec(spec)
     shown = choose_shown_images(known.split, wanted, count)
     ids = {one.sample.id for one in shown}
     found = {name: own for name, own in known.form().read(submission, known.size_of) if name in ids}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from seg.engine.submissions import SubmissionSpec
+from seg.engine.submissions import SubmissionForSpec
 from seg.engine.submissions.tables.table_format import Key, TableFormat
 from seg.errors import DataError, SpecError
 from seg.evaluate.validator.expected_table import ExpectedTable, expected_table
@@ -46,7 +46,7 @@ def check_submission(
     """
     if sample is not None and spec.output.format not in TABLE_FORMATS:
         raise SpecError(f"{sample}: a sample is not used with format {spec.output.format}: remove it")
-    known = SubmissionSpec(spec.model_copy(update={"output": output_with_sample(spec.output, sample)}))
+    known = SubmissionForSpec(spec.model_copy(update={"output": output_with_sample(spec.output, sample)}))
     masks = MaskChecks(known, look_at_images)
     if spec.output.format not in TABLE_FORMATS:
         return [
@@ -72,7 +72,7 @@ def check_submission(
     return sorted(findings, key=lambda finding: finding.line or 0)
 
 
-def _check_label_map_file(known: SubmissionSpec, path: Path, masks: MaskChecks) -> Iterator[Finding]:
+def _check_label_map_file(known: SubmissionForSpec, path: Path, masks: MaskChecks) -> Iterator[Finding]:
     missing = {image.id: None for image in known.split.samples}
     empty: list[str] = []
     may_be_empty = classes_overlap(known.spec.data.task)
@@ -186,7 +186,7 @@ def is_row_needed(row: TableRow, style: TableFormat) -> bool:
 
 
 def _check_runs_of_row(
-    known: SubmissionSpec, row: TableRow, image_id: str, masks: MaskChecks
+    known: SubmissionForSpec, row: TableRow, image_id: str, masks: MaskChecks
 ) -> Iterator[Finding]:
     try:
         size_hw = known.size_of(image_id)

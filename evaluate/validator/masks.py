@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seg.data.images.raster import size_if_large
 from seg.data.images.read_sample import draw_sample
 from seg.engine.passes.passes import Size
-from seg.engine.submissions import SubmissionSpec
+from seg.engine.submissions import SubmissionForSpec
 from seg.evaluate.validator.finding import Finding
 from seg.labels.label_map import IGNORE_INDEX, ImageHWC
 from seg.labels.task import LabelMap, classes_overlap, label_dtype
@@ -35,7 +35,7 @@ MAX_IMAGES_COMPARED: Final = 50
 class MaskChecks:
     """Collects label maps and checks them together."""
 
-    def __init__(self, known: SubmissionSpec, look_at_images: bool) -> None:
+    def __init__(self, known: SubmissionForSpec, look_at_images: bool) -> None:
         self._known = known
         self._images = {s.id: s for s in known.split.samples} if look_at_images else {}
         self._order = known.spec.output.rle.order

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seg.engine.submissions.tables.csv_file import Row, read_table
-from seg.engine.submissions.tables.run_length_table import unknown_class
+from seg.engine.submissions.tables.csv_file import Row, read_csv_table
+from seg.engine.submissions.tables.run_length_table import unknown_class_in_row
 from seg.engine.submissions.tables.table_format import Key, TableFormat
 from seg.evaluate.validator.finding import Finding
 
@@ -42,7 +42,7 @@ def read_submission_rows(
     Args:
         expected: rows, which tell a header from a row.
     """
-    lines = read_table(path)
+    lines = read_csv_table(path)
     number, header = next(lines, (1, []))
     is_row = len(header) == len(style.header) and style.key_of_fields(header) in expected
     found, findings = _check_table_header(number, header, style, is_row)
@@ -57,7 +57,7 @@ def read_submission_rows(
         if style.has_row_for_each_class:
             labels = tuple(label for name, label in style.label_of_class.items() if name == key[1])
             if not labels:
-                findings.append(Finding(line, unknown_class(style, key), "write one of these"))
+                findings.append(Finding(line, unknown_class_in_row(style, key), "write one of these"))
         rows.append(TableRow(line, key, style.show(key), tuple(found.values(fields)), labels))
     return rows, findings
 

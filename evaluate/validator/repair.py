@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from seg.engine.submissions import SubmissionSpec
+from seg.engine.submissions import SubmissionForSpec
 from seg.engine.submissions.tables.table_format import Key, TableFormat
-from seg.engine.submissions.tables.table_rows import write_rows
+from seg.engine.submissions.tables.table_rows import write_table_rows
 from seg.errors import DataError
 from seg.evaluate.validator.check import is_row_needed, missing_submission_rows, output_with_sample
 from seg.evaluate.validator.expected_table import ExpectedTable, expected_table
@@ -30,7 +30,7 @@ def repair_submission(spec: EnsembleSpec, path: Path, sample: Path | None, outpu
     """
     if spec.output.format not in TABLE_FORMATS:
         raise DataError(f"{path}: only tables can be repaired, not {spec.output.format}")
-    known = SubmissionSpec(spec.model_copy(update={"output": output_with_sample(spec.output, sample)}))
+    known = SubmissionForSpec(spec.model_copy(update={"output": output_with_sample(spec.output, sample)}))
     expected = expected_table(known)
     rows, findings = read_submission_rows(path, expected.style, set(expected.keys))
     match = expected.match([row.key for row in rows])
@@ -46,7 +46,7 @@ def repair_submission(spec: EnsembleSpec, path: Path, sample: Path | None, outpu
     if expected.style.drops_empty:
         cells_of = {key: cells for key, cells in cells_of.items() if any(cells)}
     kept = [(key, cells_of[key]) for key in expected.keys if key in cells_of]
-    write_rows(output, expected.style, kept)
+    write_table_rows(output, expected.style, kept)
     same = sum(cells_of.get(row.key) == row.values for row in rows)
     return len(kept) - same + len(rows) - len(row_of)
 
@@ -72,7 +72,7 @@ def _refuse_lossy_repair(
             )
 
 
-def _repaired_cells(known: SubmissionSpec, path: Path, row: TableRow, image_id: str) -> tuple[str, ...]:
+def _repaired_cells(known: SubmissionForSpec, path: Path, row: TableRow, image_id: str) -> tuple[str, ...]:
     if not row.cells:
         return row.values
     height, width = known.size_of(image_id)

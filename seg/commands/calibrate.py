@@ -77,7 +77,7 @@ def calibrate_stopping(
 ) -> None:
     """Write the calibration into the file that the spec was read from, and print what it would have saved."""
     from seg.engine.jobs.calibration.calibrate import calibrate_ensemble
-    from seg.engine.jobs.calibration.cross_validate import TOLERANCES, cross_validate
+    from seg.engine.jobs.calibration.cross_validate import TOLERANCES, cross_validate_calibration
     from seg.spec.ensemble.prediction import StoppingSpec
     from seg.spec.yaml.edit import write_under
     from seg.terminal.words import counted
@@ -94,7 +94,7 @@ def calibrate_stopping(
     groups = calibration.groups or calibration.images
     if groups > 1:
         _print_calibration_outcomes(
-            cross_validate(traces, sorted({*TOLERANCES, tolerance}), units), images, groups
+            cross_validate_calibration(traces, sorted({*TOLERANCES, tolerance}), units), images, groups
         )
     elif calibration.images > 1:
         typer.echo(

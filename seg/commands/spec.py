@@ -20,7 +20,7 @@ def spec_check_command(
 
     Every mistake is one line with its file and line number.
     """
-    from seg.engine.member_files import read_existing_files
+    from seg.engine.member_files import read_existing_member_files
     from seg.errors import SegError, SpecError
     from seg.spec import load_ensemble
 
@@ -28,7 +28,7 @@ def spec_check_command(
     for file in files:
         try:
             spec = load_ensemble(file)
-            read_existing_files(spec)
+            read_existing_member_files(spec)
         except SegError as error:
             mistakes.append(str(error))
         else:

@@ -42,12 +42,12 @@ def vote_command(
 
     SPEC gives the classes and the format of submissions; its members are not used.
     """
-    from seg.engine.submissions import SubmissionSpec
+    from seg.engine.submissions import SubmissionForSpec
     from seg.engine.submissions.output import submission_output
     from seg.evaluate.vote import parse_vote_ties, parse_vote_weights, vote_submissions
     from seg.spec import load_ensemble
 
-    known = SubmissionSpec(load_ensemble(path))
+    known = SubmissionForSpec(load_ensemble(path))
     target = submission_output(known.spec, output, reads=(path, *submissions), overwrite=overwrite)
     with target.writing() as final:
         result = vote_submissions(
@@ -89,13 +89,13 @@ def submission_convert_command(
     """Write a submission in another format, such as label maps in that of the spec."""
     from functools import partial
 
-    from seg.engine.submissions import SubmissionSpec
-    from seg.engine.submissions.formats import parse_format
+    from seg.engine.submissions import SubmissionForSpec
+    from seg.engine.submissions.formats import parse_submission_format
     from seg.engine.submissions.output import submission_output
     from seg.spec import load_ensemble
 
-    known, name = SubmissionSpec(load_ensemble(path)), parse_format(to)
-    form = parse_format(source) if source else None
+    known, name = SubmissionForSpec(load_ensemble(path)), parse_submission_format(to)
+    form = parse_submission_format(source) if source else None
     target = submission_output(known.spec, output, name=name, reads=(path, submission), overwrite=overwrite)
     with target.writing() as final:
         images = known.form(form).read(submission, partial(known.size_of, name=form))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from seg.engine.submissions import open_format
+from seg.engine.submissions import open_submission_format
 from seg.errors import DataError
 from seg.evaluate import vote as vote_module
 from seg.evaluate.vote import Ties, vote_on_label_maps, vote_submissions
@@ -18,7 +18,7 @@ from seg.labels.label_map import IGNORE_INDEX
 from seg.spec.ensemble.output import OutputSpec
 from tests.engine.tiny_models import CLASSES
 
-FORM = open_format(OutputSpec(), CLASSES, "ground", str)
+FORM = open_submission_format(OutputSpec(), CLASSES, "ground", str)
 
 
 def by_pixel(maps_shw: NDArray[np.uint8], weights: Sequence[int]) -> NDArray[np.uint8]:

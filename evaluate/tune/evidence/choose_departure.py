@@ -31,7 +31,9 @@ KEPT: Final = 0.5
 """The share of the best exponent that is kept: it was chosen on few groups."""
 
 ERRORS: Final = 2.0
-"""Standard errors within which two strengths of factors are as good, and which a stacking must gain."""
+"""Standard errors within which two strengths of factors are as good, and that a stacking or temperatures
+must gain.
+"""
 
 
 def choose_departure(departures: Departures, group_i: GroupI) -> Departure:

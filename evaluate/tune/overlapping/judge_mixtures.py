@@ -9,6 +9,7 @@ import numpy as np
 from seg.errors import SpecError
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE, LeftOutScores, left_out_scores
+from seg.evaluate.tune.evidence.choose_departure import ERRORS
 from seg.evaluate.tune.fits.useful_views import without_harmful_views
 from seg.evaluate.tune.overlapping.judge_decisions import NOTHING, Rules, judge_decisions
 from seg.evaluate.tune.overlapping.mixtures import ALONE, BY_SCORE, CALIBRATED, list_mixtures
@@ -80,11 +81,11 @@ def judge_mixtures(images: TuningImages, sampled: SampledPasses) -> JudgedMixtur
 
 
 def _choose_judged_mixture(images: TuningImages, judged: Mapping[str, ImageTallies]) -> str:
-    """Weights by score, with temperatures if these gain more than their standard error."""
+    """Weights by score, with temperatures if these gain more than so many of their standard errors."""
     if BY_SCORE not in judged:
         return ALONE
     gain, error = images.gain(judged[CALIBRATED], judged[BY_SCORE])
-    return CALIBRATED if gain > error else BY_SCORE
+    return CALIBRATED if gain > ERRORS * error else BY_SCORE
 
 
 def _useful_views_by_threshold(images: TuningImages, sampled: SampledPasses) -> tuple[Views, ...]:

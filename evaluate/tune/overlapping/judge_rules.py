@@ -15,7 +15,8 @@ from seg.evaluate.tune.overlapping.judge_decisions import MixtureAndRules, Rules
 from seg.evaluate.tune.overlapping.region_table import Fit, count_regions
 from seg.evaluate.tune.overlapping.tuning_images import TuningImages
 from seg.labels.label_map import ProbabilitiesCHW
-from seg.labels.task import MasksCHW, masks_of
+from seg.labels.task import MasksCHW, ignored_in, masks_of
+from seg.metrics.metric import MaskHW
 from seg.terminal.progress import progress
 
 HALF: Final = "thresholds of 0.5"
@@ -69,10 +70,14 @@ def judge_rules(images: TuningImages, mixture: Mixture, kinds: int | None) -> tu
     return tuple(steps)
 
 
-def _merged_images(passes: LabelledPasses, mixture: Mixture) -> Iterator[tuple[ProbabilitiesCHW, MasksCHW]]:
-    """Merged probabilities and true masks of all images."""
+def _merged_images(
+    passes: LabelledPasses, mixture: Mixture
+) -> Iterator[tuple[ProbabilitiesCHW, MasksCHW, MaskHW]]:
+    """Merged probabilities, true masks and labelled pixels of all images."""
     with progress("count regions", passes.images, unit="images") as advance:
         for image in range(passes.images):
-            truth_chw = masks_of(passes.labels(image), "multilabel", passes.classes)
-            yield passes.cached_image(image).merged(mixture), truth_chw
+            labels_hw = passes.labels(image)
+            labelled_hw = ~ignored_in(labels_hw, "multilabel", passes.classes)
+            truth_chw = masks_of(labels_hw, "multilabel", passes.classes)
+            yield passes.cached_image(image).merged(mixture), truth_chw, labelled_hw
             advance()

@@ -10,7 +10,7 @@ from seg.commands.doctor.member import doctor_member_command
 from seg.commands.options.shared import print_table
 
 if TYPE_CHECKING:
-    from seg.engine.doctor import Report
+    from seg.engine.doctor import DoctorReport
     from seg.engine.runtimes.nvidia.gpu_libraries import GpuLibrary
     from seg.spec.ensemble.prediction import RuntimeName
 
@@ -36,10 +36,10 @@ def doctor_command(
     if context.invoked_subcommand is not None:
         return
     wanted = _known_runtime(runtime) if runtime is not None else None
-    from seg.engine.doctor import examine
+    from seg.engine.doctor import examine_machine
     from seg.errors import MissingRuntimeError
 
-    report = examine()
+    report = examine_machine()
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
@@ -62,7 +62,7 @@ def _known_runtime(runtime: str) -> "RuntimeName":
     raise SpecError(f"--runtime: no runtime {runtime!r}: {did_you_mean(runtime, known)}")
 
 
-def _print_doctor_report(report: "Report") -> None:
+def _print_doctor_report(report: "DoctorReport") -> None:
     from seg.engine.runtimes.nvidia.gpu_libraries import SYSTEM
 
     _print_text_table(
@@ -94,7 +94,7 @@ def _print_doctor_report(report: "Report") -> None:
         typer.echo(finding)
 
 
-def _rows_of_machine(report: "Report") -> list[tuple[str, str]]:
+def _rows_of_machine(report: "DoctorReport") -> list[tuple[str, str]]:
     machine, driver = report.machine, report.driver
     memory = "unknown" if machine.memory is None else f"{machine.memory / 2**30:.1f} GiB"
     return [
@@ -108,7 +108,7 @@ def _rows_of_machine(report: "Report") -> list[tuple[str, str]]:
     ]
 
 
-def _rows_of_gpus(report: "Report") -> list[tuple[str, str]]:
+def _rows_of_gpus(report: "DoctorReport") -> list[tuple[str, str]]:
     return [
         (
             f"GPU {one.number}",

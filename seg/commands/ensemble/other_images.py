@@ -47,13 +47,13 @@ def with_other_output(
     Raises:
         SpecError: there is no such format, or a folder is named for a format that is a file.
     """
-    from seg.engine.submissions.formats import parse_format
+    from seg.engine.submissions.formats import parse_submission_format
     from seg.spec.ensemble.output import FOLDER_FORMATS, OutputSpec, format_of_name, suffix_of_format
     from seg.spec.yaml.source import validate
 
     if name is None and format_ is None:
         return spec
-    form = parse_format(format_) if format_ else spec.output.format
+    form = parse_submission_format(format_) if format_ else spec.output.format
     if by_name and name and not format_:
         try:
             form = format_of_name(name)

@@ -1,5 +1,6 @@
 """What `seg tune` prints and writes where classes overlap."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
 
 def print_tuned_overlapping(tuned: "TunedOverlapping") -> None:
     """Print what was compared, what each member adds, and the rules of the classes."""
-    _print_mixtures(tuned)
+    compares_mixtures = len(tuned.mixtures.by_name) > 1
+    if compares_mixtures:
+        _print_mixtures(tuned)
     print_member_temperatures(tuned.passes.names, tuned.calibration)
     if len(tuned.passes.names) > 1:
         print_member_study(tuned.metric, tuned.passes, tuned.study)
-    _print_steps_of_rules(tuned)
+    # Of one member in one view, a row with the best thresholds would be that of the step of that name.
+    _print_steps_of_rules(tuned, first=() if compares_mixtures else ((*_empty_masks_row(tuned), "-", "-"),))
     _print_rules_of_classes(tuned)
 
 
@@ -46,11 +50,7 @@ def write_tuned_overlapping(
 
 
 def _print_mixtures(tuned: "TunedOverlapping") -> None:
-    from seg.evaluate.tune.overlapping.judge_decisions import NOTHING
-
     names, mixtures = tuned.passes.names, tuned.mixtures
-    if len(mixtures.by_name) == 1:  # One member in one view: its row would be that of the thresholds below.
-        return
     rows = [
         (
             one.name,
@@ -63,19 +63,29 @@ def _print_mixtures(tuned: "TunedOverlapping") -> None:
     print_table(
         f"{tuned.metric.title} with the best thresholds; {tuned.groups}",
         ("", "groups left out", "over equal, points", "worst group", "weights", "passes"),
-        [(NOTHING, f"{mixtures.nothing:.4f}", "-", "-", "-", "0"), *rows],
+        [(*_empty_masks_row(tuned), "-", "-", "-", "0"), *rows],
     )
 
 
-def _print_steps_of_rules(tuned: "TunedOverlapping") -> None:
+def _empty_masks_row(tuned: "TunedOverlapping") -> tuple[str, str]:
+    """Empty masks in all images, and their score."""
+    from seg.evaluate.tune.overlapping.judge_decisions import NOTHING
+
+    return NOTHING, f"{tuned.mixtures.nothing:.4f}"
+
+
+def _print_steps_of_rules(tuned: "TunedOverlapping", first: Sequence[tuple[str, ...]]) -> None:
     rows = [
-        (
-            step.name,
-            f"{step.left_out:.4f}",
-            f"{100 * step.gain:+.2f} ± {100 * step.error:.2f}" if step.error else "-",
-            "yes" if step.is_kept else "no",
-        )
-        for step in tuned.steps
+        *first,
+        *(
+            (
+                step.name,
+                f"{step.left_out:.4f}",
+                f"{100 * step.gain:+.2f} ± {100 * step.error:.2f}" if step.error else "-",
+                "yes" if step.is_kept else "no",
+            )
+            for step in tuned.steps
+        ),
     ]
     names = " + ".join(tuned.passes.names[member] for member in tuned.chosen.members)
     print_table(

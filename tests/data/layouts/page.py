@@ -9,7 +9,7 @@ from typing import Final
 
 from seg.data.guess import guess_dataset
 from seg.data.guess.write import yaml_of_guess
-from seg.engine.submissions import SubmissionSpec
+from seg.engine.submissions import SubmissionForSpec
 from seg.labels.task import classes_overlap
 from seg.spec import load_ensemble
 from tests.data.layouts.replicas import READ_IN_PLACE, labels_of
@@ -56,7 +56,7 @@ def first_lines(output: str, dataset: str, folder: Path) -> str:
     (folder / "dataset.yaml").write_text(dataset)
     spec = f"data: dataset.yaml\nmembers: [{{ name: a }}]\noutput: {output}\n"
     (folder / "spec.yaml").write_text(spec)
-    known = SubmissionSpec(load_ensemble(folder / "spec.yaml"))
+    known = SubmissionForSpec(load_ensemble(folder / "spec.yaml"))
     count = len(known.classes)
     overlaps = classes_overlap(known.split.task)
     drawn = labels_of(0, [0, *(1 << n for n in range(count))] if overlaps else range(count))

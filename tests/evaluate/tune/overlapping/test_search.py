@@ -60,7 +60,8 @@ def scored(metric: str, rule: ClassRule, pairs: list[tuple[Any, Any]]) -> float:
 
 
 def table_of(pairs: list[tuple[Any, Any]]) -> RegionTable:
-    (table,) = count_regions(pairs, 1, pairs[0][0][0].size)
+    images = ((probabilities, truth, np.ones(truth.shape[1:], np.bool_)) for probabilities, truth in pairs)
+    (table,) = count_regions(images, 1, pairs[0][0][0].size)
     return table
 
 
@@ -140,6 +141,19 @@ def test_emptiness_finds_what_tells_empty_images() -> None:
     pairs = [(sure, truth), (alarm, np.zeros_like(truth))] * 3
     fits = rule_fits_in_order(tallies_of("dice"))
     assert scored("dice", fits["emptiness"](table_of(pairs)), pairs) == 1
+
+
+def test_pixels_without_a_label_are_in_regions_but_are_not_counted() -> None:
+    probabilities = np.full((1, 4, 6), 0.8, np.float32)
+    truth, labelled = np.zeros((1, 4, 6), np.bool_), np.ones((4, 6), np.bool_)
+    truth[0, :, :2] = True
+    labelled[:, 2:5] = False
+    (table,) = count_regions([(probabilities, truth, labelled)], 1, 24)
+    low, high = THRESHOLDS.index(0.5), THRESHOLDS.index(0.8)
+    assert table.predicted_tai[low, 0].tolist() == [4 * 3]
+    assert table.both_tai[low, 0].tolist() == [8]
+    assert table.predicted_tai[high, 0].tolist() == [0]
+    assert table.largest_si[SURE.index(0.8)].tolist() == [24]
 
 
 def test_a_class_that_is_nowhere_keeps_its_default() -> None:
