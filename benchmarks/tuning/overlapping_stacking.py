@@ -43,7 +43,6 @@ from seg.spec import load_ensemble
 
 STRENGTHS: Final = (0.25, 0.5, 1.0)
 STEPS: Final = 8
-MOST_LOGIT: Final = 40.0
 
 
 @dataclass(frozen=True)
@@ -115,18 +114,25 @@ def fit_sigmoid_stack(members: SampledMembers, mixture: Mixture, *, crosses: boo
 def _fit_class(
     logits_fn: NDArray[np.float64], offset_n: NDArray[np.float32], truth_n: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Newton's method for one class: coefficients, and the constant at the end."""
+    """Coefficients, and the constant at the end, by Newton's method in steps that lower the cost."""
     features_fn = np.concatenate([logits_fn, np.ones((1, logits_fn.shape[1]))])
     penalty_f = np.full(len(features_fn), 2 * PENALTY)
     penalty_f[-1] *= CONSTANTS
+    sign_n = np.where(truth_n, -1.0, 1.0)
+
+    def cost(fitted_f: NDArray[np.float64]) -> float:
+        losses_n = np.logaddexp(0, sign_n * (offset_n + fitted_f @ features_fn))
+        return float(losses_n.mean() + (penalty_f * fitted_f**2).sum() / 2)
+
     fitted_f = np.zeros(len(features_fn))
     for _ in range(STEPS):
-        scores_n = np.clip(offset_n + fitted_f @ features_fn, -MOST_LOGIT, MOST_LOGIT)
-        probability_n = 1 / (1 + np.exp(-scores_n))
+        probability_n = np.exp(-np.logaddexp(0, -(offset_n + fitted_f @ features_fn)))
         slope_f = features_fn @ (probability_n - truth_n) / len(truth_n) + penalty_f * fitted_f
         curvature_n = probability_n * (1 - probability_n) / len(truth_n)
         curvature_ff = (features_fn * curvature_n) @ features_fn.T + np.diag(penalty_f)
-        fitted_f = fitted_f - np.linalg.solve(curvature_ff, slope_f)
+        change_f = np.linalg.solve(curvature_ff, slope_f)
+        lengths = (1.0, 0.5, 0.25, 0.125, 0.0)
+        fitted_f = min((fitted_f - length * change_f for length in lengths), key=cost)
     return fitted_f
 
 
