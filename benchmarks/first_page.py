@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from seg.data import open_split
-from seg.evaluate.compare import ENSEMBLE, EQUAL_WEIGHTS, Row, compare_members
+from seg.evaluate.compare import ENSEMBLE, EQUAL_WEIGHTS, ComparisonRow, compare_members
 from seg.evaluate.submission_scores import score_submission
 from seg.spec import EnsembleSpec, load_ensemble
 
@@ -85,7 +85,7 @@ def race(equal: Path, spec: EnsembleSpec, rounds: int) -> tuple[float, float, fl
     return rates[0], rates[1], score_submission(spec, theirs).scores().miou
 
 
-def viewed(row: Row) -> str:
+def viewed(row: ComparisonRow) -> str:
     low, high = row.viewed.interval or (row.viewed.miou, row.viewed.miou)
     return f"{row.viewed.miou:.4f}" + (f" ({low:.4f}..{high:.4f})" if high > low else "")
 

@@ -29,8 +29,8 @@ from torchmetrics.classification import (
 from seg.data import open_split, read_image
 from seg.engine import Ensemble
 from seg.evaluate.metrics.boundary import BAND, NEAR, BoundaryC6, boundary_f, boundary_iou, count_boundaries
-from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC, totals_of
-from seg.evaluate.metrics.segmentation import iou_of
+from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC, totals_of_confusion
+from seg.evaluate.metrics.segmentation import iou_of_confusion
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW
 from seg.spec import load_ensemble
@@ -75,9 +75,9 @@ def count_theirs(pairs: list[Pair], classes: int) -> dict[str, torch.Tensor]:
 def print_figures(
     counts_cc: CountsCC, theirs: dict[str, torch.Tensor], classes: tuple[ClassInfo, ...]
 ) -> None:
-    hit, truth, predicted = totals_of(counts_cc)
+    hit, truth, predicted = totals_of_confusion(counts_cc)
     ours = {
-        "IoU": iou_of(counts_cc),
+        "IoU": iou_of_confusion(counts_cc),
         "Dice": 2 * hit / (truth + predicted),
         "precision": hit / predicted,
         "recall": hit / truth,

@@ -52,8 +52,8 @@ def notebook_decode(texts: list[str], side: int) -> LabelsHW:
 
 
 def our_decode(texts: list[str], side: int) -> LabelsHW:
-    pixels = rle.merge_runs([rle.parse(text, side * side) for text in texts], side * side, 0)
-    return rle.reshape(pixels, (side, side), rle.KAGGLE)
+    pixels = rle.merge_runs([rle.parse_rle(text, side * side) for text in texts], side * side, 0)
+    return rle.reshape_in_rle_order(pixels, (side, side), rle.KAGGLE)
 
 
 def coco_encode(labels_hw: LabelsHW) -> list[dict[str, bytes]]:
@@ -84,7 +84,7 @@ def main() -> None:
     print(f"{CLASSES} classes; ms an image, and times slower than ours")
     for side in (512, 2048):
         labels_hw = scene(side)
-        texts = rle.encode(labels_hw, CLASSES)
+        texts = rle.encode_rle(labels_hw, CLASSES)
         encoded = coco_encode(labels_hw)
         if texts != notebook_encode(labels_hw):
             raise SystemExit("the encoders disagree")
@@ -97,7 +97,7 @@ def main() -> None:
 
 def encoders(labels_hw: LabelsHW) -> dict[str, Way]:
     return {
-        "ours": lambda: rle.encode(labels_hw, CLASSES),
+        "ours": lambda: rle.encode_rle(labels_hw, CLASSES),
         "notebook": lambda: notebook_encode(labels_hw),
         "pycocotools": lambda: coco_encode(labels_hw),
     }

@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from seg.engine.submissions import open_format
+from seg.engine.submissions import open_submission_format
 from seg.evaluate.vote import vote_submissions
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import LabelsHW
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=256)
     options = parser.parse_args()
     classes = [ClassInfo(id=number, name=f"class {number}", colour=(0, 0, 0)) for number in range(CLASSES)]
-    form = open_format(OutputSpec(format="pixels"), classes, "ignore", str)
+    form = open_submission_format(OutputSpec(format="pixels"), classes, "ignore", str)
     # Odd and uneven, so that no weights add up to a tie.
     weights = [1 + 0.37**position for position in range(options.submissions)]
     with tempfile.TemporaryDirectory() as folder:

@@ -29,8 +29,9 @@ from seg.engine.pipeline.collectors import (
     ProbabilityCollector,
 )
 from seg.engine.pipeline.config import PipelineConfig
+from seg.engine.pipeline.frames import OnDamaged
 from seg.engine.pipeline.image_input import image_as_raster
-from seg.engine.pipeline.pipeline import OnDamaged, run_pipeline
+from seg.engine.pipeline.pipeline import run_pipeline
 from seg.engine.pipeline.timing import Clock
 from seg.engine.prediction import Prediction
 from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble

@@ -43,7 +43,7 @@ def load_models(
         ValueError: an option has no such value, no model says the classes, or a function would be cut.
         SpecError, ModelError, MissingRuntimeError: as `seg.engine.load.load_members`.
     """
-    named = [_named(model) if callable(model) else model for model in models]
+    named = [_path_of_function(model) if callable(model) else model for model in models]
     data = DatasetSpec(task=task) if task else None
     spec = spec_from_models(named, weights=weights, data=data, **options)
     functions = {
@@ -53,8 +53,8 @@ def load_models(
         raise ValueError("merge_at: decoder cuts exported models, and a function cannot be cut: remove it")
     files = tuple(member for member in spec.running if member.name not in functions)
     of_files_alone = spec.model_copy(update={"members": files, "stacking": None})
-    loaded = load_members(resolve_ensemble(of_files_alone)) if files else _nothing(spec)
-    known = loaded.members[0].card.classes if files else _numbered(classes)
+    loaded = load_members(resolve_ensemble(of_files_alone)) if files else _no_loaded_models(spec)
+    known = loaded.members[0].card.classes if files else _classes_of_functions(classes)
     if classes is not None and [c.name for c in known] != list(classes):
         raise ValueError(f"classes: the models have {', '.join(c.name for c in known)}")
     stacking = spec.stacking_of(known)
@@ -68,7 +68,7 @@ def load_models(
             PythonRuntime(
                 functions[one.name], one.name, len(known), default_streams(usable_cores()), spec.data.task
             ),
-            _card(one.name, known, spec.data.task),
+            _card_of_function(one.name, known, spec.data.task),
             one.weight,
             spec.views_of(one),
         )
@@ -78,16 +78,16 @@ def load_models(
     return spec, replace(loaded, members=members, factors=factors, device_ops=None, stacking=stacking)
 
 
-def _named(function: PredictFunction) -> Path:
+def _path_of_function(function: PredictFunction) -> Path:
     """What stands in the spec for a function: its name, or that of its type."""
     return Path(getattr(function, "__name__", type(function).__name__))
 
 
-def _nothing(spec: EnsembleSpec) -> LoadedMembers:
+def _no_loaded_models(spec: EnsembleSpec) -> LoadedMembers:
     return LoadedMembers((), 1 if spec.batch_size == "auto" else spec.batch_size, (), ())
 
 
-def _numbered(names: Sequence[str] | None) -> tuple[ClassInfo, ...]:
+def _classes_of_functions(names: Sequence[str] | None) -> tuple[ClassInfo, ...]:
     if not names:
         raise ValueError("classes: name them, since functions do not")
     return tuple(
@@ -95,7 +95,7 @@ def _numbered(names: Sequence[str] | None) -> tuple[ClassInfo, ...]:
     )
 
 
-def _card(name: str, classes: tuple[ClassInfo, ...], task: Task) -> ModelCard:
+def _card_of_function(name: str, classes: tuple[ClassInfo, ...], task: Task) -> ModelCard:
     return ModelCard(
         name=name,
         architecture=ARCHITECTURE,

@@ -10,7 +10,7 @@ from seg.engine.merging.device_ops import DeviceOps
 from seg.engine.passes.plain_tiles import PlainTiles
 from seg.engine.pipeline.prefetch import MAX_AHEAD
 from seg.engine.resolved import ResolvedEnsemble
-from seg.engine.runtimes.auto import choose_runtimes, have_one_size
+from seg.engine.runtimes.auto import choose_runtimes, have_images_one_size
 from seg.engine.runtimes.base import Runtime, Streams
 from seg.engine.runtimes.decoder_cut import Decoder, find_decoder
 from seg.engine.runtimes.hardware import default_streams, usable_cores
@@ -100,11 +100,11 @@ def load_members(
             resolved.files,
             chosen.runtimes,
             decoders,
-            _cuda_options(resolved, chosen, memory),
+            _cuda_options_of_members(resolved, chosen, memory),
             strict=True,
         )
     ]
-    batch_size = _batch_size(spec, chosen)
+    batch_size = _batch_size_of_ensemble(spec, chosen)
     if memory is None:
         offload = OffloadPlan([open_it() for open_it in openers])
     else:
@@ -117,8 +117,13 @@ def load_members(
             spec.running, cards, offload.runtimes, class_weights, decoders, strict=True
         )
     )
-    all_notes = (*chosen.notes, *offload.notes, *_grid_notes(members), *_view_notes(members))
-    device_ops = _device_ops(spec, offload.runtimes, len(classes))
+    all_notes = (
+        *chosen.notes,
+        *offload.notes,
+        *_decoder_grid_notes(members),
+        *_unfamiliar_view_notes(members),
+    )
+    device_ops = _device_ops_of_runtimes(spec, offload.runtimes, len(classes))
     return LoadedMembers(members, batch_size, factors, all_notes, offload.open_frames, device_ops, stacking)
 
 
@@ -146,7 +151,9 @@ def _open_member(
     return runtime_in_dataset_order(runtime, file.channels, len(own.classes))
 
 
-def _device_ops(spec: EnsembleSpec, runtimes: Sequence[Runtime], classes: int) -> DeviceOps | None:
+def _device_ops_of_runtimes(
+    spec: EnsembleSpec, runtimes: Sequence[Runtime], classes: int
+) -> DeviceOps | None:
     """The device merge, if all runtimes leave their probabilities on the GPU."""
     on_one_device = {runtime.device for runtime in runtimes} == {"cuda"}
     has_specialists = any(member.covers for member in spec.running)
@@ -180,13 +187,13 @@ def _warn_of_experimental(runtimes: Sequence[RuntimeName]) -> None:
         notice(line)
 
 
-def _cuda_options(
+def _cuda_options_of_members(
     resolved: ResolvedEnsemble, chosen: ChosenRuntimes, memory: int | None
 ) -> list[CudaOptions]:
     """Options of each member on an NVIDIA device; limited memory is divided evenly."""
     if not needs_nvidia(chosen.runtimes):
         return [CudaOptions()] * len(resolved.files)
-    is_one_size = have_one_size([sample.frame_hwc for sample in resolved.sample_frames])
+    is_one_size = have_images_one_size([sample.frame_hwc for sample in resolved.sample_frames])
     return [
         CudaOptions(
             fixed_shapes=is_one_size or file.card.input.mode == "resize",
@@ -197,7 +204,7 @@ def _cuda_options(
     ]
 
 
-def _batch_size(spec: EnsembleSpec, chosen: ChosenRuntimes) -> int:
+def _batch_size_of_ensemble(spec: EnsembleSpec, chosen: ChosenRuntimes) -> int:
     if spec.batch_size != "auto":
         return spec.batch_size
     if spec.runtime == "tensorrt-plan":
@@ -205,13 +212,13 @@ def _batch_size(spec: EnsembleSpec, chosen: ChosenRuntimes) -> int:
     return chosen.batch_size or max(map(default_batch_size, chosen.runtimes))
 
 
-def _grid_notes(members: Sequence[Member]) -> list[str]:
+def _decoder_grid_notes(members: Sequence[Member]) -> list[str]:
     sides = [(member.name, member.decoder.cell) for member in members if member.decoder]
     grids = ", ".join(f"{name} in cells of {cell}x{cell} pixels" for name, cell in sides)
     return [f"merged at the decoders' resolution: {grids}"] if sides else []
 
 
-def _view_notes(members: Sequence[Member]) -> list[str]:
+def _unfamiliar_view_notes(members: Sequence[Member]) -> list[str]:
     return [
         f"{member.name}: was not trained in the views {', '.join(member.unfamiliar_views)}, which may"
         " lower the score"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from seg.data.labelling import known_classes
+from seg.data.labelling import known_classes_of_dataset
 from seg.errors import ModelError
 from seg.files.atomic import sha256_of
 from seg.labels.classes import ClassInfo
@@ -59,30 +59,30 @@ def read_member_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:
             or its classes are not those of the dataset, or those that members share if it lists none.
         DataError: the file that names the dataset's classes is damaged.
     """
-    return _read([spec.model(member) for member in spec.running], spec.data)
+    return _read_models_of_dataset([spec.model(member) for member in spec.running], spec.data)
 
 
-def read_existing_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:
+def read_existing_member_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:
     """The models of members that have weight and are exported already; raises as `read_member_files`."""
     paths = [spec.model(member) for member in spec.running]
-    return _read([path for path in paths if path.exists()], spec.data)
+    return _read_models_of_dataset([path for path in paths if path.exists()], spec.data)
 
 
-def _read(paths: Sequence[Path], dataset: DatasetSpec) -> tuple[MemberFile, ...]:
+def _read_models_of_dataset(paths: Sequence[Path], dataset: DatasetSpec) -> tuple[MemberFile, ...]:
     if not paths:
         return ()
     cards = [read_model_card(path) for path in paths]
     pixel_range = dataset.pixel_range if dataset.has_images else cards[0].input.pixel_range
     for path, card in zip(paths, cards, strict=True):
-        _refuse_other_pixels(path, card, pixel_range)
-    known = known_classes(dataset)
+        _refuse_other_pixel_range(path, card, pixel_range)
+    known = known_classes_of_dataset(dataset)
     wanted, whose = (known, "the dataset") if known else (shared_card(cards).classes, "another member")
     return tuple(
         _member_file(path, card, wanted, dataset.task, whose) for path, card in zip(paths, cards, strict=True)
     )
 
 
-def _refuse_other_pixels(path: Path, card: ModelCard, read: PixelRange | None) -> None:
+def _refuse_other_pixel_range(path: Path, card: ModelCard, read: PixelRange | None) -> None:
     """Raise ModelError if a model takes images that are read otherwise than these.
 
     Bands, ranges and windows may differ, since each model has its own in its graph; percentiles may not.

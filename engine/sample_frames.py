@@ -34,12 +34,12 @@ def sample_frames_of(
         DataError: an image cannot be read.
     """
     if not samples:
-        return [_sample_frame(_drawn(image_type), tile)]
+        return [_sample_frame(_drawn_sample_image(image_type), tile)]
     spread = samples[:: max(1, len(samples) // SAMPLE_FRAMES)][:SAMPLE_FRAMES]
     return [_sample_frame(open_sample(sample), tile) for sample in spread]
 
 
-def _drawn(image_type: ImageType) -> ImageHWB:
+def _drawn_sample_image(image_type: ImageType) -> ImageHWB:
     """Slopes in three directions, in turn."""
     slope = np.floor(np.linspace(0, 255, DRAWN_SIDE)).astype(image_type.pixels)
     slopes = np.broadcast_arrays(slope, slope[:, None], slope[::-1])

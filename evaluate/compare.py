@@ -22,7 +22,7 @@ from seg.data.splits.content_hash import hash_of_images
 from seg.engine import Ensemble
 from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
 from seg.evaluate.metrics.calibration import Reliability
-from seg.evaluate.metrics.confusion import Scores
+from seg.evaluate.metrics.confusion import ConfusionScores
 from seg.evaluate.metrics.groups import GroupI, number_groups
 from seg.evaluate.metrics.label_map_scores import LabelMapScores
 from seg.evaluate.metrics.metric_intervals import gain_interval, metric_interval, tallies_by_group
@@ -53,7 +53,7 @@ class Measurement(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    scores: Scores
+    scores: ConfusionScores
     score: float
     class_scores: dict[str, float | None]
     interval: tuple[float, float] | None
@@ -65,7 +65,7 @@ class Measurement(BaseModel):
         return self.scores.miou
 
 
-class Row(BaseModel):
+class ComparisonRow(BaseModel):
     """One predictor: `plain` on the images as they are, `viewed` with the spec's views."""
 
     model_config = ConfigDict(frozen=True)
@@ -75,7 +75,7 @@ class Row(BaseModel):
     viewed: Measurement
 
 
-class Gain(BaseModel):
+class GainOverBestMember(BaseModel):
     """The ensemble's score less that of its best member, both with views, and its 95 % interval."""
 
     model_config = ConfigDict(frozen=True)
@@ -97,8 +97,8 @@ class Comparison(BaseModel):
     fingerprint: str
     metric: str
     images: int
-    rows: tuple[Row, ...]
-    gain: Gain | None
+    rows: tuple[ComparisonRow, ...]
+    gain: GainOverBestMember | None
 
 
 def compare_members(spec: EnsembleSpec, split_name: SplitName = "val") -> Comparison:
@@ -117,11 +117,11 @@ def compare_members(spec: EnsembleSpec, split_name: SplitName = "val") -> Compar
     split = open_split(spec.data, split_name)
     kept = spec.runs / f"evaluation-{split_name}.json"
     resolved = resolve_ensemble(spec)
-    fingerprint = _fingerprint(resolved, split)
-    comparison = _read(kept, fingerprint)
+    fingerprint = _fingerprint_of_comparison(resolved, split)
+    comparison = _read_cached_comparison(kept, fingerprint)
     if comparison is None:
         group_i = number_groups(group_images(split.samples, spec.data.group).labels)
-        rows, gain = _compare(_predictors(resolved), split, spec.metric, group_i)
+        rows, gain = _compare_predictors(_compared_predictors(resolved), split, spec.metric, group_i)
         comparison = Comparison(
             fingerprint=fingerprint,
             metric=spec.metric.name,
@@ -133,18 +133,18 @@ def compare_members(spec: EnsembleSpec, split_name: SplitName = "val") -> Compar
     return comparison
 
 
-def _predictors(resolved: ResolvedEnsemble) -> dict[str, Ensemble]:
+def _compared_predictors(resolved: ResolvedEnsemble) -> dict[str, Ensemble]:
     """What is compared, by the names of rows."""
     ensemble, spec = Ensemble.of(resolved), resolved.spec
     if len(ensemble.members) == 1:
         return {ensemble.members[0].name: ensemble}
     # Class factors and stacking belong to the whole ensemble.
     members = {m.name: replace(ensemble.only([m.name]), factors=()) for m in ensemble.members}
-    equal = {} if _has_equal_weights(spec) else {EQUAL_WEIGHTS: Ensemble.load(_with_equal_weights(spec))}
+    equal = {} if _spec_has_equal_weights(spec) else {EQUAL_WEIGHTS: Ensemble.load(_with_equal_weights(spec))}
     return members | equal | {ENSEMBLE: ensemble}
 
 
-def _has_equal_weights(spec: EnsembleSpec) -> bool:
+def _spec_has_equal_weights(spec: EnsembleSpec) -> bool:
     by_class = spec.class_factors or spec.stacking or any(member.class_weights for member in spec.running)
     return not by_class and len({member.weight for member in spec.running}) == 1
 
@@ -156,31 +156,31 @@ def _with_equal_weights(spec: EnsembleSpec) -> EnsembleSpec:
     return spec.model_copy(update={"members": members, "class_factors": {}, "stacking": None})
 
 
-def _compare(
+def _compare_predictors(
     predictors: Mapping[str, Ensemble], split: Split, metric: MetricSpec, group_i: GroupI
-) -> tuple[list[Row], Gain | None]:
-    rows: list[Row] = []
+) -> tuple[list[ComparisonRow], GainOverBestMember | None]:
+    rows: list[ComparisonRow] = []
     scored: dict[str, LabelMapScores] = {}
     without_views = {name: one.with_views(VIEW_SETS["none"]) for name, one in predictors.items()}
     has_views = {name for name, one in predictors.items() if one.members != without_views[name].members}
     runs = (len(predictors) + len(has_views)) * len(split.samples)
     with progress("evaluate", runs, unit="images") as advance:
         for name, predictor in predictors.items():
-            plain, scored[name] = _measure(without_views[name], split, metric, group_i, advance)
+            plain, scored[name] = _measure_compared(without_views[name], split, metric, group_i, advance)
             viewed = plain
             if name in has_views:
-                viewed, scored[name] = _measure(predictor, split, metric, group_i, advance)
-            rows.append(Row(name=name, plain=plain, viewed=viewed))
+                viewed, scored[name] = _measure_compared(predictor, split, metric, group_i, advance)
+            rows.append(ComparisonRow(name=name, plain=plain, viewed=viewed))
     members = [row for row in rows if row.name not in (EQUAL_WEIGHTS, ENSEMBLE)]
     if len(members) == len(rows) or group_i.max() == 0:
         return rows, None
     best = max(members, key=lambda row: row.viewed.score).name
     tallies = (tallies_by_group(scored[name].tallies_ic2, group_i) for name in (best, ENSEMBLE))
     gain, low, high = gain_interval(scored[best].metric, *tallies)
-    return rows, Gain(over=best, gain=gain, low=low, high=high)
+    return rows, GainOverBestMember(over=best, gain=gain, low=low, high=high)
 
 
-def _measure(
+def _measure_compared(
     ensemble: Ensemble, split: Split, metric: MetricSpec, group_i: GroupI, advance: Advance
 ) -> tuple[Measurement, LabelMapScores]:
     scored = LabelMapScores(ensemble.classes, ensemble.task, metric, len(split.samples))
@@ -195,7 +195,7 @@ def _measure(
             reliability.add(truth_hw, merged)
 
     start = time.perf_counter()
-    images = _indexed(split.samples)
+    images = _read_compared_images(split.samples)
     for _ in ensemble.predict_all(images, count, name_of=lambda index: split.samples[index].id):
         advance()
     seconds = time.perf_counter() - start
@@ -209,11 +209,11 @@ def _measure(
     ), scored
 
 
-def _indexed(samples: tuple[Sample, ...]) -> Iterator[tuple[int, ImageHWB]]:
+def _read_compared_images(samples: tuple[Sample, ...]) -> Iterator[tuple[int, ImageHWB]]:
     return ((index, read_sample(sample)) for index, sample in enumerate(samples))
 
 
-def _fingerprint(resolved: ResolvedEnsemble, split: Split) -> str:
+def _fingerprint_of_comparison(resolved: ResolvedEnsemble, split: Split) -> str:
     spec = resolved.spec
     facts = {
         "members": [
@@ -241,7 +241,7 @@ def _fingerprint(resolved: ResolvedEnsemble, split: Split) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def _read(path: Path, fingerprint: str) -> Comparison | None:
+def _read_cached_comparison(path: Path, fingerprint: str) -> Comparison | None:
     """The cached comparison, if it has the same fingerprint."""
     try:
         comparison = Comparison.model_validate_json(regular(path).read_bytes())

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from seg.data.groups import group_images
-from seg.data.regions.label_raster import size_of
+from seg.data.regions.label_raster import size_of_labels
 from seg.data.regions.resized_labels import resized_labels
-from seg.engine.submissions import SubmissionSpec
+from seg.engine.submissions import SubmissionForSpec
 from seg.errors import DataError
 from seg.evaluate.metrics.groups import number_groups
-from seg.evaluate.metrics.label_map_scores import by_name
+from seg.evaluate.metrics.label_map_scores import scores_by_class_name
 from seg.evaluate.metrics.metric_intervals import gain_interval, metric_interval, tallies_by_group
 from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap
@@ -46,7 +46,7 @@ class JudgedSubmission:
     @property
     def class_scores(self) -> dict[str, float | None]:
         """The score of each class by name; None if it is absent or does not count."""
-        return by_name(self.classes, self.metric.class_scores(self.tallies_gc2).tolist())
+        return scores_by_class_name(self.classes, self.metric.class_scores(self.tallies_gc2).tolist())
 
     def gain_over(self, other: "JudgedSubmission") -> tuple[float, float, float]:
         """The gain over another submission on the same images, with its 95 % interval."""
@@ -60,12 +60,12 @@ def judge_submission(spec: EnsembleSpec, path: Path) -> JudgedSubmission:
         DataError: the images have no labels, the submission cannot be read, or an image is missing.
         SpecError: the metric cannot be used.
     """
-    known = SubmissionSpec(spec)
+    known = SubmissionForSpec(spec)
     classes = known.split.classes
     metric = open_metric(spec.metric, classes, spec.data.task)
     tallies = {
         image_id: metric.tally(truth_hw, predicted_hw)
-        for image_id, truth_hw, predicted_hw in read_with_truth(spec, known, path)
+        for image_id, truth_hw, predicted_hw in read_submission_with_truth(spec, known, path)
     }
     samples = known.split.samples
     group_i = number_groups(group_images(samples, spec.data.group).labels)
@@ -73,7 +73,9 @@ def judge_submission(spec: EnsembleSpec, path: Path) -> JudgedSubmission:
     return JudgedSubmission(classes, metric, len(samples), tallies_by_group(tallies_ic2, group_i))
 
 
-def read_with_truth(spec: EnsembleSpec, known: SubmissionSpec, path: Path) -> Iterator[TruthAndPrediction]:
+def read_submission_with_truth(
+    spec: EnsembleSpec, known: SubmissionForSpec, path: Path
+) -> Iterator[TruthAndPrediction]:
     """The label maps of a submission beside the true ones, in its own order; raises DataError as above."""
     if not spec.data.to_predict.labelled:
         raise DataError("data.predict: has no labels to score against: set annotations or masks")
@@ -89,7 +91,7 @@ def read_with_truth(spec: EnsembleSpec, known: SubmissionSpec, path: Path) -> It
             yield (
                 image_id,
                 truth_hw,
-                resized_labels(labels_hw, size_of(truth_hw))[:, :] if is_scaled else labels_hw,
+                resized_labels(labels_hw, size_of_labels(truth_hw))[:, :] if is_scaled else labels_hw,
             )
             missing.discard(image_id)
             advance()

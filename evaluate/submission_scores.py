@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seg.data.groups import group_images
-from seg.engine.submissions import SubmissionSpec
-from seg.engine.submissions.tables.csv_file import write_table
+from seg.engine.submissions import SubmissionForSpec
+from seg.engine.submissions.tables.csv_file import write_csv_table
 from seg.evaluate.metrics.overlapping import OverlappingMetrics, OverlappingScores
 from seg.evaluate.metrics.segmentation import (
     SegmentationMetrics,
     SegmentationScores,
-    paired_interval,
+    paired_miou_interval,
 )
-from seg.evaluate.submission_metric import read_with_truth
+from seg.evaluate.submission_metric import read_submission_with_truth
 from seg.files.atomic import write_text
 from seg.spec import EnsembleSpec
 
@@ -41,18 +41,18 @@ def score_submission(spec: EnsembleSpec, path: Path) -> SegmentationMetrics:
         >>> metrics.scores().images
         6
     """
-    known = SubmissionSpec(spec)
-    metrics = SegmentationMetrics(known.split.classes, _units(spec, known))
-    for image_id, truth_hw, predicted_hw in read_with_truth(spec, known, path):
+    known = SubmissionForSpec(spec)
+    metrics = SegmentationMetrics(known.split.classes, _resampling_units_of_images(spec, known))
+    for image_id, truth_hw, predicted_hw in read_submission_with_truth(spec, known, path):
         metrics.add(image_id, truth_hw, predicted_hw)
     return metrics
 
 
-def score_overlapping(spec: EnsembleSpec, path: Path) -> OverlappingMetrics:
+def score_overlapping_submission(spec: EnsembleSpec, path: Path) -> OverlappingMetrics:
     """The same of classes that overlap."""
-    known = SubmissionSpec(spec)
-    metrics = OverlappingMetrics(known.split.classes, _units(spec, known))
-    for image_id, truth_hw, predicted_hw in read_with_truth(spec, known, path):
+    known = SubmissionForSpec(spec)
+    metrics = OverlappingMetrics(known.split.classes, _resampling_units_of_images(spec, known))
+    for image_id, truth_hw, predicted_hw in read_submission_with_truth(spec, known, path):
         metrics.add(image_id, truth_hw, predicted_hw)
     return metrics
 
@@ -61,25 +61,25 @@ def compare_submissions(first: SegmentationMetrics, second: SegmentationMetrics)
     """Compare the first with the second, paired by image."""
     by_id = dict(zip(second.ids, second.counts, strict=True))
     others = [by_id[image_id] for image_id in first.ids]
-    gain, low, high = paired_interval(others, first.counts, first.unit_i)
+    gain, low, high = paired_miou_interval(others, first.counts, first.unit_i)
     return SubmissionComparison(second.scores(), gain, low, high)
 
 
-def write_json(path: Path, figures: SegmentationScores | OverlappingScores) -> None:
+def write_submission_scores_json(path: Path, figures: SegmentationScores | OverlappingScores) -> None:
     """Write all scores, with those of each image; where a pixel has one class, with the confusion matrix,
     whose rows are the truth.
     """
     write_text(path, figures.model_dump_json(indent=2) + "\n")
 
 
-def write_csv(path: Path, figures: SegmentationScores | OverlappingScores) -> None:
+def write_submission_scores_csv(path: Path, figures: SegmentationScores | OverlappingScores) -> None:
     """Write the scores of each class, a row each."""
     names = [name for name in type(figures.classes[0]).model_fields if name != "iou_interval"]
     rows = [[str(getattr(c, name)) for name in names] for c in figures.classes]
-    write_table(path, names, rows)
+    write_csv_table(path, names, rows)
 
 
-def _units(spec: EnsembleSpec, known: SubmissionSpec) -> dict[str, str]:
+def _resampling_units_of_images(spec: EnsembleSpec, known: SubmissionForSpec) -> dict[str, str]:
     """What intervals resample, by the ids of images."""
     samples = known.split.samples
     units = group_images(samples, spec.data.group).units

@@ -77,12 +77,12 @@ def vote_submissions(
         DataError: a submission cannot be read, or has not the same images and sizes as the first.
     """
     agreement = _AgreementCounts(len(paths))
-    decide = vote_on_masks if classes_overlap(task) else vote
+    decide = vote_on_overlapping_maps if classes_overlap(task) else vote_on_label_maps
     images = 0
 
     def decided() -> Iterator[LabelledImage]:
         nonlocal images
-        for image_id, maps in _zip_submissions(form, paths, size_of):
+        for image_id, maps in _zip_submissions_to_vote(form, paths, size_of):
             winner_hw = np.empty_like(maps[0])
             rows = max(1, STRIP_PIXELS // winner_hw.shape[1])
             for top in range(0, len(winner_hw), rows):
@@ -96,7 +96,7 @@ def vote_submissions(
     return VoteResult(images, agreement.shares())
 
 
-def vote(
+def vote_on_label_maps(
     maps_shw: NDArray[np.uint8], weights: Sequence[float], classes: int, ties: Ties = "best"
 ) -> LabelsHW:
     """The class with the most weight at each pixel, from label maps uint8 `[S, H, W]`.
@@ -106,35 +106,38 @@ def vote(
     winner_hw: LabelsHW = maps_shw[0].copy()
     # Elsewhere all agree.
     disputed_hw = (maps_shw[1:] != maps_shw[0]).any(0)
-    winner_hw[disputed_hw] = _vote_pixels(maps_shw[:, disputed_hw], weights, classes, ties)
+    winner_hw[disputed_hw] = _vote_on_pixels(maps_shw[:, disputed_hw], weights, classes, ties)
     return winner_hw
 
 
-def vote_on_masks(
+def vote_on_overlapping_maps(
     maps_shw: NDArray[np.unsignedinteger[Any]], weights: Sequence[float], classes: int, ties: Ties = "best"
 ) -> LabelMap:
     """The same where classes overlap: for each class, whether a pixel has it; of equals, `lowest` is not."""
     masks_scw = np.stack([masks_of(labels_hw, "multilabel", classes) for labels_hw in maps_shw])
-    has_class = [vote(masks_scw[:, label].view(np.uint8), weights, 2, ties) == 1 for label in range(classes)]
+    has_class = [
+        vote_on_label_maps(masks_scw[:, label].view(np.uint8), weights, 2, ties) == 1
+        for label in range(classes)
+    ]
     return pack_masks(np.stack(has_class))
 
 
-def _vote_pixels(
+def _vote_on_pixels(
     labels_sp: NDArray[np.uint8], weights: Sequence[float], classes: int, ties: Ties
 ) -> NDArray[np.uint8]:
-    """`vote` for labels of single pixels, uint8 `[S, pixels]`."""
+    """`vote_on_label_maps` for labels of single pixels, uint8 `[S, pixels]`."""
     weights_s = np.array(weights, dtype=np.float64)
     votes_cp = np.stack([weights_s @ (labels_sp == label) for label in range(classes)])
     most_p = votes_cp.max(0)
     is_tied_cp = votes_cp >= most_p - EQUAL * weights_s.sum()
     if ties == "best":
-        is_tied_cp = _keep_heaviest(labels_sp, weights_s, is_tied_cp)
+        is_tied_cp = _break_ties_of_vote(labels_sp, weights_s, is_tied_cp)
     winner_p: NDArray[np.uint8] = is_tied_cp.argmax(0).astype(np.uint8)
     winner_p[most_p == 0] = IGNORE_INDEX
     return winner_p
 
 
-def _keep_heaviest(
+def _break_ties_of_vote(
     labels_sp: NDArray[np.uint8], weights_s: NDArray[np.float64], is_tied_cp: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Break ties: of tied classes, bool `[C, pixels]`, keep those of the heaviest submissions."""
@@ -152,11 +155,11 @@ def _keep_heaviest(
     return best_cp
 
 
-def _zip_submissions(
+def _zip_submissions_to_vote(
     form: SubmissionFormat, paths: Sequence[Path], size_of: SizeOf
 ) -> Iterator[tuple[str, Sequence[LabelMap]]]:
     """Each image of the first submission with its label maps in all submissions."""
-    first, *others = (_Finder(path, form.read(path, size_of)) for path in paths)
+    first, *others = (_ImageFinder(path, form.read(path, size_of)) for path in paths)
     for image_id, labels_hw in first.rest():
         maps = [labels_hw, *(other.find(image_id) for other in others)]
         sizes = [found.shape for found in maps]
@@ -168,7 +171,7 @@ def _zip_submissions(
         other.check_exhausted(paths[0])
 
 
-class _Finder:
+class _ImageFinder:
     """Finds images by id in a submission that is read once; images read on the way are buffered."""
 
     def __init__(self, path: Path, images: Iterable[LabelledImage]) -> None:
@@ -193,7 +196,7 @@ class _Finder:
             raise DataError(f"{self._path}: has the image {more!r}, which {first} does not have")
 
 
-def parse_weights(text: str | None, submissions: int) -> list[float]:
+def parse_vote_weights(text: str | None, submissions: int) -> list[float]:
     """Parse weights such as `3,2,1`, one for each submission; all 1 without a text.
 
     Raises:
@@ -212,7 +215,7 @@ def parse_weights(text: str | None, submissions: int) -> list[float]:
     return weights
 
 
-def parse_ties(text: str) -> Ties:
+def parse_vote_ties(text: str) -> Ties:
     """Check a tie-break rule; raises SpecError."""
     for name in get_args(Ties):
         if text == name:

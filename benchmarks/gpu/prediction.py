@@ -10,7 +10,7 @@ from benchmarks.gpu.labels import save_labels
 from benchmarks.gpu.workspace import PrecisionName, SceneName
 from seg.data import open_split, read_image
 from seg.engine.passes.passes import Size
-from seg.engine.submissions import open_format
+from seg.engine.submissions import open_submission_format
 from seg.engine.submissions.base import SubmissionFormat
 from seg.labels.label_map import LabelsHW
 from seg.models.model_file import read_model_card
@@ -51,7 +51,7 @@ def predict(call: Call, contenders: Mapping[str, Contender]) -> None:
 def submission_of(spec: EnsembleSpec) -> SubmissionFormat:
     """The spec's submission, for the classes of its models."""
     card = read_model_card(spec.model(spec.members[0]))
-    return open_format(spec.output, card.classes, card.unlabelled, str)
+    return open_submission_format(spec.output, card.classes, card.unlabelled, str)
 
 
 def written_labels(spec: EnsembleSpec) -> Iterator[tuple[str, LabelsHW]]:

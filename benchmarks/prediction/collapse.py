@@ -12,7 +12,7 @@ models. A name that has no run, such as a soup that was not worth it, is left ou
 import argparse
 from pathlib import Path
 
-from seg.evaluate.compare import ENSEMBLE, EQUAL_WEIGHTS, Comparison, Row, compare_members
+from seg.evaluate.compare import ENSEMBLE, EQUAL_WEIGHTS, Comparison, ComparisonRow, compare_members
 from seg.export.export import export_checkpoint, is_exported
 from seg.export.onnx_file.verification_images import validation_images
 from seg.spec import EnsembleSpec, MemberSpec, load_ensemble
@@ -45,7 +45,7 @@ def megabytes(spec: EnsembleSpec) -> dict[str, float]:
     return sizes | {ENSEMBLE: sum(sizes.values())}
 
 
-def cells(title: str, row: Row, images: int, size: float) -> tuple[str, ...]:
+def cells(title: str, row: ComparisonRow, images: int, size: float) -> tuple[str, ...]:
     return (
         title,
         f"{row.plain.miou:.4f}",

@@ -28,7 +28,7 @@ from benchmarks.prediction.plain_loops import FusedLoop, OpenVinoLoop, OrtLoop, 
 from seg.data import Split, open_split, read_image
 from seg.engine import Ensemble
 from seg.engine.early_exit.traces import estimate_risk
-from seg.engine.jobs.calibration.calibrate import MAX_RANKED, trace_images
+from seg.engine.jobs.calibration.calibrate import MAX_RANKED, trace_whole_images
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.stopping import build_stopping
 from seg.engine.jobs.summary import STREAM_STAGES
@@ -157,7 +157,7 @@ def engines(track: Track, also: Sequence[str], tolerance: float) -> tuple[list[C
 def calibrated(ensemble: Ensemble, images: list[ImageHWC], tolerance: float) -> StoppingSpec:
     chosen = images[:: max(1, len(images) // MAX_RANKED)][:MAX_RANKED]
     order = ensemble.rank_in_rounds(("", image_hwc) for image_hwc in chosen)
-    traces = list(trace_images(ensemble, images, None, ensemble.passes_in_order(order)))
+    traces = list(trace_whole_images(ensemble, images, None, ensemble.passes_in_order(order)))
     calibration = CalibrationSpec(
         images=len(images), order=order, risk=estimate_risk(traces), fingerprint="of these images"
     )

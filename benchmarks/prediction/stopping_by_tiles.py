@@ -19,11 +19,11 @@ import numpy as np
 
 from seg.data import Sample, Split, open_split
 from seg.data.images.read_sample import open_sample, size_of_sample
-from seg.data.regions.region_split import in_regions
+from seg.data.regions.region_split import split_in_regions
 from seg.engine import Ensemble
 from seg.engine.early_exit.rules import CalibratedRule
 from seg.engine.early_exit.traces import AnyTrace, TiledPassTrace, Units, estimate_risk, risks_by_group
-from seg.engine.jobs.calibration.calibrate import rank_passes
+from seg.engine.jobs.calibration.calibrate import rank_passes_to_calibrate
 from seg.engine.jobs.calibration.trace_tiles import trace_tiles
 from seg.spec import load_ensemble
 from seg.terminal.progress import progress
@@ -34,7 +34,7 @@ TOLERANCES: Final = (0.001, 0.002, 0.005, 0.01)
 def drawn_regions(whole: Split, side: int, count: int | None) -> list[Sample]:
     """Regions at random: one of every second image, one of the others, and so on."""
     sizes = [None if sample.region else size_of_sample(sample) for sample in whole.samples]
-    samples = in_regions(whole, sizes, (side, side)).samples
+    samples = split_in_regions(whole, sizes, (side, side)).samples
     images = sorted({sample.image for sample in samples})
     shuffled = random.Random(0).sample(samples, len(samples))
     halves = [[one for one in shuffled if images.index(one.image) % 2 == half] for half in (0, 1)]
@@ -42,7 +42,7 @@ def drawn_regions(whole: Split, side: int, count: int | None) -> list[Sample]:
 
 
 def trace_all(ensemble: Ensemble, samples: Sequence[Sample]) -> list[TiledPassTrace]:
-    pass_order = ensemble.passes_in_order(rank_passes(ensemble, samples))
+    pass_order = ensemble.passes_in_order(rank_passes_to_calibrate(ensemble, samples))
     traces = []
     with progress("trace", len(samples), unit="regions") as advance:
         found = trace_tiles(ensemble, map(open_sample, samples), pass_order)

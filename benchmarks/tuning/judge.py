@@ -22,10 +22,10 @@ from benchmarks.tuning.fitted_weights import fit_weights
 from benchmarks.tuning.members import Images, load, miou_of
 from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.evidence.choose_departure import choose_departure
-from seg.evaluate.tune.fits.class_factors import fit_factors
-from seg.evaluate.tune.fits.departures import Departures, Fitted
+from seg.evaluate.tune.fits.class_factors import fit_class_factors
+from seg.evaluate.tune.fits.departures import Departures, FittedDeparture
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
-from seg.evaluate.tune.fits.weights import best_member, equal_weights, weights_by_score
+from seg.evaluate.tune.fits.weights import equal_weights, weight_on_best_member, weights_by_score
 from seg.labels.probability_codec import from_levels
 
 PIXELS = 250
@@ -34,37 +34,41 @@ PIXELS = 250
 Draw = tuple[NDArray[np.bool_], NDArray[np.bool_], Sequence[str]]
 """The images to tune on and to judge on, and the groups of the first."""
 
-Rule = Callable[[MemberPixels, Sequence[str], NDArray[np.float64]], Fitted]
+Rule = Callable[[MemberPixels, Sequence[str], NDArray[np.float64]], FittedDeparture]
 
 
-def best(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
-    return Fitted(best_member(pixels), np.ones(pixels.classes))
+def best(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> FittedDeparture:
+    return FittedDeparture(weight_on_best_member(pixels), np.ones(pixels.classes))
 
 
-def equal(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
-    return Fitted(equal_weights(pixels.members), np.ones(pixels.classes))
+def equal(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> FittedDeparture:
+    return FittedDeparture(equal_weights(pixels.members), np.ones(pixels.classes))
 
 
-def fitted_weights(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
-    return Fitted(fit_weights(pixels), np.ones(pixels.classes))
+def fitted_weights(
+    pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]
+) -> FittedDeparture:
+    return FittedDeparture(fit_weights(pixels), np.ones(pixels.classes))
 
 
-def half_weights(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
+def half_weights(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> FittedDeparture:
     halved_m = (fit_weights(pixels) + equal_weights(pixels.members)) / 2
-    return Fitted(halved_m, np.ones(pixels.classes))
+    return FittedDeparture(halved_m, np.ones(pixels.classes))
 
 
-def score_weights(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
-    return Fitted(weights_by_score(pixels, number_groups(groups)), np.ones(pixels.classes))
+def score_weights(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> FittedDeparture:
+    return FittedDeparture(weights_by_score(pixels, number_groups(groups)), np.ones(pixels.classes))
 
 
-def free_factors(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
+def free_factors(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> FittedDeparture:
     """What was chosen before there were groups: free weights and factors, judged on halves of the same."""
     weights_m = fit_weights(pixels)
-    return Fitted(weights_m, fit_factors(pixels.merged(weights_m), pixels.labels_in, pixels.metric))
+    return FittedDeparture(
+        weights_m, fit_class_factors(pixels.merged(weights_m), pixels.labels_in, pixels.metric)
+    )
 
 
-def new_rule(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> Fitted:
+def new_rule(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> FittedDeparture:
     group_i = number_groups(groups)
     departures = Departures(pixels, group_i, prior)
     return departures.fit(choose_departure(departures, group_i))

@@ -21,14 +21,14 @@ from benchmarks.tuning.logit_stack import LogitStack, fit_stack
 from seg.data import open_split
 from seg.engine.decision.postprocess import above_thresholds, postprocess_masks
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.cache.passes import Passes, open_passes
+from seg.evaluate.cache.passes import CachedPasses, open_cached_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
-from seg.evaluate.tune.overlapping.fit_rules import steps_of
+from seg.evaluate.tune.overlapping.fit_rules import rule_fits_in_order
 from seg.evaluate.tune.overlapping.judge_decisions import NOTHING
 from seg.evaluate.tune.overlapping.mixtures import BY_SCORE, CALIBRATED, list_mixtures
 from seg.evaluate.tune.overlapping.region_table import RegionTable, count_regions
-from seg.evaluate.tune.overlapping.sampled_members import sample_passes, views_of
+from seg.evaluate.tune.overlapping.sampled_members import sample_member_passes, views_by_member
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import ignored_in, masks_of
 from seg.metrics.from_counts import open_counted
@@ -40,7 +40,7 @@ HALVES = 10
 
 Rules = tuple[ClassRule, ...]
 
-Merge = Callable[[Passes, int], ProbabilitiesCHW]
+Merge = Callable[[CachedPasses, int], ProbabilitiesCHW]
 """The probabilities of an image."""
 
 
@@ -51,11 +51,11 @@ def main(
     """Print the mean and the spread of each step, and of its gain over the one before."""
     spec = load_ensemble(path)
     split = open_split(spec.data, "val")
-    passes = open_passes(spec, split, ProbabilityCache())
+    passes = open_cached_passes(spec, split, ProbabilityCache())
     counted = open_counted(spec.metric, split.classes, spec.data.task)
     metric, tallies = counted.metric, counted.tallies
-    sampled = sample_passes(passes, counted)
-    members = sampled.members(views_of(passes.views))
+    sampled = sample_member_passes(passes, counted)
+    members = sampled.members(views_by_member(passes.views))
     weighed = {one.name: one for one in list_mixtures(sampled, passes.views, "mean")}
     scores: dict[str, list[float]] = {}
     for half in range(halves):
@@ -65,11 +65,11 @@ def main(
             name: one.fit_mixture(np.arange(passes.images), fitted_i) for name, one in weighed.items()
         }
         none = (ClassRule(),) * passes.classes
-        threshold, area, emptiness = steps_of(tallies).values()
+        threshold, area, emptiness = rule_fits_in_order(tallies).values()
         stack = partial(_stacked, fit_stack(members.of_images(fitted_i)))
-        single, equal, by_score, calibrated = (partial(_merged, one) for one in mixtures.values())
+        single, equal, by_score, calibrated = (partial(merge_image, one) for one in mixtures.values())
         of_single, of_equal, of_stack, of_calibrated, of_weighed = (
-            _tables(passes, one, fitted_i) for one in (single, equal, stack, calibrated, by_score)
+            count_tables(passes, one, fitted_i) for one in (single, equal, stack, calibrated, by_score)
         )
         steps: dict[str, tuple[Merge, Rules]] = {
             NOTHING: (_nothing, none),
@@ -83,13 +83,13 @@ def main(
             "+ emptiness": (by_score, tuple(map(emptiness, of_weighed))),
         }
         for name, (merge, rules) in steps.items():
-            scores.setdefault(name, []).append(_judge(passes, metric, merge, rules, ~fitted_i))
+            scores.setdefault(name, []).append(judge_images(passes, metric, merge, rules, ~fitted_i))
         typer.echo(f"half {half + 1} of {halves}", err=True)
     _print(metric.name, scores)
 
 
-def _judge(
-    passes: Passes,
+def judge_images(
+    passes: CachedPasses,
     metric: Metric,
     merge: Merge,
     rules: Rules,
@@ -105,25 +105,29 @@ def _judge(
     return metric.score(np.stack(tallies))
 
 
-def _tables(passes: Passes, merge: Merge, fitted_i: NDArray[np.bool_]) -> tuple[RegionTable, ...]:
+def count_tables(passes: CachedPasses, merge: Merge, fitted_i: NDArray[np.bool_]) -> tuple[RegionTable, ...]:
     """Of each class, what every rule leaves of the images that are fitted on."""
     images = (
-        (merge(passes, image), masks_of(passes.labels(image), "multilabel", passes.classes))
+        (
+            merge(passes, image),
+            masks_of(passes.labels(image), "multilabel", passes.classes),
+            ~ignored_in(passes.labels(image), "multilabel", passes.classes),
+        )
         for image in np.flatnonzero(fitted_i).tolist()
     )
     return count_regions(images, passes.classes, passes.labels(0).size)
 
 
-def _merged(mixture: Mixture, passes: Passes, image: int) -> ProbabilitiesCHW:
+def merge_image(mixture: Mixture, passes: CachedPasses, image: int) -> ProbabilitiesCHW:
     return passes.cached_image(image).merged(mixture)
 
 
-def _stacked(stack: LogitStack, passes: Passes, image: int) -> ProbabilitiesCHW:
+def _stacked(stack: LogitStack, passes: CachedPasses, image: int) -> ProbabilitiesCHW:
     alone = [Mixture.single(member, passes.views) for member in range(len(passes.names))]
     return stack.merged(np.stack([passes.cached_image(image).merged(one) for one in alone]))
 
 
-def _nothing(passes: Passes, image: int) -> ProbabilitiesCHW:
+def _nothing(passes: CachedPasses, image: int) -> ProbabilitiesCHW:
     return np.zeros((passes.classes, *passes.labels(image).shape), np.float32)
 
 

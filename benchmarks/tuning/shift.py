@@ -25,8 +25,8 @@ from benchmarks.tuning.judge import (
 )
 from benchmarks.tuning.members import Images, load
 from seg.evaluate.metrics.groups import number_groups
-from seg.evaluate.tune.evidence.predicted_shares import spread_of
-from seg.evaluate.tune.fits.departures import Fitted
+from seg.evaluate.tune.evidence.predicted_shares import spread_of_predicted_shares
+from seg.evaluate.tune.fits.departures import FittedDeparture
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.scorer import CountsICC
 from seg.spec.ensemble.tuned_on import distance_of_shares
@@ -65,7 +65,7 @@ def _compare(images: Images, names: tuple[str, ...], draw: Draw, rule: Rule) -> 
     fitted = rule(here, groups, images.prior)
     predicted = [_counts(part, fitted).sum(1) for part in (here, there)]
     shares = [(pixels_ic.sum(0) / pixels_ic.sum()).tolist() for pixels_ic in predicted]
-    differs = distance_of_shares(*shares) > spread_of(predicted[0], number_groups(groups))
+    differs = distance_of_shares(*shares) > spread_of_predicted_shares(predicted[0], number_groups(groups))
     start = equal(here, groups, images.prior)
     scores = [there.judge(one.weights_m, one.factors_c).score for one in (start, fitted)]
     gain = scores[1] - scores[0]
@@ -76,7 +76,7 @@ def _mean(gains: NDArray[np.float64]) -> str:
     return f"{gains.mean():+.2f}" if len(gains) else "-"
 
 
-def _counts(pixels: MemberPixels, fitted: Fitted) -> CountsICC:
+def _counts(pixels: MemberPixels, fitted: FittedDeparture) -> CountsICC:
     return pixels.counts(fitted.weights_m, fitted.factors_c)
 
 

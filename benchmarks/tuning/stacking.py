@@ -29,7 +29,7 @@ from seg.evaluate.tune.evidence.choose_departure import (
     choose_departure,
     choose_stacking,
 )
-from seg.evaluate.tune.fits.departures import Departures, Fitted
+from seg.evaluate.tune.fits.departures import Departures, FittedDeparture
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.fits.stacking import BALANCE, CONSTANTS, PENALTY, FittedStacking
 from seg.spec.ensemble.stacking import LEAST_PROBABILITY
@@ -79,7 +79,7 @@ def _scores_of(images: Images, draw: Draw) -> Iterator[tuple[str, float]]:
             yield name, 100 * there.judge(fitted.weights_m, fitted.factors_c, fitted.stacking).score
 
 
-def _fit_diagonal(pixels: MemberPixels, base: Fitted) -> FittedStacking:
+def _fit_diagonal(pixels: MemberPixels, base: FittedDeparture) -> FittedStacking:
     """The same as `fit_stacking` without the coefficients of other classes."""
     labels = torch.from_numpy(pixels.labels_in.ravel()).long()
     merged_cn = pixels.merged(base.weights_m, base.factors_c).reshape(pixels.classes, -1)

@@ -21,12 +21,12 @@ from seg.data import open_split
 from seg.data.groups import group_images
 from seg.evaluate.cache.labelled_passes import LabelledPasses
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.cache.passes import open_passes
+from seg.evaluate.cache.passes import open_cached_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.fits.stacking import fit_stacking
 from seg.evaluate.tune.out_of_fold import open_out_of_fold
-from seg.evaluate.tune.scorer import judge_counts
+from seg.evaluate.tune.scorer import tallies_of_counts
 from seg.labels.label_map import IGNORE_INDEX
 from seg.metrics.from_counts import CountedMetric, open_counted
 from seg.spec import load_ensemble
@@ -52,7 +52,7 @@ def main(
     passes: LabelledPasses = (
         open_out_of_fold(spec, cache)
         if on == "folds"
-        else open_passes(spec, open_split(spec.data, "val"), cache)
+        else open_cached_passes(spec, open_split(spec.data, "val"), cache)
     )
     split = passes.split
     metric = open_counted(spec.metric, split.classes, spec.data.task)
@@ -124,7 +124,7 @@ def _score(scores_cin: NDArray[np.float32], labels_in: NDArray[np.uint8], metric
     images, classes = len(labels_in), len(scores_cin)
     cells = np.arange(images)[:, None] * classes**2 + labels_in * np.intp(classes) + scores_cin.argmax(0)
     counts = np.bincount(cells.ravel(), minlength=images * classes**2).reshape(images, classes, classes)
-    return 100 * judge_counts(metric, counts).score
+    return 100 * tallies_of_counts(metric, counts).score
 
 
 if __name__ == "__main__":

@@ -29,12 +29,12 @@ class Affinity:
             os.environ[nvidia.VISIBLE_DEVICES] = self.device
 
 
-def whole_machine() -> Affinity:
+def whole_machine_affinity() -> Affinity:
     """All cores, and the first GPU if there is one."""
     return Affinity(frozenset(), next(iter(nvidia.visible_nvidia_devices()), None))
 
 
-def affinities(count: int, runtimes: Collection[RuntimeName]) -> list[Affinity]:
+def divide_affinities(count: int, runtimes: Collection[RuntimeName]) -> list[Affinity]:
     """Affinities for `count` processes that use these runtimes; cores are divided evenly.
 
     Raises:

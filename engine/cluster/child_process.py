@@ -14,7 +14,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, Final, Self
 
 from seg.engine.cluster.affinity import Affinity
-from seg.engine.cluster.pool import one_line
+from seg.engine.cluster.pool import error_in_one_line
 from seg.errors import SegError
 
 EXIT_TIMEOUT_S: Final = 10.0
@@ -24,19 +24,19 @@ Pipe = Connection
 """Sends and receives anything that can be pickled."""
 
 
-class DiedError(Exception):
+class ChildDiedError(Exception):
     """A child process has died; the message tells how."""
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class ChildFailure:
     """The request failed unexpectedly, for a reason that no user can fix."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
+class ChildProcess:
     """A child process and the pipe to it."""
 
     process: SpawnProcess
@@ -50,8 +50,8 @@ class Child:
         """
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_run, args=(affinity, work, theirs, *arguments), daemon=True)
-        with _ignoring_interrupts():
+        process = context.Process(target=_run_child, args=(affinity, work, theirs, *arguments), daemon=True)
+        with _children_ignore_interrupts():
             process.start()
         theirs.close()
         return cls(process, ours)
@@ -62,7 +62,7 @@ class Child:
             self.pipe.send(message)
 
     def receive(self) -> Any:
-        """The next message, which may be a `Failure`.
+        """The next message, which may be a `ChildFailure`.
 
         Raises:
             SegError: the child sent one.
@@ -71,7 +71,7 @@ class Child:
         try:
             message = self.pipe.recv()
         except (EOFError, OSError) as error:
-            raise DiedError(self._exit_reason()) from error
+            raise ChildDiedError(self._exit_reason()) from error
         if isinstance(message, SegError):
             raise message
         return message
@@ -90,17 +90,17 @@ class Child:
         return f"died ({signal.strsignal(-code)})" if code < 0 else f"died (exit code {code})"
 
 
-def attempt(do: Callable[[], Any]) -> Any:
-    """The result of a call, or its SegError, or a `Failure` for any other exception."""
+def result_or_error(do: Callable[[], Any]) -> Any:
+    """The result of a call, or its SegError, or a `ChildFailure` for any other exception."""
     try:
         return do()
     except SegError as error:
         return error
     except Exception as error:
-        return Failure(one_line(error))
+        return ChildFailure(error_in_one_line(error))
 
 
-def _run(affinity: Affinity, work: Callable[..., None], pipe: Pipe, *arguments: Any) -> None:
+def _run_child(affinity: Affinity, work: Callable[..., None], pipe: Pipe, *arguments: Any) -> None:
     affinity.apply()
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     with suppress(EOFError, ConnectionError):
@@ -116,7 +116,7 @@ def _exit_with_parent() -> None:
 
 
 @contextmanager
-def _ignoring_interrupts() -> Iterator[None]:
+def _children_ignore_interrupts() -> Iterator[None]:
     """Start children that ignore Ctrl-C, which a terminal sends to all processes; the parent handles it."""
     if sys.platform == "win32":
         yield

@@ -22,10 +22,12 @@ def missing_parts(
     images: Sequence[ImageRef], spec: EnsembleSpec, journal: Journal, workers: int
 ) -> list[ImageRef]:
     """The images, and in the place of a large one its parts that are missing in the journal."""
-    return [part for image in images for part in _parts_of(image, spec, journal, workers)]
+    return [part for image in images for part in _missing_parts_of_image(image, spec, journal, workers)]
 
 
-def _parts_of(image: ImageRef, spec: EnsembleSpec, journal: Journal, workers: int) -> Iterator[ImageRef]:
+def _missing_parts_of_image(
+    image: ImageRef, spec: EnsembleSpec, journal: Journal, workers: int
+) -> Iterator[ImageRef]:
     size_hw = None if _is_read_whole(image) else size_if_by_region(image.sample)
     if spec.tile is None or size_hw is None or any(rule.needs_regions for rule in spec.decision.rules):
         yield image

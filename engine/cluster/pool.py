@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from seg.engine.cluster.dispatch import Block, Died, Failed, Finished, Ready
 from seg.engine.cluster.sizing import WorkerLayout
-from seg.engine.cluster.worker import BlockResult, Job
+from seg.engine.cluster.worker import BlockResult, WorkerJob
 from seg.errors import MissingRuntimeError
 
 MAX_FAILED_STARTS: Final = 4
@@ -38,7 +38,7 @@ class WorkerPool(ABC, Generic[SomeHandle]):
 
     option: ClassVar[str]
 
-    job: Job
+    job: WorkerJob
     layout: WorkerLayout
     notes: Sequence[str] = field(default=(), kw_only=True)
     runs_on: dict[str, str] = field(default_factory=dict, init=False)
@@ -90,6 +90,6 @@ class WorkerPool(ABC, Generic[SomeHandle]):
         return Died(handle.name or "a worker that was loading", reason)
 
 
-def one_line(error: BaseException) -> str:
+def error_in_one_line(error: BaseException) -> str:
     """An error in one line."""
     return f"{type(error).__name__}: {error}".partition("\n")[0]

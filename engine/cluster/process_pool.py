@@ -8,12 +8,12 @@ from functools import partial
 from multiprocessing.connection import wait
 from typing import ClassVar
 
-from seg.engine.cluster.affinity import Affinity, affinities, whole_machine
-from seg.engine.cluster.child_process import Child, DiedError, Failure, Pipe, attempt
+from seg.engine.cluster.affinity import Affinity, divide_affinities, whole_machine_affinity
+from seg.engine.cluster.child_process import ChildDiedError, ChildFailure, ChildProcess, Pipe, result_or_error
 from seg.engine.cluster.dispatch import Block
 from seg.engine.cluster.pool import Event, WorkerHandle, WorkerPool
 from seg.engine.cluster.sizing import WorkerLayout
-from seg.engine.cluster.worker import Job, Worker
+from seg.engine.cluster.worker import Worker, WorkerJob
 from seg.engine.load import ChosenRuntimes, choose_member_runtimes
 from seg.engine.resolved import ResolvedEnsemble
 from seg.engine.runtimes.base import Streams
@@ -32,11 +32,11 @@ def open_process_pool(
     Raises:
         MissingRuntimeError: there are too few devices.
     """
-    chosen = _choose_runtimes(resolved)
-    taken = affinities(count, chosen.runtimes)
+    chosen = _choose_runtimes_of_pool(resolved)
+    taken = divide_affinities(count, chosen.runtimes)
     layout = WorkerLayout(count, max(1, usable_cores() // count))
     notes = [*chosen.notes, *(warnings_of(["--devices on GPUs"]) if needs_nvidia(chosen.runtimes) else [])]
-    job = Job(resolved.spec, chosen.runtimes, layout.cores, strict, memory)
+    job = WorkerJob(resolved.spec, chosen.runtimes, layout.cores, strict, memory)
     pool = ProcessPool(job, layout, taken, notes=notes)
     try:
         pool.start()
@@ -46,15 +46,15 @@ def open_process_pool(
 
 
 @dataclass(slots=True, eq=False)
-class _Handle(WorkerHandle):
+class _ProcessHandle(WorkerHandle):
     """A process and its affinity."""
 
     affinity: Affinity
-    child: Child
+    child: ChildProcess
 
 
 @dataclass(slots=True)
-class ProcessPool(WorkerPool[_Handle]):
+class ProcessPool(WorkerPool[_ProcessHandle]):
     """A process for each affinity; a dead process is replaced by one with the same affinity."""
 
     option: ClassVar[str] = "--devices"
@@ -72,9 +72,9 @@ class ProcessPool(WorkerPool[_Handle]):
         self._handles.append(handle)
         try:
             answer = handle.child.receive()
-        except DiedError as error:
+        except ChildDiedError as error:
             return self._on_death(handle, str(error))
-        if isinstance(answer, Failure):
+        if isinstance(answer, ChildFailure):
             return self._on_failure(handle, answer.reason)
         return self._on_result(handle, answer)
 
@@ -83,45 +83,48 @@ class ProcessPool(WorkerPool[_Handle]):
         for handle in self._handles:
             handle.child.kill()
 
-    def _start_worker(self) -> _Handle:
+    def _start_worker(self) -> _ProcessHandle:
         taken = [handle.affinity for handle in self._handles]
         affinity = next(affinity for affinity in self.affinities if affinity not in taken)
-        return _Handle(affinity=affinity, child=Child.start(affinity, work, affinity.device, self.job))
+        return _ProcessHandle(
+            affinity=affinity,
+            child=ChildProcess.start(affinity, run_worker_process, affinity.device, self.job),
+        )
 
-    def _stop_worker(self, handle: _Handle) -> None:
+    def _stop_worker(self, handle: _ProcessHandle) -> None:
         handle.child.kill()
 
 
-def work(pipe: Pipe, device: str | None, job: Job) -> None:
+def run_worker_process(pipe: Pipe, device: str | None, job: WorkerJob) -> None:
     """The main function of a worker process: load, then predict one block after another."""
-    worker = attempt(partial(Worker, job))
+    worker = result_or_error(partial(Worker, job))
     if not isinstance(worker, Worker):
         pipe.send(worker)
         return
     name = f"process {os.getpid()}"
     pipe.send((name if device is None else f"GPU {device} {name}", worker.runs_on))
     while True:
-        pipe.send(attempt(partial(worker.predict, pipe.recv())))
+        pipe.send(result_or_error(partial(worker.predict, pipe.recv())))
 
 
-def _choose_runtimes(resolved: ResolvedEnsemble) -> ChosenRuntimes:
-    """The runtimes of the members in all workers, which must not choose themselves; see `Job`."""
+def _choose_runtimes_of_pool(resolved: ResolvedEnsemble) -> ChosenRuntimes:
+    """The runtimes of the members in all workers, which must not choose themselves; see `WorkerJob`."""
     streams = default_streams(usable_cores())
     if resolved.spec.runtime != "auto":
         return choose_member_runtimes(resolved, streams)
     # In a process of its own: CUDA frees its memory on the first device only when the process ends.
-    child = Child.start(whole_machine(), _send_choice, resolved, streams)
+    child = ChildProcess.start(whole_machine_affinity(), _send_runtime_choice, resolved, streams)
     try:
         answer = child.receive()
-    except DiedError as error:
+    except ChildDiedError as error:
         raise MissingRuntimeError(f"runtime: auto: the process that timed the runtimes {error}") from None
     finally:
         child.kill()
-    if isinstance(answer, Failure):
+    if isinstance(answer, ChildFailure):
         raise MissingRuntimeError(f"runtime: auto: the runtimes cannot be timed: {answer.reason}")
     chosen: ChosenRuntimes = answer
     return chosen
 
 
-def _send_choice(pipe: Pipe, resolved: ResolvedEnsemble, streams: Streams) -> None:
-    pipe.send(attempt(partial(choose_member_runtimes, resolved, streams)))
+def _send_runtime_choice(pipe: Pipe, resolved: ResolvedEnsemble, streams: Streams) -> None:
+    pipe.send(result_or_error(partial(choose_member_runtimes, resolved, streams)))

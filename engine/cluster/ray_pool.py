@@ -14,11 +14,11 @@ import numpy as np
 
 import seg
 from seg.engine.cluster.dispatch import Block
-from seg.engine.cluster.pool import Event, WorkerHandle, WorkerPool, one_line
+from seg.engine.cluster.pool import Event, WorkerHandle, WorkerPool, error_in_one_line
 from seg.engine.cluster.remote_images import ImageRef
-from seg.engine.cluster.ship_models import ShippedFile, pack, unpack
+from seg.engine.cluster.ship_models import ShippedFile, pack_models, unpack_models
 from seg.engine.cluster.sizing import Machine, WorkerLayout, fit_workers
-from seg.engine.cluster.worker import BlockResult, Job, Worker
+from seg.engine.cluster.worker import BlockResult, Worker, WorkerJob
 from seg.errors import MissingRuntimeError, SegError, SpecError
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.prediction import RuntimeName
@@ -33,16 +33,16 @@ def open_ray_pool(
     spec: EnsembleSpec, address: str, workers: int | None, gpus: float, *, strict: bool, memory: int | None
 ) -> "Iterator[RayPool]":
     """A pool of workers on a cluster; see `seg.engine.cluster.run`."""
-    with connect(address):
-        layout = layout_of_cluster(workers, gpus)
-        job = Job(spec, _same_runtimes(spec, gpus), layout.cores, strict, memory)
-        pool = RayPool(job, layout, gpus, _shipment(spec))
+    with connect_to_ray(address):
+        layout = layout_of_ray_cluster(workers, gpus)
+        job = WorkerJob(spec, _runtimes_on_ray(spec, gpus), layout.cores, strict, memory)
+        pool = RayPool(job, layout, gpus, _models_in_object_store(spec))
         pool.start()
         yield pool
 
 
 @contextmanager
-def connect(address: str) -> Iterator[None]:
+def connect_to_ray(address: str) -> Iterator[None]:
     """Connect to a cluster: `ray://HOST:PORT`, or `ray` for the one in RAY_ADDRESS, else a new one on this
     machine.
 
@@ -73,7 +73,7 @@ def connect(address: str) -> Iterator[None]:
         ray.shutdown()
 
 
-def layout_of_cluster(workers: int | None, gpus: float) -> WorkerLayout:
+def layout_of_ray_cluster(workers: int | None, gpus: float) -> WorkerLayout:
     """The number and size of workers that fit on the cluster; raises MissingRuntimeError."""
     import ray
 
@@ -85,22 +85,22 @@ def layout_of_cluster(workers: int | None, gpus: float) -> WorkerLayout:
     return fit_workers(machines, workers, gpus)
 
 
-def _same_runtimes(spec: EnsembleSpec, gpus: float) -> list[RuntimeName]:
+def _runtimes_on_ray(spec: EnsembleSpec, gpus: float) -> list[RuntimeName]:
     """The runtime of each member, the same on all machines: by timing, they might choose differently."""
     name: RuntimeName = ("cuda" if gpus else "cpu") if spec.runtime == "auto" else spec.runtime
     return [name] * len(spec.running)
 
 
-def _shipment(spec: EnsembleSpec) -> list[Any]:
+def _models_in_object_store(spec: EnsembleSpec) -> list[Any]:
     import ray
 
-    members, files = pack(spec)
+    members, files = pack_models(spec)
     # Arrays, unlike bytes, are shared by all processes of a machine.
     return [ray.put(members), *(ray.put(np.fromfile(path, dtype=np.uint8)) for path in files)]
 
 
 @dataclass(slots=True, eq=False)
-class _Handle(WorkerHandle):
+class _ActorHandle(WorkerHandle):
     """An actor and its pending calls, the oldest first."""
 
     actor: Any
@@ -108,7 +108,7 @@ class _Handle(WorkerHandle):
 
 
 @dataclass(slots=True)
-class RayPool(WorkerPool[_Handle]):
+class RayPool(WorkerPool[_ActorHandle]):
     """An actor for each worker; `shipment` holds its model files, as references to Ray's object store."""
 
     option: ClassVar[str] = "--cluster"
@@ -133,7 +133,7 @@ class RayPool(WorkerPool[_Handle]):
             )
         return self._answer(oldest[done[0]])
 
-    def _answer(self, handle: _Handle) -> Event:
+    def _answer(self, handle: _ActorHandle) -> Event:
         import ray
         from ray.exceptions import RayError, RayTaskError
 
@@ -142,31 +142,31 @@ class RayPool(WorkerPool[_Handle]):
         except RayTaskError as error:
             if isinstance(error.cause, SegError):
                 raise error.cause from None
-            return self._on_failure(handle, one_line(error.cause))
+            return self._on_failure(handle, error_in_one_line(error.cause))
         except RayError as error:
-            return self._on_death(handle, _death_reason(error))
+            return self._on_death(handle, _ray_death_reason(error))
         return self._on_result(handle, answer)
 
-    def _start_worker(self) -> _Handle:
+    def _start_worker(self) -> _ActorHandle:
         import ray
 
         # An image may have killed a worker, so `dispatch` decides on retries, not Ray.
         options = {"num_cpus": self.layout.cores, "num_gpus": self.gpus, "max_restarts": 0}
-        actor: Any = ray.remote(_Actor).options(**options, scheduling_strategy="SPREAD").remote(self.job)
-        return _Handle(actor=actor, pending=deque([actor.load.remote(*self.shipment)]))
+        actor: Any = ray.remote(_RayActor).options(**options, scheduling_strategy="SPREAD").remote(self.job)
+        return _ActorHandle(actor=actor, pending=deque([actor.load.remote(*self.shipment)]))
 
-    def _stop_worker(self, handle: _Handle) -> None:
+    def _stop_worker(self, handle: _ActorHandle) -> None:
         import ray
 
         ray.kill(handle.actor)
 
 
-class _Actor:
+class _RayActor:
     """A worker that is created at once, and loads when its models have arrived."""
 
     _worker: Worker
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: WorkerJob) -> None:
         self._job = job
 
     def load(self, members: Mapping[str, Sequence[ShippedFile]], *contents: bytes) -> tuple[str, str]:
@@ -186,7 +186,7 @@ class _Actor:
                 f"--cluster: a worker has seg {seg.__version__}, but this machine {self._job.version}:"
                 " install the same version everywhere"
             )
-        self._worker = Worker(replace(self._job, spec=unpack(self._job.spec, members, contents)))
+        self._worker = Worker(replace(self._job, spec=unpack_models(self._job.spec, members, contents)))
         address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
         return f"{address} process {os.getpid()}", self._worker.runs_on
 
@@ -194,6 +194,6 @@ class _Actor:
         return self._worker.predict(images)
 
 
-def _death_reason(error: Exception) -> str:
+def _ray_death_reason(error: Exception) -> str:
     """The type of Ray's error; its message is a page long."""
     return f"died ({type(error).__name__})"

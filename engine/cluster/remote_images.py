@@ -10,7 +10,7 @@ from seg.data import Sample, open_split
 from seg.data.images.images import decode_image
 from seg.data.images.raster import Raster
 from seg.data.images.read_sample import open_sample
-from seg.data.splits.list_samples import LIST_SUFFIXES, first_column
+from seg.data.splits.list_samples import LIST_SUFFIXES, first_column_of_list
 from seg.data.splits.split import samples_with_ids
 from seg.engine.image_source import ImageSource
 from seg.errors import DataError
@@ -82,10 +82,10 @@ def images_to_predict(spec: EnsembleSpec, images: str | None = None) -> list[Ima
     if spec.data.read_scale and (images is not None or _uris_in(spec.data.to_predict.images[0])):
         raise DataError("images in a store are read as they are: copy them here to read them at a scale")
     if images is not None:
-        return _numbered(spec, _below(images))
+        return _with_coco_ids(spec, _images_below_uri(images))
     listed = _uris_in(spec.data.to_predict.images[0])
     if listed:
-        samples = samples_with_ids(Path(), [Path(_without_query(uri)) for uri in listed])
+        samples = samples_with_ids(Path(), [Path(_uri_without_query(uri)) for uri in listed])
         return [
             ImageRef(one.id, uri, UNKNOWN_VERSION, file_name=one.file_name)
             for one, uri in zip(samples, listed, strict=True)
@@ -114,12 +114,12 @@ def read_image_ref(image: ImageRef) -> Raster:
     """Read an image, whole or by window; raises DataError."""
     if not is_uri(image.place):
         return open_sample(image.sample)
-    filesystem, path = _open(image.place)
+    filesystem, path = _open_store(image.place)
     try:
         with filesystem.open_input_stream(path) as file:
             data: bytes = file.read()
     except OSError as error:
-        raise DataError(f"{image.place}: cannot be read: {_first_line(error)}") from error
+        raise DataError(f"{image.place}: cannot be read: {_store_error_line(error)}") from error
     if not data:
         raise DataError(f"{image.place}: is empty (0 bytes)")
     return decode_image(data, image.place)
@@ -128,7 +128,7 @@ def read_image_ref(image: ImageRef) -> Raster:
 def _uris_in(listing: Path) -> Sequence[str]:
     if listing.suffix.lower() not in LIST_SUFFIXES or not listing.is_file():
         return ()
-    entries = first_column(listing)
+    entries = first_column_of_list(listing)
     uris = [entry for entry in entries if is_uri(entry)]
     if uris and len(uris) < len(entries):
         other = next(entry for entry in entries if not is_uri(entry))
@@ -136,14 +136,14 @@ def _uris_in(listing: Path) -> Sequence[str]:
     return uris
 
 
-def _below(uri: str) -> list[ImageRef]:
+def _images_below_uri(uri: str) -> list[ImageRef]:
     from pyarrow.fs import FileSelector
 
-    filesystem, folder = _open(uri)
+    filesystem, folder = _open_store(uri)
     try:
         entries = filesystem.get_file_info(FileSelector(folder, recursive=True))
     except OSError as error:
-        raise DataError(f"{uri}: cannot be listed: {_first_line(error)}") from error
+        raise DataError(f"{uri}: cannot be listed: {_store_error_line(error)}") from error
     found = {
         Path(entry.path): f"{entry.size} bytes of {entry.mtime_ns}"
         for entry in sorted(entries, key=lambda entry: Path(entry.path))
@@ -151,7 +151,7 @@ def _below(uri: str) -> list[ImageRef]:
     }
     if not found:
         raise DataError(f"{uri}: has no images ({', '.join(sorted(PICTURE_SUFFIXES))})")
-    scheme, query = uri.partition("://")[0], uri[len(_without_query(uri)) :]
+    scheme, query = uri.partition("://")[0], uri[len(_uri_without_query(uri)) :]
     return [
         ImageRef(
             sample.id, f"{scheme}://{sample.image}{query}", found[sample.image], file_name=sample.file_name
@@ -160,7 +160,7 @@ def _below(uri: str) -> list[ImageRef]:
     ]
 
 
-def _numbered(spec: EnsembleSpec, refs: Sequence[ImageRef]) -> list[ImageRef]:
+def _with_coco_ids(spec: EnsembleSpec, refs: Sequence[ImageRef]) -> list[ImageRef]:
     """Images with their numbers and paths in the spec's COCO JSON, if it has one."""
     if not spec.data.to_predict.annotations:
         return list(refs)
@@ -173,31 +173,31 @@ def _numbered(spec: EnsembleSpec, refs: Sequence[ImageRef]) -> list[ImageRef]:
     ]
 
 
-def _open(uri: str) -> "tuple[FileSystem, str]":
+def _open_store(uri: str) -> "tuple[FileSystem, str]":
     """The file system of a URI, opened once for each bucket, and the path within it."""
-    address = _without_query(uri)
+    address = _uri_without_query(uri)
     scheme, _, path = address.partition("://")
     bucket, slash, rest = path.partition("/")
-    filesystem, root = _filesystem(f"{scheme}://{bucket}{slash}{uri[len(address) :]}")
+    filesystem, root = _filesystem_of_bucket(f"{scheme}://{bucket}{slash}{uri[len(address) :]}")
     return filesystem, f"{root.rstrip('/')}/{rest}"
 
 
-def _without_query(uri: str) -> str:
+def _uri_without_query(uri: str) -> str:
     """The URI without options of the store, such as `?endpoint_override=HOST`; files have none."""
     return uri if uri.startswith("file:") else uri.partition("?")[0]
 
 
 @lru_cache(maxsize=16)
-def _filesystem(root: str) -> "tuple[FileSystem, str]":
+def _filesystem_of_bucket(root: str) -> "tuple[FileSystem, str]":
     from pyarrow import ArrowException
     from pyarrow.fs import FileSystem
 
     try:
         filesystem, path = FileSystem.from_uri(root)
     except (ArrowException, OSError) as error:
-        raise DataError(f"{root}: cannot be opened: {_first_line(error)}") from error
+        raise DataError(f"{root}: cannot be opened: {_store_error_line(error)}") from error
     return filesystem, path
 
 
-def _first_line(error: Exception) -> str:
+def _store_error_line(error: Exception) -> str:
     return str(error).partition("\n")[0]

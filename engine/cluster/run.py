@@ -19,7 +19,7 @@ from seg.engine.cluster.worker import BlockResult
 from seg.engine.jobs.journal.journal import Journal
 from seg.engine.jobs.journal.journalled_run import JournalledRun, RunImage
 from seg.engine.jobs.predict import unreadable_images_advice
-from seg.engine.jobs.stopping import check_calibration
+from seg.engine.jobs.stopping import check_stopping_calibration
 from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
 from seg.errors import DataError
 from seg.spec import EnsembleSpec
@@ -32,7 +32,7 @@ BLOCKS_PER_WORKER: Final = 8
 
 
 @dataclass(slots=True)
-class _RunCounts:
+class _ClusterRunCounts:
     """Counts of a run, summed up as blocks finish."""
 
     done: Counter[str] = field(default_factory=Counter)
@@ -75,9 +75,9 @@ def run_on_cluster(
         SpecError, ModelError, MissingRuntimeError, OutputError: one line that names the fix.
     """
     resolved = resolve_ensemble(spec)
-    check_calibration(resolved)
+    check_stopping_calibration(resolved)
     pool = open_ray_pool(spec, address, workers, gpus, strict=strict, memory=memory)
-    return _run(resolved, images_to_predict(spec, images), pool, restart, overwrite, reads)
+    return _run_with_workers(resolved, images_to_predict(spec, images), pool, restart, overwrite, reads)
 
 
 def run_on_devices(
@@ -95,12 +95,12 @@ def run_on_devices(
     Raises: as `run_on_cluster` does.
     """
     resolved = resolve_ensemble(spec)
-    check_calibration(resolved)
+    check_stopping_calibration(resolved)
     pool = open_process_pool(resolved, devices, strict=strict, memory=memory)
-    return _run(resolved, local_images(spec), pool, restart, overwrite, reads)
+    return _run_with_workers(resolved, local_images(spec), pool, restart, overwrite, reads)
 
 
-def _run(
+def _run_with_workers(
     resolved: ResolvedEnsemble,
     refs: Sequence[ImageRef],
     opening: AbstractContextManager[WorkerPool[Any]],
@@ -119,14 +119,14 @@ def _run(
             return ClusterSummary(output.file, len(refs))
         with opening as pool:
             parts = missing_parts(missing, resolved.spec, journal, pool.layout.workers)
-            summary = _predict(pool, len(refs), missing, parts, journal)
-        _refuse_torn(parts, journal)
+            summary = _predict_with_workers(pool, len(refs), missing, parts, journal)
+        _refuse_images_changed_between_parts(parts, journal)
         return summary
 
     return run.complete(predict, restart=restart, size_of=lambda _: output.size)
 
 
-def _predict(
+def _predict_with_workers(
     pool: WorkerPool[Any],
     images: int,
     missing: Sequence[ImageRef],
@@ -134,15 +134,15 @@ def _predict(
     journal: Journal,
 ) -> ClusterSummary:
     """Predict the missing images, of which these parts are missing."""
-    output, counts = pool.job.spec.output.file, _RunCounts()
+    output, counts = pool.job.spec.output.file, _ClusterRunCounts()
     dispatch: Dispatch[BlockResult] = Dispatch(pool)
     start = time.perf_counter()
     done = images - len(missing)
     unit = "part" if any(part.rows for part in parts) else "image"
     with progress("ensemble", done + len(parts), unit=f"{unit}s", done=done) as advance:
-        for note in _notes(pool):
+        for note in _worker_notes(pool):
             advance(0, line=note)
-        for event in dispatch.run(_blocks(parts, pool.layout.workers)):
+        for event in dispatch.run(_split_into_blocks(parts, pool.layout.workers)):
             if isinstance(event, FinishedBlock):
                 for payload in event.result.payloads:
                     journal.append(payload)
@@ -168,14 +168,14 @@ def _predict(
     )
 
 
-def _refuse_torn(parts: Sequence[ImageRef], journal: Journal) -> None:
+def _refuse_images_changed_between_parts(parts: Sequence[ImageRef], journal: Journal) -> None:
     """Raise DataError if an image was changed while its parts were predicted."""
     for part in {part.id: part for part in parts if part.rows}.values():
         if not journal.has(part.id, part.source()):
             raise DataError(f"{part.place}: was changed while it was predicted: run the same command again")
 
 
-def _notes(pool: WorkerPool[Any]) -> list[str]:
+def _worker_notes(pool: WorkerPool[Any]) -> list[str]:
     layout, runtimes = pool.layout, ", ".join(dict.fromkeys(pool.job.runtimes))
     return [
         *pool.notes,
@@ -184,6 +184,6 @@ def _notes(pool: WorkerPool[Any]) -> list[str]:
     ]
 
 
-def _blocks(images: Sequence[ImageRef], workers: int) -> list[Block]:
+def _split_into_blocks(images: Sequence[ImageRef], workers: int) -> list[Block]:
     size = max(1, min(MAX_BLOCK, len(images) // (workers * BLOCKS_PER_WORKER)))
     return [Block(tuple(images[first : first + size])) for first in range(0, len(images), size)]

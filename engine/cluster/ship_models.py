@@ -23,7 +23,7 @@ class ShippedFile:
     sha256: str
 
 
-def model_files(spec: EnsembleSpec, member: MemberSpec) -> list[Path]:
+def model_files_to_ship(spec: EnsembleSpec, member: MemberSpec) -> list[Path]:
     """A member's model, the files of its external weights, and its TensorRT plans if it runs on one.
 
     Raises:
@@ -37,26 +37,26 @@ def model_files(spec: EnsembleSpec, member: MemberSpec) -> list[Path]:
     return [model, *weights, *plan_files]
 
 
-def pack(spec: EnsembleSpec) -> tuple[dict[str, list[ShippedFile]], list[Path]]:
-    """The model files of a spec as `unpack` takes them: names with hashes, and paths in the same order."""
-    files = {member.name: model_files(spec, member) for member in spec.running}
+def pack_models(spec: EnsembleSpec) -> tuple[dict[str, list[ShippedFile]], list[Path]]:
+    """The model files of a spec as `unpack_models` takes them: names with hashes, and paths in order."""
+    files = {member.name: model_files_to_ship(spec, member) for member in spec.running}
     packed = {
         name: [ShippedFile(path.name, sha256_of(path)) for path in paths] for name, paths in files.items()
     }
     return packed, [path for paths in files.values() for path in paths]
 
 
-def unpack(
+def unpack_models(
     spec: EnsembleSpec, members: Mapping[str, Sequence[ShippedFile]], contents: Sequence[bytes]
 ) -> EnsembleSpec:
     """Write the model files that this machine does not have; returns the spec with their local paths."""
     remaining = iter(contents)
-    models = {name: _unpack_one(files, remaining) for name, files in members.items()}
+    models = {name: _unpack_model(files, remaining) for name, files in members.items()}
     running = [one.model_copy(update={"model": models[one.name]}) for one in spec.running]
     return spec.model_copy(update={"members": tuple(running)})
 
 
-def _unpack_one(files: Sequence[ShippedFile], remaining: Iterator[bytes]) -> Path:
+def _unpack_model(files: Sequence[ShippedFile], remaining: Iterator[bytes]) -> Path:
     content = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
     folder = Path(tempfile.gettempdir()) / f"seg-models-{getpass.getuser()}" / content
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

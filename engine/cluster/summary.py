@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from seg.engine.jobs.summary import images_line
+from seg.engine.jobs.summary import images_written_line
 from seg.terminal.words import counted
 
 SLOW: Final = 0.5
@@ -58,7 +58,7 @@ class ClusterSummary:
 
     def text(self) -> str:
         """A few lines for a terminal."""
-        done = images_line(self.output, self.images, self.images_now)
+        done = images_written_line(self.output, self.images, self.images_now)
         if not self.images_now:
             return done
         return "\n".join(

@@ -7,7 +7,7 @@ from time import perf_counter
 import seg
 from seg.engine.cluster.remote_images import ImageRef, is_uri, read_image_ref
 from seg.engine.ensemble import BandResults, Ensemble
-from seg.engine.jobs.journal.journal_entry import BandEntries, Entry
+from seg.engine.jobs.journal.journal_entry import BandEntries, JournalEntry
 from seg.engine.jobs.stopping import build_stopping
 from seg.engine.pipeline.collectors import LabelBand
 from seg.engine.pipeline.prefetch import MAX_AHEAD, PrefetchReader, prefetch_threads_for
@@ -18,7 +18,7 @@ from seg.spec.ensemble.prediction import RuntimeName
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class WorkerJob:
     """The job of all workers of a run.
 
     Attributes:
@@ -52,7 +52,7 @@ class BlockResult:
 class Worker:
     """One engine with all its members loaded."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: WorkerJob) -> None:
         """Load the ensemble of the job.
 
         Raises:
@@ -77,7 +77,7 @@ class Worker:
         band_entries = BandEntries(sources.__getitem__)
 
         def packed(image: ImageRef, labels_hw: LabelMap) -> tuple[bytes, bool]:
-            return Entry.of(image.id, sources[image.id], labels_hw).packed(), True
+            return JournalEntry.of(image.id, sources[image.id], labels_hw).packed(), True
 
         def packed_band(image: ImageRef, band: LabelBand) -> tuple[bytes, bool]:
             return band_entries.packed(image.id, band), band.is_last

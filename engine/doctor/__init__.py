@@ -1,5 +1,5 @@
 """`seg doctor`: devices, libraries, runtimes and versions of this machine, and what is missing."""
 
-from seg.engine.doctor.report import Report, examine
+from seg.engine.doctor.report import DoctorReport, examine_machine
 
-__all__ = ["Report", "examine"]
+__all__ = ["DoctorReport", "examine_machine"]

@@ -13,7 +13,7 @@ from seg.distribution import install_advice
 NEEDS_PACKAGE: Final = f"nvidia-ml-py is not installed: {install_advice('cuda')}"
 
 
-class Device(BaseModel):
+class NvidiaDevice(BaseModel):
     """A device: memory in bytes, current utilisation in percent."""
 
     model_config = ConfigDict(frozen=True)
@@ -27,56 +27,56 @@ class Device(BaseModel):
     utilisation: int | None
 
 
-class Driver(BaseModel):
+class NvidiaDriver(BaseModel):
     """The driver, the newest CUDA that it supports, and its devices; or in `missing` why they are unknown."""
 
     model_config = ConfigDict(frozen=True)
 
     version: str = ""
     cuda: str = ""
-    devices: tuple[Device, ...] = ()
+    devices: tuple[NvidiaDevice, ...] = ()
     missing: str = ""
 
 
-def find_driver() -> Driver:
+def find_nvidia_driver() -> NvidiaDriver:
     """Query the driver; never raises."""
     if importlib.util.find_spec("pynvml") is None:
-        return Driver(missing=NEEDS_PACKAGE)
+        return NvidiaDriver(missing=NEEDS_PACKAGE)
     import pynvml
 
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
-        return Driver(missing=f"no NVIDIA driver responds: {error}")
+        return NvidiaDriver(missing=f"no NVIDIA driver responds: {error}")
     try:
         cuda = pynvml.nvmlSystemGetCudaDriverVersion_v2()
-        return Driver(
-            version=_text(pynvml.nvmlSystemGetDriverVersion()),
+        return NvidiaDriver(
+            version=_nvml_text(pynvml.nvmlSystemGetDriverVersion()),
             cuda=f"{cuda // 1000}.{cuda % 1000 // 10}",
-            devices=tuple(_device(pynvml, number) for number in range(pynvml.nvmlDeviceGetCount())),
+            devices=tuple(_query_device(pynvml, number) for number in range(pynvml.nvmlDeviceGetCount())),
         )
     except pynvml.NVMLError as error:
-        return Driver(missing=f"the NVIDIA driver does not respond: {error}")
+        return NvidiaDriver(missing=f"the NVIDIA driver does not respond: {error}")
     finally:
         pynvml.nvmlShutdown()
 
 
-def _device(nvml: Any, number: int) -> Device:
+def _query_device(nvml: Any, number: int) -> NvidiaDevice:
     handle = nvml.nvmlDeviceGetHandleByIndex(number)
     memory = nvml.nvmlDeviceGetMemoryInfo(handle)
     major, minor = nvml.nvmlDeviceGetCudaComputeCapability(handle)
-    return Device(
+    return NvidiaDevice(
         number=number,
-        name=_text(nvml.nvmlDeviceGetName(handle)),
-        uuid=_text(nvml.nvmlDeviceGetUUID(handle)),
+        name=_nvml_text(nvml.nvmlDeviceGetName(handle)),
+        uuid=_nvml_text(nvml.nvmlDeviceGetUUID(handle)),
         compute_capability=f"{major}.{minor}",
         memory=memory.total,
         memory_used=memory.used,
-        utilisation=_utilisation(nvml, handle),
+        utilisation=_device_utilisation(nvml, handle),
     )
 
 
-def _utilisation(nvml: Any, handle: Any) -> int | None:
+def _device_utilisation(nvml: Any, handle: Any) -> int | None:
     """None if the driver does not tell, as for a MIG instance."""
     try:
         return int(nvml.nvmlDeviceGetUtilizationRates(handle).gpu)
@@ -84,5 +84,5 @@ def _utilisation(nvml: Any, handle: Any) -> int | None:
         return None
 
 
-def _text(value: str | bytes) -> str:
+def _nvml_text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value

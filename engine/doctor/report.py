@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 import seg
 from seg.distribution import install_advice
-from seg.engine.doctor.devices import Driver, find_driver
+from seg.engine.doctor.devices import NvidiaDriver, find_nvidia_driver
 from seg.engine.doctor.runtime_checks import RuntimeCheck, check_all_runtimes
 from seg.engine.runtimes.hardware import memory_limit, processor_name, usable_cores
 from seg.engine.runtimes.nvidia.gpu_libraries import DRIVER, SYSTEM, GpuLibrary, gpu_libraries_of
@@ -64,14 +64,14 @@ class Machine(BaseModel):
     """The precisions of each of OpenVINO's devices; empty if it is not installed."""
 
 
-class Report(BaseModel):
+class DoctorReport(BaseModel):
     """What a machine has and what it can run; `findings` has a line for each problem."""
 
     model_config = ConfigDict(frozen=True)
 
     seg: str
     machine: Machine
-    driver: Driver
+    driver: NvidiaDriver
     libraries: tuple[GpuLibrary, ...]
     runtimes: tuple[RuntimeCheck, ...]
     versions: Mapping[str, str | None]
@@ -82,7 +82,7 @@ class Report(BaseModel):
         lines = [BOTH_INSTALLED] if self.versions["onnxruntime"] and self.versions["onnxruntime-gpu"] else []
         lines += [self.driver.missing] if self.driver.missing else []
         lines += [
-            f"runtime {provider} needs {package}{_advice(package)}"
+            f"runtime {provider} needs {package}{_advice_to_install_package(package)}"
             for provider, package in dict.fromkeys((one.provider, one.package) for one in missing)
         ]
         return tuple(lines)
@@ -91,19 +91,19 @@ class Report(BaseModel):
         return next(one for one in self.runtimes if one.runtime == name)
 
 
-def examine() -> Report:
+def examine_machine() -> DoctorReport:
     """Examine this machine; takes some seconds, since every runtime is tried."""
-    return Report(
+    return DoctorReport(
         seg=seg.__version__,
-        machine=_machine(),
-        driver=find_driver(),
+        machine=_describe_machine(),
+        driver=find_nvidia_driver(),
         libraries=(*gpu_libraries_of("cuda"), *gpu_libraries_of("tensorrt")),
         runtimes=check_all_runtimes(),
-        versions={name: _version(name) for name in PACKAGES},
+        versions={name: _version_of_package(name) for name in PACKAGES},
     )
 
 
-def _machine() -> Machine:
+def _describe_machine() -> Machine:
     return Machine(
         system=platform.platform(),
         python=f"{platform.python_version()}, {sys.executable}",
@@ -128,14 +128,14 @@ def _openvino_devices() -> dict[str, tuple[str, ...]]:
     return {}
 
 
-def _version(package: str) -> str | None:
+def _version_of_package(package: str) -> str | None:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
 
 
-def _advice(package: str) -> str:
+def _advice_to_install_package(package: str) -> str:
     if package in (DRIVER, SYSTEM):
         return ""
     return ": " + (install_advice("cuda") if package.startswith("nvidia-") else f"pip install '{package}'")

@@ -58,14 +58,14 @@ def check_runtime(name: RuntimeName) -> RuntimeCheck:
     except subprocess.TimeoutExpired:
         return RuntimeCheck(runtime=name, is_usable=False, reason=f"not ready after {TIME_LIMIT_S} s")
     if done.returncode == 0:
-        return RuntimeCheck(runtime=name, is_usable=True, runs_on=_last_line(done.stdout))
-    reason = _last_line(done.stderr)
+        return RuntimeCheck(runtime=name, is_usable=True, runs_on=_last_line_of_check(done.stdout))
+    reason = _last_line_of_check(done.stderr)
     if done.returncode != EXIT_USER_ERROR:
         reason = f"the check ended with code {done.returncode}: {reason}"
     return RuntimeCheck(runtime=name, is_usable=False, reason=reason)
 
 
-def run_check(name: RuntimeName) -> str:
+def run_runtime_check(name: RuntimeName) -> str:
     """Run the tiny model in this process; returns the runtime's description.
 
     Raises:
@@ -78,15 +78,15 @@ def run_check(name: RuntimeName) -> str:
     images_nhwc = np.random.default_rng(0).integers(0, 256, (1, _SIDE, _SIDE, 3), dtype=np.uint8)
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "tiny.onnx"
-        onnx.save(tiny_model(), model)
+        onnx.save(tiny_model_to_check(), model)
         runtime = open_runtime(model, name, Streams(1, 1))
         probabilities = runtime.run(images_nhwc)
-        if not np.allclose(probabilities, expected(images_nhwc), atol=_TOLERANCE):
+        if not np.allclose(probabilities, expected_probabilities(images_nhwc), atol=_TOLERANCE):
             raise MissingRuntimeError(f"runtime {name}: not usable here: it computes wrong numbers")
         return str(runtime.describe())
 
 
-def tiny_model() -> onnx.ModelProto:
+def tiny_model_to_check() -> onnx.ModelProto:
     """A model within seg's contract: a 3x3 mean of each channel by a convolution, then a softmax."""
     kernel = np.zeros((3, 3, _KERNEL, _KERNEL), np.float32)
     kernel[range(3), range(3)] = 1 / (255 * _KERNEL**2)
@@ -106,10 +106,10 @@ def tiny_model() -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
 
 
-def expected(
+def expected_probabilities(
     images_nhwc: np.ndarray[tuple[int, ...], np.dtype[np.uint8]],
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """The output of `tiny_model`, computed by NumPy."""
+    """The output of `tiny_model_to_check`, computed by NumPy."""
     padded = np.pad(images_nhwc / 255, ((0, 0), (1, 1), (1, 1), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (_KERNEL, _KERNEL), axis=(1, 2))
     raised = np.exp(windows.mean(axis=(-1, -2)))
@@ -117,14 +117,14 @@ def expected(
     return shares.transpose(0, 3, 1, 2)
 
 
-def _last_line(text: str) -> str:
+def _last_line_of_check(text: str) -> str:
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
 
 def main() -> None:
     (name,) = sys.argv[1:]
     try:
-        sys.stdout.write(f"{run_check(name)}\n")  # type: ignore[arg-type]
+        sys.stdout.write(f"{run_runtime_check(name)}\n")  # type: ignore[arg-type]
     except SegError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(EXIT_USER_ERROR)

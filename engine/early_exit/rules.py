@@ -66,8 +66,8 @@ MissingC = NDArray[np.float64]
 class StoppingMonitor(Protocol):
     """Follows one image from checkpoint to checkpoint."""
 
-    def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
-        """Whether the image needs no further pass. Called only while passes are left.
+    def observe_checkpoint(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
+        """Observe the image at a checkpoint before the last; says whether it needs no further pass.
 
         Args:
             sum_chw: the weighted sum of probabilities so far, float32 `[C, H, W]`.
@@ -228,7 +228,7 @@ class RuleMonitor:
     decision: Decision
     margins_of: Callable[[ProbabilitiesCHW, MissingC, Decision], MarginSummary] = Margins
 
-    def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
+    def observe_checkpoint(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
         return self.rule.settles(self.margins_of(sum_chw, missing_c, self.decision))
 
 

@@ -16,7 +16,7 @@ def ensemble_fingerprint(resolved: ResolvedEnsemble) -> str:
     stacking, tiles and grid.
     """
     spec = resolved.spec
-    return _hash(
+    return _hash_of_facts(
         {
             "members": [
                 (
@@ -50,7 +50,7 @@ def run_fingerprint(
 
     The runtime is not included: all runtimes agree closely enough for a run to continue on another one.
     """
-    return _hash(
+    return _hash_of_facts(
         {
             "ensemble": ensemble_fingerprint(resolved),
             "stopping": resolved.spec.stopping and resolved.spec.stopping.model_dump(),
@@ -62,5 +62,5 @@ def run_fingerprint(
     )
 
 
-def _hash(facts: object) -> str:
+def _hash_of_facts(facts: object) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

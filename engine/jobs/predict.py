@@ -14,9 +14,9 @@ from seg.engine.ensemble import BandResults, Ensemble
 from seg.engine.image_source import ImageSource
 from seg.engine.jobs.deadline_schedule import schedule_for_deadline
 from seg.engine.jobs.journal.journal import Journal
-from seg.engine.jobs.journal.journal_entry import BandEntries, Entry
+from seg.engine.jobs.journal.journal_entry import BandEntries, JournalEntry
 from seg.engine.jobs.journal.journalled_run import JournalledRun, RunImage
-from seg.engine.jobs.stopping import build_stopping, check_calibration
+from seg.engine.jobs.stopping import build_stopping, check_stopping_calibration
 from seg.engine.jobs.summary import RunSummary
 from seg.engine.passes.passes import PassOrder
 from seg.engine.pipeline.collectors import LabelBand
@@ -63,7 +63,7 @@ def run_ensemble(
     if deadline is not None:
         refuse_exclusions(spec, "--deadline")
     resolved = resolve_ensemble(spec)
-    check_calibration(resolved)
+    check_stopping_calibration(resolved)
     sources = {sample.id: ImageSource.at(sample.image) for sample in resolved.samples}
     images = [RunImage(one, one, str(one.image), sources[one.id]) for one in resolved.samples]
     read = [sample.image for sample in resolved.samples]
@@ -77,13 +77,15 @@ def run_ensemble(
             if ends_at is None
             else schedule_for_deadline(ensemble, resolved.sample_frames, len(missing), ends_at)
         )
-        return _predict(ensemble, stopping, schedule, spec, len(images), missing, sources, journal, strict)
+        return _predict_missing_images(
+            ensemble, stopping, schedule, spec, len(images), missing, sources, journal, strict
+        )
 
-    size_of = _sizes_of(resolved.samples, spec.output.size)
+    size_of = _label_map_sizes_of(resolved.samples, spec.output.size)
     return run.complete(predict, restart=restart, size_of=size_of, has_deadline=deadline is not None)
 
 
-def _predict(
+def _predict_missing_images(
     ensemble: Ensemble,
     stopping: Stopping | None,
     schedule: DeadlineSchedule | None,
@@ -99,7 +101,7 @@ def _predict(
 
     def finish(sample: Sample, labels_hw: LabelMap) -> tuple[bytes, bool]:
         with clock.stage("encode"):
-            return Entry.of(sample.id, sources[sample.id], labels_hw).packed(), True
+            return JournalEntry.of(sample.id, sources[sample.id], labels_hw).packed(), True
 
     band_entries = BandEntries(sources.__getitem__)
 
@@ -150,13 +152,13 @@ def _predict(
         streams=ensemble.streams,
         runtimes=tuple(dict.fromkeys(str(member.runtime.describe()) for member in ensemble.members)),
         dropped=clock.dropped,
-        dropped_of=_pass_names(schedule.dropped, ensemble) if schedule else (),
+        dropped_of=_names_of_passes(schedule.dropped, ensemble) if schedule else (),
         plain=clock.plain,
         tiles=clock.tiles,
     )
 
 
-def _sizes_of(
+def _label_map_sizes_of(
     samples: Sequence[Sample], grid_hw: tuple[int, int] | None
 ) -> Callable[[str], tuple[int, int] | None]:
     """The size of an image's label map by the image's id; None if its header does not tell."""
@@ -177,7 +179,7 @@ def _sizes_of(
     return size_of
 
 
-def _pass_names(passes: PassOrder, ensemble: Ensemble) -> tuple[str, ...]:
+def _names_of_passes(passes: PassOrder, ensemble: Ensemble) -> tuple[str, ...]:
     return tuple(f"{ensemble.members[planned.member].name} {planned.view.name}" for planned in passes)
 
 

@@ -67,7 +67,7 @@ def write_pseudo_labels(
         for sample in samples:
             probabilities_chw = decode(soft_labels.read(sample.image).transpose(2, 0, 1))
             decided_hw = decision.labels(probabilities_chw)
-            labels_hw = keep_confident(decided_hw, probabilities_chw, record.confidence, task)
+            labels_hw = keep_confident_labels(decided_hw, probabilities_chw, record.confidence, task)
             decided_c += count_pixels(decided_hw, task, count)
             confident_c += count_pixels(labels_hw, task, count)
             pixels += labels_hw.size
@@ -78,7 +78,7 @@ def write_pseudo_labels(
     return PseudoLabelCounts(decided_c, confident_c, pixels, confident)
 
 
-def keep_confident(
+def keep_confident_labels(
     labels_hw: LabelMap, probabilities_chw: ProbabilitiesCHW, confidence: float, task: Task = "multiclass"
 ) -> LabelMap:
     """Ground truth from the labels whose probability is at least `confidence`; other pixels are ignored.

@@ -32,10 +32,10 @@ def make_soft_labels(spec: EnsembleSpec, samples: Sequence[Sample], kept: SoftLa
     with progress("soft labels", len(samples), unit="images", done=len(samples) - len(missing)) as advance:
         for note in ensemble.notes:
             advance(0, line=note)
-        for _ in ensemble.predict_all(_images(missing), keep):
+        for _ in ensemble.predict_all(_read_images_of_samples(missing), keep):
             advance()
     return len(missing)
 
 
-def _images(samples: Sequence[Sample]) -> Iterator[tuple[Sample, ImageHWB]]:
+def _read_images_of_samples(samples: Sequence[Sample]) -> Iterator[tuple[Sample, ImageHWB]]:
     return ((sample, read_sample(sample)) for sample in samples)

@@ -41,7 +41,7 @@ def build_stopping(
     return Stopping(in_rounds, tile_checkpoints(in_rounds) if has_tiles else checkpoints, new_monitor)
 
 
-def check_calibration(resolved: ResolvedEnsemble) -> None:
+def check_stopping_calibration(resolved: ResolvedEnsemble) -> None:
     """Raise SpecError if the spec's calibration was made for another ensemble, or tiles need one."""
     spec = resolved.spec
     calibration = spec.stopping.calibration if spec.stopping else None
@@ -52,7 +52,7 @@ def check_calibration(resolved: ResolvedEnsemble) -> None:
         )
     if calibration and (
         calibration.fingerprint != ensemble_fingerprint(resolved)
-        or sorted(calibration.order) != list(range(_passes(spec)))
+        or sorted(calibration.order) != list(range(_number_of_passes(spec)))
     ):
         raise SpecError(
             f"{calibration.place}: was made for other models, weights, views or output size:"
@@ -60,5 +60,5 @@ def check_calibration(resolved: ResolvedEnsemble) -> None:
         )
 
 
-def _passes(spec: EnsembleSpec) -> int:
+def _number_of_passes(spec: EnsembleSpec) -> int:
     return sum(len(spec.views_of(member)) for member in spec.running)

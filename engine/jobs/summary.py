@@ -12,7 +12,7 @@ STREAM_STAGES: Final[tuple[Stage, ...]] = ("assemble", "network", "accumulate", 
 """The stages of a stream; decoding and writing run in other threads."""
 
 
-def images_line(output: Path, images: int, images_now: int) -> str:
+def images_written_line(output: Path, images: int, images_now: int) -> str:
     """The number of images that a run wrote, and how many of them were done before."""
     if not images_now:
         return f"{output}: {counted(images, 'image')}, all done before"
@@ -57,7 +57,7 @@ class RunSummary:
 
     def text(self) -> str:
         """A few lines for a terminal."""
-        done = images_line(self.output, self.images, self.images_now)
+        done = images_written_line(self.output, self.images, self.images_now)
         if not self.images_now:
             return done
         return "\n".join(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from seg.data.images.video import read_frames, refuse_unknown_ending, video_facts, write_video
+from seg.data.images.video import read_frames, read_video_header, refuse_unknown_video_ending, write_video
 from seg.engine.ensemble import Ensemble
 from seg.errors import ModelError
 from seg.files.outputs import Output
@@ -37,8 +37,8 @@ def label_video(
         DataError: the source cannot be read.
         SpecError, ModelError, MissingRuntimeError, OutputError: one line that names the fix.
     """
-    refuse_unknown_ending(target)
-    facts = video_facts(source)
+    refuse_unknown_video_ending(target)
+    facts = read_video_header(source)
     output = Output(target, (source, *files_read(spec), *reads), overwrite)
     output.check()
     ensemble = Ensemble.load(spec)
@@ -56,11 +56,11 @@ def label_video(
 
     with output.writing() as final, progress("video", facts.frames, unit="frames") as advance:
         frames = ((frame, frame[1]) for frame in enumerate(read_frames(source)))
-        drawn = _in_order(ensemble.label_all(frames, draw))
-        return write_video(final, _with_progress(drawn, advance), facts.frames_a_second)
+        drawn = _frames_in_order(ensemble.label_all(frames, draw))
+        return write_video(final, _frames_with_progress(drawn, advance), facts.frames_a_second)
 
 
-def _in_order(frames: Iterable[Numbered]) -> Iterator[ImageHWC]:
+def _frames_in_order(frames: Iterable[Numbered]) -> Iterator[ImageHWC]:
     """Frames in order of their numbers. Frames that finish early wait; few do, since few are open at once."""
     early: dict[int, ImageHWC] = {}
     due = 0
@@ -71,7 +71,7 @@ def _in_order(frames: Iterable[Numbered]) -> Iterator[ImageHWC]:
             due += 1
 
 
-def _with_progress(frames: Iterable[ImageHWC], advance: Advance) -> Iterator[ImageHWC]:
+def _frames_with_progress(frames: Iterable[ImageHWC], advance: Advance) -> Iterator[ImageHWC]:
     for frame_hwc in frames:
         yield frame_hwc
         advance()

@@ -123,7 +123,7 @@ class TileBlender:
         self._band_chw: ProbabilitiesCHW | None = None
 
     def add(self, number: int, merged: Merged) -> None:
-        """Add the next tile, in the order of `Layout.cut`."""
+        """Add the next tile, in the order of `TileLayout.cut`."""
         if self._layout.count == 1:
             self._emit(merged)
             return

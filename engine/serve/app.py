@@ -19,7 +19,7 @@ from seg.engine.serve import kserve_v2
 from seg.engine.serve.bodies.process import BodyReader, OpenBody
 from seg.engine.serve.bodies.request_body import BodyHeader, is_multipart
 from seg.engine.serve.http.admission import Admission, Limits, Reservation, ResponseMiddleware
-from seg.engine.serve.http.disconnect import until_disconnect
+from seg.engine.serve.http.disconnect import await_until_disconnect
 from seg.engine.serve.http.error_handlers import add_error_handlers
 from seg.engine.serve.http.errors import HttpError
 from seg.engine.serve.http.metrics import Metrics, MetricsMiddleware
@@ -48,7 +48,7 @@ FORM_BYTES: Final = 2**16
 Seconds = Annotated[float | None, Query(gt=0, description="A shorter time than the server's own.")]
 
 
-class Form(StrEnum):
+class LabelForm(StrEnum):
     """An 8-bit greyscale PNG with a class position a pixel; run lengths of each class, as JSON; or the
     image as JPEG with its labels drawn over it."""
 
@@ -78,7 +78,7 @@ class Endpoints:
     async def label(
         self,
         request: Request,
-        form: Annotated[Form, Query(alias="as")] = Form.png,
+        form: Annotated[LabelForm, Query(alias="as")] = LabelForm.png,
         seconds: Seconds = None,
     ) -> Response:
         """The labels of an image: the body's bytes, or the one file of a form."""
@@ -139,7 +139,7 @@ class Endpoints:
     async def model(self, model: str) -> dict[str, Any]:
         """Inputs and outputs of the model."""
         self._refuse_other(model)
-        return kserve_v2.metadata(self.name, self.engine.facts.label_dtype, self._image_type)
+        return kserve_v2.model_metadata(self.name, self.engine.facts.label_dtype, self._image_type)
 
     async def model_ready(self, model: str) -> Response:
         """Whether the model can be asked."""
@@ -207,7 +207,7 @@ class Endpoints:
         # Not when the client is gone: the engine finishes what it has begun.
         future.add_done_callback(engine_memory.release)
         try:
-            content, headers = await until_disconnect(request, asyncio.wrap_future(future))
+            content, headers = await await_until_disconnect(request, asyncio.wrap_future(future))
         finally:
             self.engine.cancel(future)
         held.add(len(content))
@@ -231,7 +231,7 @@ def build_app(endpoints: Endpoints) -> FastAPI:
     """The HTTP application: every path with its endpoint."""
     app = FastAPI(title=f"seg: {endpoints.name}", docs_url=None, redoc_url=None)
     for path, (name, kind) in PAGE.items():
-        app.add_api_route(path, _file(name, kind), include_in_schema=False)
+        app.add_api_route(path, _serve_page_file(name, kind), include_in_schema=False)
     app.add_api_route("/label", endpoints.label, methods=["POST"])
     app.add_api_route("/look", endpoints.look, methods=["POST"])
     app.add_api_route("/about", endpoints.about)
@@ -250,6 +250,6 @@ def build_app(endpoints: Endpoints) -> FastAPI:
     return app
 
 
-def _file(name: str, kind: str) -> Callable[[], Response]:
+def _serve_page_file(name: str, kind: str) -> Callable[[], Response]:
     content = files(__package__).joinpath("page", name).read_bytes()
     return lambda: Response(content, media_type=kind, headers=PAGE_HEADERS)

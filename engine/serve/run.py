@@ -21,7 +21,7 @@ from seg.engine.serve.http.admission import Admission, Limits
 from seg.engine.serve.http.connections import ACCEPTED_AT_ONCE, WAITING, BoundedProtocol, Connections
 from seg.engine.serve.http.metrics import Metrics
 from seg.engine.serve.labelling.engine import Engine, EngineProcess
-from seg.engine.serve.labelling.memory import default_memory
+from seg.engine.serve.labelling.memory import default_server_memory
 from seg.engine.serve.labelling.worker import EngineOptions
 from seg.errors import OutputError
 from seg.image_type import RGB8, ImageType
@@ -51,9 +51,9 @@ def run_server(
     Raises:
         SpecError, ModelError, MissingRuntimeError, OutputError: one line that says what to mend.
     """
-    limits = replace(limits, connections=min(limits.connections, _allow_files(limits.connections)))
-    with _listening(host, port) as listener:
-        options = EngineOptions(spec, name, _memory(limits), _beside(), limits.pixels)
+    limits = replace(limits, connections=min(limits.connections, _allow_open_files(limits.connections)))
+    with _open_listener(host, port) as listener:
+        options = EngineOptions(spec, name, _server_memory(limits), _bytes_beside_engine(), limits.pixels)
         process = EngineProcess.start(options)
         for note in process.facts.notes:
             say(note)
@@ -62,31 +62,31 @@ def run_server(
         say(process.facts.memory.line())
         again = replace(options, plan=process.facts.memory)
         engine = Engine(process, partial(EngineProcess.start, again))
-        with opened(engine, spec, name, limits, maps) as endpoints:
+        with open_endpoints(engine, spec, name, limits, maps) as endpoints:
             address = f"[{host}]" if ":" in host else host
             say(f"{name}: http://{address}:{listener.getsockname()[1]}")
-            server_of(endpoints).run(sockets=[listener])
+            server_of_endpoints(endpoints).run(sockets=[listener])
 
 
-def _memory(limits: Limits) -> int:
-    return default_memory() if limits.memory is None else limits.memory
+def _server_memory(limits: Limits) -> int:
+    return default_server_memory() if limits.memory is None else limits.memory
 
 
-def _beside() -> int:
+def _bytes_beside_engine() -> int:
     """What the processes beside the engine's hold before the first request comes, in bytes."""
     return PROCESSES * PROCESS_BYTES + (resident_bytes() if can_measure_memory() else 0)
 
 
-def most_bytes(limits: Limits, image_type: ImageType = RGB8) -> int:
+def most_body_bytes(limits: Limits, image_type: ImageType = RGB8) -> int:
     """Of the body of any request."""
     return max(limits.upload, image_type.bytes_a_pixel * limits.pixels) + FORM_BYTES
 
 
-def server_of(endpoints: Endpoints) -> uvicorn.Server:
+def server_of_endpoints(endpoints: Endpoints) -> uvicorn.Server:
     """A server that finishes the requests it works on when it is told to stop."""
     # Clients that send nonsense would fill the log.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
-    return _Server(
+    return _PatientServer(
         uvicorn.Config(
             build_app(endpoints),
             http=partial(BoundedProtocol, Connections(endpoints.limits)),  # type: ignore[arg-type]
@@ -100,7 +100,7 @@ def server_of(endpoints: Endpoints) -> uvicorn.Server:
     )
 
 
-class _Server(uvicorn.Server):
+class _PatientServer(uvicorn.Server):
     """Lets many connections wait, and accepts few at once; asyncio has one number for both."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -110,13 +110,13 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def opened(
+def open_endpoints(
     engine: Engine, spec: EnsembleSpec, name: str, limits: Limits, maps: Path | None = None
 ) -> Iterator[Endpoints]:
     """Endpoints of an engine, which runs with the body processes until the context is left."""
     memory = engine.facts.memory
     image_type = engine.facts.image_type
-    bodies = BodyReader(memory.most_pixels, most_bytes(limits, image_type), image_type)
+    bodies = BodyReader(memory.most_pixels, most_body_bytes(limits, image_type), image_type)
     admission = Admission(limits.requests, memory.requests)
     clear = spec.data.background(engine.facts.classes)
     metrics = Metrics(lambda: engine.figures, admission)
@@ -127,7 +127,7 @@ def opened(
         bodies.close()
 
 
-def _allow_files(connections: int) -> int:
+def _allow_open_files(connections: int) -> int:
     """Let this process open as many files as it needs for connections; gives how many these may be."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < connections + OTHER_FILES:
@@ -138,7 +138,7 @@ def _allow_files(connections: int) -> int:
 
 
 @contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
+def _open_listener(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family)

@@ -1,7 +1,7 @@
 """Submissions: label maps written atomically as a file or folder in a contest's format, and read back."""
 
 from seg.engine.submissions.base import LabelledImage, SubmissionFormat
-from seg.engine.submissions.for_spec import SubmissionSpec
-from seg.engine.submissions.formats import open_format
+from seg.engine.submissions.for_spec import SubmissionForSpec
+from seg.engine.submissions.formats import open_submission_format
 
-__all__ = ["LabelledImage", "SubmissionFormat", "SubmissionSpec", "open_format"]
+__all__ = ["LabelledImage", "SubmissionForSpec", "SubmissionFormat", "open_submission_format"]

@@ -53,7 +53,7 @@ class FormatByRegion(Protocol):
         ...
 
 
-def write_labels(form: SubmissionFormat, path: Path, images: Iterable[LabelsByRegion]) -> None:
+def write_submission(form: SubmissionFormat, path: Path, images: Iterable[LabelsByRegion]) -> None:
     """Write label maps; by region if the format can, else each as a whole. Raises as `write`."""
     if isinstance(form, FormatByRegion):
         form.write_by_region(path, images)

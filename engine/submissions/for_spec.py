@@ -10,7 +10,7 @@ from seg.data import Sample, Split, open_split
 from seg.data.images.read_sample import full_size_of_sample, open_sample
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, SubmissionFormat
-from seg.engine.submissions.formats import open_format
+from seg.engine.submissions.formats import open_submission_format
 from seg.engine.submissions.tables.open_table import open_table
 from seg.engine.submissions.tables.table_format import TableFormat
 from seg.errors import DataError
@@ -23,7 +23,7 @@ from seg.terminal.words import counted
 
 
 @dataclass(frozen=True)
-class SubmissionSpec:
+class SubmissionForSpec:
     """The expected submission for the images that a spec predicts."""
 
     spec: EnsembleSpec
@@ -42,7 +42,7 @@ class SubmissionSpec:
         if name and name != output.format:
             output = validate(OutputSpec, output.keys_in_format(name))
         data = self.spec.data
-        return open_format(
+        return open_submission_format(
             output, self.classes, data.unlabelled, self.image_of, self.split.samples, task=data.task
         )
 

@@ -7,7 +7,7 @@ from seg.data import Sample
 from seg.engine.submissions.base import SubmissionFormat
 from seg.engine.submissions.coco.coco_results import CocoResults
 from seg.engine.submissions.coco.panoptic import CocoPanoptic
-from seg.engine.submissions.full_size import AtFullSize, full_sizes_of
+from seg.engine.submissions.full_size import FullSizeFormat, full_sizes_of_samples
 from seg.engine.submissions.masks import geotiff, npz, png_folder
 from seg.engine.submissions.masks.bit_values import BitValues
 from seg.engine.submissions.masks.class_png_folder import ClassPngFolder
@@ -38,7 +38,7 @@ FILE_FORMATS: Final[Mapping[Format, str]] = {
 """The file suffix of formats with a file for each image, in a folder or an archive."""
 
 
-def open_format(
+def open_submission_format(
     output: OutputSpec,
     classes: Sequence[ClassInfo],
     unlabelled: str,
@@ -60,7 +60,7 @@ def open_format(
         MissingRuntimeError: the format needs a package that is not installed.
         DataError: the sample is for other images or classes, two classes have one id, or an id is too large.
     """
-    _refuse_shared_ids(classes)
+    _refuse_shared_class_ids(classes)
 
     def table() -> TableFormat:
         return open_table(output, classes, unlabelled, samples)
@@ -75,7 +75,7 @@ def open_format(
     if overlap and output.format in ONE_CLASS_FORMATS:
         raise SpecError(f"format {output.format} has one class a pixel, and 'task: {task}' may have several")
     is_scaled = output.size is None and any(sample.scale for sample in samples)
-    full_size_of = full_sizes_of(samples) if is_scaled else None
+    full_size_of = full_sizes_of_samples(samples) if is_scaled else None
     formats: dict[Format, Callable[[], SubmissionFormat]] = {
         "kaggle": run_lengths,
         "kaggle-per-image": run_lengths,
@@ -91,10 +91,10 @@ def open_format(
     form = formats[output.format]()
     if full_size_of is None or output.format not in FULL_SIZE_FORMATS or output.format == "geojson":
         return form
-    return AtFullSize(form, full_size_of)
+    return FullSizeFormat(form, full_size_of)
 
 
-def check_images(name: Format, place_of: Mapping[str, str]) -> None:
+def check_images_suit_format(name: Format, place_of: Mapping[str, str]) -> None:
     """Check that a format can hold images, before they are predicted.
 
     Args:
@@ -112,7 +112,7 @@ def check_images(name: Format, place_of: Mapping[str, str]) -> None:
         check_georeferences(place for place in place_of.values() if "://" not in place)
 
 
-def _refuse_shared_ids(classes: Sequence[ClassInfo]) -> None:
+def _refuse_shared_class_ids(classes: Sequence[ClassInfo]) -> None:
     name_of: dict[int, str] = {}
     for c in classes:
         if c.id in name_of:
@@ -122,7 +122,7 @@ def _refuse_shared_ids(classes: Sequence[ClassInfo]) -> None:
         name_of[c.id] = c.name
 
 
-def parse_format(text: str) -> Format:
+def parse_submission_format(text: str) -> Format:
     """Check a format's name; raises SpecError with the nearest name."""
     names = get_args(Format)
     if text not in names:

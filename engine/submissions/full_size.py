@@ -12,11 +12,11 @@ from seg.engine.submissions.base import (
     LabelsByRegion,
     SizeOf,
     SubmissionFormat,
-    write_labels,
+    write_submission,
 )
 
 
-class AtFullSize:
+class FullSizeFormat:
     """A format in which label maps are enlarged, each pixel to what it covers, when they are written."""
 
     def __init__(self, form: SubmissionFormat, full_size_of: SizeOf) -> None:
@@ -30,13 +30,13 @@ class AtFullSize:
         enlarged = (
             (image_id, resized_labels(labels, self._full_size_of(image_id))) for image_id, labels in images
         )
-        write_labels(self._form, path, enlarged)
+        write_submission(self._form, path, enlarged)
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
         return self._form.read(path, size_of)
 
 
-def full_sizes_of(samples: Sequence[Sample]) -> SizeOf:
+def full_sizes_of_samples(samples: Sequence[Sample]) -> SizeOf:
     """The size of an image at its full resolution by its id."""
     sample_of = {sample.id: sample for sample in samples}
 

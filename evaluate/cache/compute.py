@@ -66,11 +66,11 @@ def compute_passes(
     def keep(image: tuple[Sample, str], probabilities_chw: ProbabilitiesCHW) -> None:
         cache.put(model.key(view, image[1]), probabilities_chw)
 
-    for _ in predictor.predict_all(_images(wanted), keep, name_of=lambda image: image[0].id):
+    for _ in predictor.predict_all(_read_wanted_images(wanted), keep, name_of=lambda image: image[0].id):
         advance()
 
 
-def measured_speed(
+def speed_of_cached_model(
     cache: ProbabilityCache, ensemble: Ensemble, model: CachedModel, samples: Sequence[Sample]
 ) -> float:
     """Milliseconds a pass, from an earlier run or measured now."""
@@ -79,7 +79,7 @@ def measured_speed(
         return known
     predictor = ensemble.only([model.member.name]).with_views(VIEW_SETS["none"])
     images = [(index, read_sample(sample)) for index, sample in enumerate(samples)]
-    milliseconds = min(_milliseconds_per_pass(predictor, images) for _ in range(ROUNDS))
+    milliseconds = min(_time_passes(predictor, images) for _ in range(ROUNDS))
     cache.store_speed(model.sha256, model.runtime, milliseconds, model.variant)
     return milliseconds
 
@@ -106,11 +106,11 @@ def _compute_low_resolution(
             advance()
 
 
-def _images(wanted: Wanted) -> Iterator[tuple[tuple[Sample, str], ImageHWB]]:
+def _read_wanted_images(wanted: Wanted) -> Iterator[tuple[tuple[Sample, str], ImageHWB]]:
     return ((image, read_sample(image[0])) for image in wanted)
 
 
-def _milliseconds_per_pass(predictor: Ensemble, images: Sequence[tuple[int, ImageHWB]]) -> float:
+def _time_passes(predictor: Ensemble, images: Sequence[tuple[int, ImageHWB]]) -> float:
     start = time.perf_counter()
     for _ in predictor.predict_all(images, lambda *_: None):
         pass

@@ -40,7 +40,7 @@ class CachedImage(Protocol):
         ...
 
 
-class Frames:
+class FullSizeCachedImage:
     """An image whose passes are stored and merged at its own size.
 
     `read` returns levels in the image's orientation by member and view, uint8 `[C, H, W]`. `coverage` has for
@@ -64,19 +64,19 @@ class Frames:
         self._probabilities = functools.cache(probabilities)
 
     def merged(self, mixture: Mixture) -> ProbabilitiesCHW:
-        return _merged(mixture, self._probabilities, self._new_merge)
+        return _merge_cached_passes(mixture, self._probabilities, self._new_merge)
 
     def _new_merge(self, mixture: Mixture, first_chw: ProbabilitiesCHW) -> Merge:
         classes, height, width = first_chw.shape
-        pass_order = _pass_order_of(mixture, self._coverage)
+        pass_order = _pass_order_of_mixture(mixture, self._coverage)
         return new_merge(mixture.merge, pass_order, classes, (height, width), self._task, mixture.stacking)
 
 
-class LowResolutionFrames:
+class LowResolutionCachedImage:
     """An image whose low-resolution passes are stored and merged tile by tile.
 
     `read` returns levels in the image's orientation by member and view, uint8 `[T C, h, w]`: the classes of
-    one tile after another. The other arguments are those of `Frames`.
+    one tile after another. The other arguments are those of `FullSizeCachedImage`.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class LowResolutionFrames:
         blender = TileBlender(self._layout, whole.add)
         for tile in range(self._layout.count):
             probabilities = functools.partial(self._probabilities, tile)
-            blender.add(tile, _merged(mixture, probabilities, self._new_merge))
+            blender.add(tile, _merge_cached_passes(mixture, probabilities, self._new_merge))
         (merged_chw,) = whole.finish()
         return merged_chw
 
@@ -115,7 +115,7 @@ class LowResolutionFrames:
         return to_levels(self.merged(Mixture.single(member, [(view,)] * len(self._decoders))))
 
     def _new_merge(self, mixture: Mixture, first_chw: ProbabilitiesCHW) -> Merge:
-        pass_order = _pass_order_of(mixture, self._coverage)
+        pass_order = _pass_order_of_mixture(mixture, self._coverage)
         return DecoderMerge(pass_order, self._decoders, len(first_chw), self._layout.tile_hw, self._task)
 
 
@@ -128,7 +128,7 @@ def passes_of_mixture(mixture: Mixture) -> list[tuple[int, ViewName]]:
     return [(member, view) for member in mixture.members for view in mixture.views[member]]
 
 
-def _merged(
+def _merge_cached_passes(
     mixture: Mixture,
     probabilities: Callable[[int, ViewName, float], ProbabilitiesCHW],
     new_merge_for: Callable[[Mixture, ProbabilitiesCHW], Merge],
@@ -141,10 +141,13 @@ def _merged(
     return merge.merged()
 
 
-def _pass_order_of(mixture: Mixture, coverage: Coverage = ()) -> PassOrder:
+def _pass_order_of_mixture(mixture: Mixture, coverage: Coverage = ()) -> PassOrder:
     """The passes of a mixture; their probabilities are already in the image's orientation."""
     members = mixture.members
-    factors = [_known(mixture.class_weights_of(m), coverage[m] if coverage else ()) for m in members]
+    factors = [
+        _weights_of_known_classes(mixture.class_weights_of(m), coverage[m] if coverage else ())
+        for m in members
+    ]
     own = class_shares([mixture.weights[m] for m in members], factors)
     shares = dict(zip(members, own, strict=True))
     return [
@@ -158,7 +161,9 @@ def _pass_order_of(mixture: Mixture, coverage: Coverage = ()) -> PassOrder:
     ]
 
 
-def _known(class_weights: tuple[float, ...], covered: tuple[float, ...]) -> tuple[float, ...]:
+def _weights_of_known_classes(
+    class_weights: tuple[float, ...], covered: tuple[float, ...]
+) -> tuple[float, ...]:
     """Class weights, 0 for classes that a member does not know."""
     if not covered:
         return class_weights

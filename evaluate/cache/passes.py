@@ -9,8 +9,8 @@ from seg.data.splits.content_hash import content_keys
 from seg.engine import Ensemble
 from seg.engine.passes.tiles import lay_out_tiles
 from seg.engine.resolved import resolve_ensemble
-from seg.evaluate.cache.compute import CachedModel, compute_passes, measured_speed
-from seg.evaluate.cache.merge import CachedImage, Coverage, Frames, LowResolutionFrames
+from seg.evaluate.cache.compute import CachedModel, compute_passes, speed_of_cached_model
+from seg.evaluate.cache.merge import CachedImage, Coverage, FullSizeCachedImage, LowResolutionCachedImage
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.cache.store import DamagedPassError, PassKey, ProbabilityCache
 from seg.labels.label_map import LabelsHW
@@ -27,7 +27,7 @@ TIMED: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Passes:
+class CachedPasses:
     """The passes of all members and views over a labelled split, and their times.
 
     Attributes:
@@ -71,9 +71,9 @@ class Passes:
 
         decoders = tuple(member.decoder for member in self.ensemble.members if member.decoder)
         if not decoders:
-            return Frames(read, self.coverage, self.ensemble.task)
+            return FullSizeCachedImage(read, self.coverage, self.ensemble.task)
         layout = lay_out_tiles(open_sample(self.split.samples[image]).shape[:2], self.ensemble.tile)
-        return LowResolutionFrames(read, layout, decoders, self.coverage, self.ensemble.task)
+        return LowResolutionCachedImage(read, layout, decoders, self.coverage, self.ensemble.task)
 
     def labels(self, image: int) -> LabelsHW:
         return self.split.labels(image)
@@ -97,7 +97,7 @@ class Passes:
         return self._models[member].key(view, self._images[image])
 
 
-def open_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> Passes:
+def open_cached_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> CachedPasses:
     """Compute the passes that are not in the cache, and time members without a cached speed.
 
     Raises:
@@ -110,7 +110,7 @@ def open_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> Pa
     coverage = spec.coverage_of(ensemble.classes)
     images = content_keys(split.samples)
     models = tuple(
-        CachedModel(member, file.fingerprint, _tiling_name(spec.tile))
+        CachedModel(member, file.fingerprint, _variant_of_tiling(spec.tile))
         for member, file in zip(ensemble.members, resolved.files, strict=True)
     )
     missing = [
@@ -128,10 +128,12 @@ def open_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache) -> Pa
                 compute_passes(
                     cache, ensemble, model, view, [(split.samples[i], images[i]) for i in wanted], advance
                 )
-    return Passes(
+    return CachedPasses(
         names=tuple(member.name for member in ensemble.members),
         views=tuple(member.views for member in ensemble.members),
-        milliseconds=tuple(measured_speed(cache, ensemble, model, split.samples[:TIMED]) for model in models),
+        milliseconds=tuple(
+            speed_of_cached_model(cache, ensemble, model, split.samples[:TIMED]) for model in models
+        ),
         coverage=coverage if any(coverage) else (),
         split=split,
         computed=len(missing),
@@ -148,7 +150,7 @@ def _without_temperatures(spec: EnsembleSpec) -> EnsembleSpec:
     return spec.model_copy(update={"members": members})
 
 
-def _tiling_name(tile: TileSpec | None) -> str:
+def _variant_of_tiling(tile: TileSpec | None) -> str:
     if tile is None:
         return ""
     height, width = tile.size

@@ -72,7 +72,7 @@ class ProbabilityCache:
     """Reads and writes single passes; many processes may share a folder."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or default_folder()
+        self.folder = folder or default_cache_folder()
 
     def has(self, key: PassKey) -> bool:
         """Whether there is a file; only reading it tells whether it is intact."""
@@ -88,7 +88,7 @@ class ProbabilityCache:
             chunks=(1, *stored_chw.shape[1:]),
             cparams=blosc2.CParams(codec=blosc2.Codec.ZSTD, clevel=1, nthreads=1),
         ).to_cframe()
-        with self._errors_named(), atomic_path(_cleared(self._path(key))) as temporary:
+        with self._errors_named(), atomic_path(_clear_cache_path(self._path(key))) as temporary:
             temporary.write_bytes(_HEAD.pack(_FORMAT, zlib.crc32(frame)) + frame)
 
     def get(self, key: PassKey) -> LevelsCHW:
@@ -126,17 +126,21 @@ class ProbabilityCache:
 
     def store_speed(self, model_sha256: str, runtime: str, milliseconds: float, variant: str = "") -> None:
         with self._errors_named():
-            write_text(_cleared(self._speed_file(model_sha256, runtime, variant)), f"{milliseconds:.3f}\n")
+            write_text(
+                _clear_cache_path(self._speed_file(model_sha256, runtime, variant)), f"{milliseconds:.3f}\n"
+            )
 
     def contents_by_model(self) -> list[ModelContent]:
         """The contents of the cache by model, the least recently used first."""
-        found = [_content(folder) for folder in sorted(self.folder.glob("*-*")) if folder.is_dir()]
+        found = [
+            _content_of_model_folder(folder) for folder in sorted(self.folder.glob("*-*")) if folder.is_dir()
+        ]
         return sorted((folder for folder in found if folder.files), key=lambda folder: folder.used)
 
     def prune(self, max_bytes: int) -> int:
         """Remove the least recently used files until at most `max_bytes` are left; returns bytes freed."""
         files = sorted(
-            ((path.stat(), path) for path in _files(self.folder)), key=lambda entry: entry[0].st_mtime
+            ((path.stat(), path) for path in _cached_files(self.folder)), key=lambda entry: entry[0].st_mtime
         )
         excess = sum(stat.st_size for stat, _ in files) - max_bytes
         freed = 0
@@ -169,13 +173,13 @@ class ProbabilityCache:
         return self.folder / "-".join(filter(None, (model_sha256[:_DIGITS], runtime, variant)))
 
 
-def default_folder() -> Path:
+def default_cache_folder() -> Path:
     """`$XDG_CACHE_HOME/seg/probabilities`, or the same under `~/.cache`."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "seg" / "probabilities"
 
 
-def _cleared(path: Path) -> Path:
+def _clear_cache_path(path: Path) -> Path:
     """The path of a file of this cache, after removing what is no file, such as a folder, in its place."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
@@ -184,12 +188,12 @@ def _cleared(path: Path) -> Path:
     return path
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _cached_files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob(f"*{_SUFFIX}") if path.is_file())
 
 
-def _content(folder: Path) -> ModelContent:
-    stats = [path.stat() for path in _files(folder)]
+def _content_of_model_folder(folder: Path) -> ModelContent:
+    stats = [path.stat() for path in _cached_files(folder)]
     return ModelContent(
         name=folder.name,
         files=len(stats),

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from seg.errors import SpecError
-from seg.evaluate.metrics.confusion import ConfusionMatrix, Scores, totals_of
+from seg.evaluate.metrics.confusion import ConfusionMatrix, ConfusionScores, totals_of_confusion
+from seg.evaluate.metrics.ratios import score_or_none
 from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap, Task, classes_overlap
 from seg.metrics.metric import Metric, TalliesIC2, TallyC2
@@ -26,8 +27,8 @@ class LabelMapScores:
         self.tallies_ic2: TalliesIC2 = np.zeros((images, len(classes), 2))
         self._classes = classes
         self._confusion = None if classes_overlap(task) else ConfusionMatrix(len(classes))
-        self._iou = _Sum(open_metric(MIOU, classes, task))
-        self._accuracy = _Sum(open_metric(MetricSpec(name="pixel-accuracy"), classes, task))
+        self._iou = _SummedTallies(open_metric(MIOU, classes, task))
+        self._accuracy = _SummedTallies(open_metric(MetricSpec(name="pixel-accuracy"), classes, task))
 
     def add(self, image: int, truth_hw: LabelMap, predicted_hw: LabelMap) -> None:
         """Count one image; raises DataError if the sizes differ or a label has no class."""
@@ -35,12 +36,14 @@ class LabelMapScores:
         self.tallies_ic2[image] = iou_c2 if self.metric.is_miou else self.metric.tally(truth_hw, predicted_hw)
 
     @property
-    def scores(self) -> Scores:
+    def scores(self) -> ConfusionScores:
         """IoU and pixel accuracy; where classes overlap, that of pixels and classes."""
         if self._confusion:
             return self._confusion.scores(self._classes)
         iou = self._iou.metric.class_scores(self._iou.tally_c2[None]).tolist()
-        return Scores(self._iou.score, self._accuracy.score, by_name(self._classes, iou))
+        return ConfusionScores(
+            self._iou.score, self._accuracy.score, scores_by_class_name(self._classes, iou)
+        )
 
     @property
     def score(self) -> float:
@@ -55,20 +58,20 @@ class LabelMapScores:
     @property
     def class_scores(self) -> dict[str, float | None]:
         """Of the metric, by the name of a class; None where it is absent or does not count."""
-        return by_name(self._classes, self.metric.class_scores(self.tallies_ic2).tolist())
+        return scores_by_class_name(self._classes, self.metric.class_scores(self.tallies_ic2).tolist())
 
     def _count(self, truth_hw: LabelMap, predicted_hw: LabelMap) -> TallyC2:
         """Count for IoU and pixel accuracy; returns the tally of mIoU."""
         if self._confusion:
             counts_cc = ConfusionMatrix(len(self._classes)).add(truth_hw, predicted_hw).counts_cc
             self._confusion.counts_cc += counts_cc
-            hit, truth, predicted = totals_of(counts_cc)
+            hit, truth, predicted = totals_of_confusion(counts_cc)
             return np.stack([hit, truth + predicted - hit], axis=1).astype(np.float64)
         self._accuracy.add(truth_hw, predicted_hw)
         return self._iou.add(truth_hw, predicted_hw)
 
 
-class _Sum:
+class _SummedTallies:
     """The summed tallies of a metric."""
 
     def __init__(self, metric: Metric) -> None:
@@ -85,8 +88,6 @@ class _Sum:
         return self.metric.score(self.tally_c2[None])
 
 
-def by_name(classes: Sequence[ClassInfo], scores_c: Sequence[float]) -> dict[str, float | None]:
+def scores_by_class_name(classes: Sequence[ClassInfo], scores_c: Sequence[float]) -> dict[str, float | None]:
     """Scores by the names of classes; None where there is none."""
-    return {
-        c.name: None if np.isnan(score) else float(score) for c, score in zip(classes, scores_c, strict=True)
-    }
+    return {c.name: score_or_none(score) for c, score in zip(classes, scores_c, strict=True)}

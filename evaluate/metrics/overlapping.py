@@ -11,6 +11,7 @@ from seg.errors import DataError
 from seg.evaluate.metrics.boundary import BoundaryC6, boundary_f, boundary_iou, count_mask_boundaries
 from seg.evaluate.metrics.groups import GroupI, number_groups
 from seg.evaluate.metrics.metric_intervals import class_intervals, metric_interval, tallies_by_group
+from seg.evaluate.metrics.ratios import ratio_or_nan, score_or_none
 from seg.evaluate.metrics.segmentation import ClassScores
 from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap, ignored_in, masks_of
@@ -115,16 +116,16 @@ class OverlappingMetrics:
         """The scores of all images so far."""
         both_ic, truth_ic, predicted_ic = np.moveaxis(np.stack(self.overlaps), 2, 0)
         total_ic, either_ic = truth_ic + predicted_ic, truth_ic + predicted_ic - both_ic
-        dice_ic, iou_ic = _or_one(2 * both_ic, total_ic), _or_one(both_ic, either_ic)
+        dice_ic, iou_ic = _ratio_or_one(2 * both_ic, total_ic), _ratio_or_one(both_ic, either_ic)
         metric = open_metric(MIOU, self.classes, "multilabel")
         tallies_gc2 = tallies_by_group(np.stack([both_ic, either_ic], axis=2).astype(np.float64), self.unit_i)
         both_c, truth_c, predicted_c = both_ic.sum(0), truth_ic.sum(0), predicted_ic.sum(0)
         boundaries = np.sum(self.boundaries, axis=0)
         pooled = {
-            "iou": _ratio(both_c, either_ic.sum(0)),
-            "dice": _ratio(2 * both_c, total_ic.sum(0)),
-            "precision": _ratio(both_c, predicted_c),
-            "recall": _ratio(both_c, truth_c),
+            "iou": ratio_or_nan(both_c, either_ic.sum(0)),
+            "dice": ratio_or_nan(2 * both_c, total_ic.sum(0)),
+            "precision": ratio_or_nan(both_c, predicted_c),
+            "recall": ratio_or_nan(both_c, truth_c),
             "boundary_iou": boundary_iou(boundaries),
             "boundary_f": boundary_f(boundaries),
         }
@@ -132,11 +133,11 @@ class OverlappingMetrics:
         has_truth_ic, is_found_ic = truth_ic > 0, predicted_ic > 0
         return OverlappingScores(
             images=len(self.ids),
-            miou=_mean(pooled["iou"]),
+            miou=_mean_of_scored_classes(pooled["iou"]),
             miou_interval=metric_interval(metric, tallies_gc2),
-            mean_dice=_mean(pooled["dice"]),
-            mean_boundary_iou=_mean(pooled["boundary_iou"]),
-            mean_boundary_f=_mean(pooled["boundary_f"]),
+            mean_dice=_mean_of_scored_classes(pooled["dice"]),
+            mean_boundary_iou=_mean_of_scored_classes(pooled["boundary_iou"]),
+            mean_boundary_f=_mean_of_scored_classes(pooled["boundary_f"]),
             image_dice=float(dice_ic.mean()),
             image_iou=float(iou_ic.mean()),
             classes=tuple(
@@ -149,10 +150,7 @@ class OverlappingMetrics:
                     images=int(has_truth_ic[:, c].sum()),
                     missed_images=int((has_truth_ic & ~is_found_ic)[:, c].sum()),
                     invented_images=int((is_found_ic & ~has_truth_ic)[:, c].sum()),
-                    **{
-                        name: None if np.isnan(score_c[c]) else float(score_c[c])
-                        for name, score_c in pooled.items()
-                    },
+                    **{name: score_or_none(score_c[c]) for name, score_c in pooled.items()},
                 )
                 for c, info in enumerate(self.classes)
             ),
@@ -160,15 +158,11 @@ class OverlappingMetrics:
         )
 
 
-def _or_one(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+def _ratio_or_one(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
     """1 where there is nothing to divide by."""
     return np.where(whole > 0, part / np.maximum(whole, 1), 1.0)
 
 
-def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
-
-
-def _mean(scores_c: NDArray[np.float64]) -> float:
+def _mean_of_scored_classes(scores_c: NDArray[np.float64]) -> float:
     """Of the classes that have a score; NaN if none has."""
     return float(np.nanmean(scores_c)) if np.isfinite(scores_c).any() else float("nan")

@@ -5,20 +5,19 @@ Counts are stored image by image, a few kilobytes each, so that intervals can be
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from seg.evaluate.metrics.boundary import BoundaryC6, boundary_f, boundary_iou, count_boundaries
-from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC, totals_of
+from seg.evaluate.metrics.confusion import ConfusionMatrix, CountsCC, totals_of_confusion
 from seg.evaluate.metrics.groups import GroupI, number_groups, sum_by_group
+from seg.evaluate.metrics.metric_intervals import RESAMPLES, interval_of_resamples
+from seg.evaluate.metrics.ratios import ratio_or_nan, score_or_none
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import LabelsHW
-
-RESAMPLES: Final = 1000
-INTERVAL: Final = (2.5, 97.5)
 
 
 class ClassScores(BaseModel):
@@ -66,7 +65,7 @@ class SegmentationScores(BaseModel):
     per_image_miou: dict[str, float]
 
 
-class Intervals(NamedTuple):
+class IouIntervals(NamedTuple):
     """95 % bootstrap intervals of mIoU and of each class's IoU (None if it is absent)."""
 
     miou: tuple[float, float]
@@ -114,11 +113,11 @@ class SegmentationMetrics:
         """The scores of all images so far."""
         counts_icc, boundaries = np.stack(self.counts), np.sum(self.boundaries, axis=0)
         counts_cc = counts_icc.sum(0)
-        intervals = intervals_of(sum_by_group(counts_icc, self.unit_i))
+        intervals = iou_intervals(sum_by_group(counts_icc, self.unit_i))
         alone = np.array([mean_iou(counts) for counts in counts_icc])
-        hit, truth, predicted = totals_of(counts_cc)
-        iou = iou_of(counts_cc)
-        recall = _safe(hit, truth)
+        hit, truth, predicted = totals_of_confusion(counts_cc)
+        iou = iou_of_confusion(counts_cc)
+        recall = ratio_or_nan(hit, truth)
         return SegmentationScores(
             images=len(self.ids),
             miou=float(np.nanmean(iou)),
@@ -126,11 +125,11 @@ class SegmentationMetrics:
             pixel_accuracy=float(hit.sum() / counts_cc.sum()),
             mean_accuracy=float(np.nanmean(recall)),
             frequency_weighted_iou=float(np.nansum(iou * truth) / truth.sum()),
-            mean_dice=float(np.nanmean(_safe(2 * hit, truth + predicted))),
+            mean_dice=float(np.nanmean(ratio_or_nan(2 * hit, truth + predicted))),
             mean_boundary_iou=float(np.nanmean(boundary_iou(boundaries))),
             mean_boundary_f=float(np.nanmean(boundary_f(boundaries))),
             image_miou=float(np.nanmean(alone)),
-            kaggle_dice=_kaggle_dice(counts_icc),
+            kaggle_dice=_mean_kaggle_dice(counts_icc),
             classes=_class_scores(self.classes, counts_cc, boundaries, intervals),
             confusion=tuple(tuple(row[:-1]) for row in counts_cc.tolist()),
             without_class=tuple(counts_cc[:, -1].tolist()),
@@ -138,29 +137,30 @@ class SegmentationMetrics:
         )
 
 
-def iou_of(counts_cc: CountsCC) -> NDArray[np.float64]:
+def iou_of_confusion(counts_cc: CountsCC) -> NDArray[np.float64]:
     """IoU of each class, float64 `[C]`; NaN if neither truth nor prediction has it."""
-    hit, truth, predicted = totals_of(counts_cc)
-    return _safe(hit, truth + predicted - hit)
+    hit, truth, predicted = totals_of_confusion(counts_cc)
+    return ratio_or_nan(hit, truth + predicted - hit)
 
 
 def mean_iou(counts_cc: CountsCC) -> float:
     """The mean IoU over the classes that truth or prediction has; NaN if there is none."""
-    iou = iou_of(counts_cc)
+    iou = iou_of_confusion(counts_cc)
     return float(np.nanmean(iou)) if np.isfinite(iou).any() else float("nan")
 
 
-def intervals_of(counts_icc: NDArray[np.int64]) -> Intervals:
+def iou_intervals(counts_icc: NDArray[np.int64]) -> IouIntervals:
     """Bootstrap intervals from counts of each image or group, int64 `[I, C, C + 1]`."""
-    drawn = _resampled_iou(counts_icc)
-    present = np.isfinite(iou_of(counts_icc.sum(0)))
+    drawn = _resample_iou(counts_icc)
+    present = np.isfinite(iou_of_confusion(counts_icc.sum(0)))
     of_classes = (
-        _interval(values) if there else None for values, there in zip(drawn.T, present, strict=True)
+        interval_of_resamples(values) if there else None
+        for values, there in zip(drawn.T, present, strict=True)
     )
-    return Intervals(_interval(np.nanmean(drawn, axis=1)), tuple(of_classes))
+    return IouIntervals(interval_of_resamples(np.nanmean(drawn, axis=1)), tuple(of_classes))
 
 
-def paired_interval(
+def paired_miou_interval(
     first: Sequence[CountsCC], second: Sequence[CountsCC], unit_i: GroupI | None = None
 ) -> tuple[float, float, float]:
     """The gain in mIoU of the second over the first on the same images, with its 95 % interval.
@@ -170,19 +170,19 @@ def paired_interval(
     units = np.arange(len(first)) if unit_i is None else unit_i
     a, b = sum_by_group(np.stack(first), units), sum_by_group(np.stack(second), units)
     difference = mean_iou(b.sum(0)) - mean_iou(a.sum(0))
-    drawn = np.nanmean(_resampled_iou(b), axis=1) - np.nanmean(_resampled_iou(a), axis=1)
-    return (difference, *_interval(drawn))
+    drawn = np.nanmean(_resample_iou(b), axis=1) - np.nanmean(_resample_iou(a), axis=1)
+    return (difference, *interval_of_resamples(drawn))
 
 
 def _class_scores(
-    classes: Sequence[ClassInfo], counts_cc: CountsCC, boundaries: BoundaryC6, intervals: Intervals
+    classes: Sequence[ClassInfo], counts_cc: CountsCC, boundaries: BoundaryC6, intervals: IouIntervals
 ) -> tuple[ClassScores, ...]:
-    hit, truth, predicted = totals_of(counts_cc)
+    hit, truth, predicted = totals_of_confusion(counts_cc)
     columns = {
-        "iou": iou_of(counts_cc),
-        "dice": _safe(2 * hit, truth + predicted),
-        "precision": _safe(hit, predicted),
-        "recall": _safe(hit, truth),
+        "iou": iou_of_confusion(counts_cc),
+        "dice": ratio_or_nan(2 * hit, truth + predicted),
+        "precision": ratio_or_nan(hit, predicted),
+        "recall": ratio_or_nan(hit, truth),
         "boundary_iou": boundary_iou(boundaries),
         "boundary_f": boundary_f(boundaries),
     }
@@ -191,35 +191,22 @@ def _class_scores(
             name=c.name,
             pixels=int(truth[label]),
             iou_interval=intervals.iou[label],
-            **{name: _number(values[label]) for name, values in columns.items()},
+            **{name: score_or_none(values[label]) for name, values in columns.items()},
         )
         for label, c in enumerate(classes)
     )
 
 
-def _resampled_iou(counts_icc: NDArray[np.int64]) -> NDArray[np.float64]:
+def _resample_iou(counts_icc: NDArray[np.int64]) -> NDArray[np.float64]:
     """IoU of each class over images resampled with a fixed seed, float64 `[RESAMPLES, C]`."""
     random = np.random.default_rng(0)
     images = len(counts_icc)
     times = random.multinomial(images, np.full(images, 1 / images), size=RESAMPLES)
     drawn = np.tensordot(times, counts_icc, axes=1)
-    return np.stack([iou_of(counts_cc) for counts_cc in drawn])
+    return np.stack([iou_of_confusion(counts_cc) for counts_cc in drawn])
 
 
-def _kaggle_dice(counts_icc: NDArray[np.int64]) -> float:
-    hit, truth, predicted = totals_of(counts_icc)
+def _mean_kaggle_dice(counts_icc: NDArray[np.int64]) -> float:
+    hit, truth, predicted = totals_of_confusion(counts_icc)
     both = truth + predicted
     return float(np.where(both > 0, 2 * hit / np.maximum(both, 1), 1.0).mean())
-
-
-def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.nanpercentile(values, INTERVAL)
-    return float(low), float(high)
-
-
-def _safe(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -7,17 +7,17 @@ from seg.data import open_split
 from seg.data.groups import Groups, group_images
 from seg.engine.pipeline.timing import Stage
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.cache.passes import TIMED, Passes, open_passes
+from seg.evaluate.cache.passes import TIMED, CachedPasses, open_cached_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.metric_intervals import gain_interval
-from seg.evaluate.report.image_scores import Score, SplitScores, score_images
-from seg.evaluate.report.latency import time_stages
+from seg.evaluate.report.image_scores import MixtureScore, SplitScores, score_images
+from seg.evaluate.report.latency import time_ensemble_stages
 from seg.evaluate.report.predictors import ENSEMBLE, Predictor, Predictors, predictors_of, with_upright_views
 from seg.evaluate.tune.cost.member_study import MemberStudy, study_members
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
-from seg.evaluate.tune.evidence.judge_split import Judgement, judge_split
-from seg.evaluate.tune.overlapping.sampled_members import sample_passes
-from seg.evaluate.tune.scorer import sample_pixels
+from seg.evaluate.tune.evidence.judge_split import SplitJudgement, judge_split
+from seg.evaluate.tune.overlapping.sampled_members import sample_member_passes
+from seg.evaluate.tune.scorer import sample_scorer
 from seg.labels.classes import ClassInfo
 from seg.metrics.from_counts import open_counted
 from seg.models.card import ModelCard
@@ -31,7 +31,7 @@ Curves = dict[str, list[float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class ReportFindings:
     """All measurements of an ensemble.
 
     Attributes:
@@ -44,7 +44,7 @@ class Findings:
         judged: the scores on another split, if one was named.
     """
 
-    passes: Passes
+    passes: CachedPasses
     predictors: Predictors
     groups: Groups
     scores: SplitScores
@@ -53,7 +53,7 @@ class Findings:
     stages: dict[Stage, float]
     curves: dict[str, Curves]
     cards: tuple[ModelCard, ...]
-    judged: Judgement | None = None
+    judged: SplitJudgement | None = None
 
     @property
     def classes(self) -> tuple[ClassInfo, ...]:
@@ -69,23 +69,25 @@ class Findings:
         """The name of the metric, as it is shown."""
         return title_of(self.scores.metric.name)
 
-    def plain(self, predictor: Predictor) -> Score:
+    def plain(self, predictor: Predictor) -> MixtureScore:
         return self.scores.scores[predictor.plain]
 
-    def viewed(self, predictor: Predictor) -> Score:
+    def viewed(self, predictor: Predictor) -> MixtureScore:
         return self.scores.scores[predictor.viewed]
 
     def wrong_presence(self, name: str) -> list[str]:
         """The images in which a class that overlaps is missed or invented."""
         return [note.id for note in self.scores.notes if name in (*note.missed, *note.invented)]
 
-    def gain(self, over: Score) -> tuple[float, float, float]:
+    def gain(self, over: MixtureScore) -> tuple[float, float, float]:
         """The gain in score of the ensemble with its views, with the 95 % interval."""
         whole = self.viewed(self.predictors.ensemble)
         return gain_interval(self.scores.metric, over.tallies_gc2, whole.tallies_gc2)
 
 
-def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache, judge: SplitName | None = None) -> Findings:
+def measure_ensemble(
+    spec: EnsembleSpec, cache: ProbabilityCache, judge: SplitName | None = None
+) -> ReportFindings:
     """Measure an ensemble on the validation images; passes that are not cached are computed.
 
     `judge` is another split with labels, on which it is compared with equal weights and the best member.
@@ -95,35 +97,39 @@ def measure_ensemble(spec: EnsembleSpec, cache: ProbabilityCache, judge: SplitNa
         ModelError, MissingRuntimeError: a member cannot be run.
     """
     split = open_split(spec.data, "val")
-    passes = open_passes(with_upright_views(spec), split, cache)
+    passes = open_cached_passes(with_upright_views(spec), split, cache)
     predictors = predictors_of(spec, passes)
     groups = group_images(split.samples, spec.data.group)
     scores = score_images(passes, predictors, groups.units, spec.metric)
     rules = rules_of(spec.decision, split.classes) if passes.overlap else ()
-    findings = Findings(
+    findings = ReportFindings(
         passes=passes,
         predictors=predictors,
         groups=groups,
         scores=scores,
-        study=_study_members(passes, predictors.ensemble.viewed, spec, rules),
+        study=_study_members_for_report(passes, predictors.ensemble.viewed, spec, rules),
         rules=rules,
-        stages=time_stages(passes.ensemble, split.samples[:TIMED]),
-        curves=_curves(spec),
+        stages=time_ensemble_stages(passes.ensemble, split.samples[:TIMED]),
+        curves=_training_curves_of_members(spec),
         cards=tuple(member.card for member in passes.ensemble.members),
     )
-    return replace(findings, judged=_judge(findings, spec, judge, cache)) if judge else findings
+    return (
+        replace(findings, judged=_judge_on_other_split(findings, spec, judge, cache)) if judge else findings
+    )
 
 
-def _study_members(
-    passes: Passes, whole: Mixture, spec: EnsembleSpec, rules: Sequence[ClassRule]
+def _study_members_for_report(
+    passes: CachedPasses, whole: Mixture, spec: EnsembleSpec, rules: Sequence[ClassRule]
 ) -> MemberStudy:
     """On sampled pixels; where classes overlap, members differ by the thresholds of the rules."""
     metric = open_counted(spec.metric, passes.split.classes, spec.data.task)
-    scorer = sample_passes(passes, metric).to_study(rules) if rules else sample_pixels(passes, metric)
+    scorer = sample_member_passes(passes, metric).to_study(rules) if rules else sample_scorer(passes, metric)
     return study_members(scorer, whole, passes.milliseconds)
 
 
-def _judge(findings: Findings, spec: EnsembleSpec, split: SplitName, cache: ProbabilityCache) -> Judgement:
+def _judge_on_other_split(
+    findings: ReportFindings, spec: EnsembleSpec, split: SplitName, cache: ProbabilityCache
+) -> SplitJudgement:
     whole = findings.predictors.ensemble.viewed
     best = max(findings.predictors.members, key=lambda member: findings.viewed(member).value)
     mixtures = {
@@ -134,6 +140,6 @@ def _judge(findings: Findings, spec: EnsembleSpec, split: SplitName, cache: Prob
     return judge_split(spec, mixtures, split, cache)
 
 
-def _curves(spec: EnsembleSpec) -> dict[str, Curves]:
+def _training_curves_of_members(spec: EnsembleSpec) -> dict[str, Curves]:
     """The training curves of the members' runs."""
     return {member.name: read_curves(spec.model(member).parent) for member in spec.running}

@@ -8,14 +8,15 @@ from typing import Any, Final
 import numpy as np
 
 from seg.data.images.read_sample import draw_sample
-from seg.evaluate.report.findings import Findings
+from seg.evaluate.metrics.ratios import score_or_none
+from seg.evaluate.report.findings import ReportFindings
 from seg.evaluate.report.image_layers import (
-    as_webp,
-    draw_contours,
-    draw_disputes,
-    draw_entropy,
-    draw_errors,
-    shrunk,
+    draw_contour_layer,
+    draw_disputed_layer,
+    draw_entropy_layer,
+    draw_error_layer,
+    shrink_layer,
+    webp_data_uri,
 )
 from seg.evaluate.report.image_scores import ImageNote
 from seg.evaluate.report.image_view import ImageView, view_image
@@ -56,7 +57,7 @@ class GalleryImage:
         """The values that the page sorts and filters by, without the pictures."""
         return {
             **{key: value for key, value in asdict(self.note).items() if key != "class_scores"},
-            "score": _number(self.note.score),
+            "score": score_or_none(self.note.score),
             "classScores": self.note.class_scores,
             "memberScores": self.member_scores,
             "random": self.random,
@@ -67,7 +68,7 @@ class GalleryImage:
         }
 
 
-def choose_images(notes: Sequence[ImageNote], most: int) -> list[ImageNote]:
+def choose_gallery_images(notes: Sequence[ImageNote], most: int) -> list[ImageNote]:
     """The worst, the best, the most uncertain, the most disputed and random images, in turns until there are
     enough. An image that truly shows no class is none of the best.
     """
@@ -84,13 +85,13 @@ def choose_images(notes: Sequence[ImageNote], most: int) -> list[ImageNote]:
 
 
 def draw_gallery(
-    findings: Findings, most: int, clear: int | None, maps: Mapping[int, str] | None = None
+    findings: ReportFindings, most: int, clear: int | None, maps: Mapping[int, str] | None = None
 ) -> Iterator[GalleryImage]:
     """Draw the chosen images one by one; pixels labelled `clear` stay uncoloured.
 
     `maps` has the addresses of zoomable maps by the images' positions in the split.
     """
-    chosen = choose_images(findings.scores.notes, most)
+    chosen = choose_gallery_images(findings.scores.notes, most)
     places = np.random.default_rng(1).permutation(len(chosen)).tolist()
     predictors = findings.predictors
     wanted = tuple(
@@ -99,49 +100,54 @@ def draw_gallery(
     with progress("draw", len(chosen), unit="images") as advance:
         for note, place in zip(chosen, places, strict=True):
             view = view_image(findings.passes, predictors, note.index, wanted)
-            yield replace(_drawn(findings, note, view, place, clear), map=(maps or {}).get(note.index))
+            yield replace(
+                _draw_gallery_image(findings, note, view, place, clear), map=(maps or {}).get(note.index)
+            )
             advance()
 
 
-def _drawn(
-    findings: Findings, note: ImageNote, view: ImageView, place: int, clear: int | None
+def _draw_gallery_image(
+    findings: ReportFindings, note: ImageNote, view: ImageView, place: int, clear: int | None
 ) -> GalleryImage:
     image_hwc = draw_sample(findings.passes.split.samples[note.index])
     members = view.members
     max_width = MAX_WIDTH if len(members) <= MANY_MEMBERS else MAX_WIDTH_MANY_MEMBERS
-    photo_hwc = shrunk(image_hwc, max_width)
-    layers = _layers(view, lambda labels_hw: layer(labels_hw, view.classes, clear=clear, task=view.task))
+    photo_hwc = shrink_layer(image_hwc, max_width)
+    layers = _draw_gallery_layers(
+        view, lambda labels_hw: layer(labels_hw, view.classes, clear=clear, task=view.task)
+    )
     return GalleryImage(
         note=note,
         random=place,
         size_hw=(photo_hwc.shape[0], photo_hwc.shape[1]),
-        thumb=as_webp(shrunk(image_hwc, THUMB_WIDTH), quality=THUMB_QUALITY),
-        member_scores=tuple(_score(findings, view, labels_hw) for labels_hw in members),
+        thumb=webp_data_uri(shrink_layer(image_hwc, THUMB_WIDTH), quality=THUMB_QUALITY),
+        member_scores=tuple(_score_of_gallery_image(findings, view, labels_hw) for labels_hw in members),
         pictures={
-            "image": as_webp(photo_hwc, quality=PHOTO_QUALITY),
-            **{name: as_webp(shrunk(drawn, max_width, smooth=False)) for name, drawn in layers.items()},
-            "entropy": as_webp(draw_entropy(shrunk(view.entropy_hw, max_width)), quality=ENTROPY_QUALITY),
+            "image": webp_data_uri(photo_hwc, quality=PHOTO_QUALITY),
+            **{
+                name: webp_data_uri(shrink_layer(drawn, max_width, smooth=False))
+                for name, drawn in layers.items()
+            },
+            "entropy": webp_data_uri(
+                draw_entropy_layer(shrink_layer(view.entropy_hw, max_width)), quality=ENTROPY_QUALITY
+            ),
         },
     )
 
 
-def _layers(view: ImageView, drawn: Callable[[LabelMap], LayerHWC]) -> dict[str, LayerHWC]:
+def _draw_gallery_layers(view: ImageView, drawn: Callable[[LabelMap], LayerHWC]) -> dict[str, LayerHWC]:
     """The layers with transparency, by the key of their picture."""
     layers = {"truth": drawn(view.truth_hw)}
     layers |= {f"member-{position}": drawn(labels_hw) for position, labels_hw in enumerate(view.members)}
     if len(view.members) > 1:
         layers["ensemble"] = drawn(view.ensemble_hw)
     if classes_overlap(view.task):
-        layers["contours"] = draw_contours(view.truth_hw, view.ensemble_hw, view.classes)
+        layers["contours"] = draw_contour_layer(view.truth_hw, view.ensemble_hw, view.classes)
     if len(view.members) > 1:
-        layers["disputed"] = draw_disputes(view.disputed_hw)
-    return layers | {"errors": draw_errors(view.wrong_hw, view.known_hw)}
+        layers["disputed"] = draw_disputed_layer(view.disputed_hw)
+    return layers | {"errors": draw_error_layer(view.wrong_hw, view.known_hw)}
 
 
-def _score(findings: Findings, view: ImageView, labels_hw: LabelMap) -> float | None:
+def _score_of_gallery_image(findings: ReportFindings, view: ImageView, labels_hw: LabelMap) -> float | None:
     metric = findings.scores.metric
-    return _number(metric.score(metric.tally(view.truth_hw, labels_hw)[None]))
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else value
+    return score_or_none(metric.score(metric.tally(view.truth_hw, labels_hw)[None]))

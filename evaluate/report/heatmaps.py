@@ -30,7 +30,7 @@ def confusion_heatmap(names: Sequence[str], counts_cc: NDArray[np.int64]) -> Hea
     """The confusion matrix, each row normalised; rows are the truth."""
     shares = counts_cc / np.maximum(1, counts_cc.sum(1, keepdims=True))
     tips = [
-        [_tooltip(true, predicted, share) for predicted, share in zip(names, row, strict=True)]
+        [_heatmap_tooltip(true, predicted, share) for predicted, share in zip(names, row, strict=True)]
         for true, row in zip(names, shares, strict=True)
     ]
     off_diagonal = shares * (1 - np.eye(len(names)))
@@ -50,5 +50,5 @@ def disagreement_heatmap(names: Sequence[str], disagreement: NDArray[np.float64]
     return Heatmap((100 * disagreement).tolist(), strength.tolist(), tips)
 
 
-def _tooltip(true: str, predicted: str, share: float) -> str:
+def _heatmap_tooltip(true: str, predicted: str, share: float) -> str:
     return f"{true} {'correct' if true == predicted else f'predicted as {predicted}'}: {100 * share:.1f} %"

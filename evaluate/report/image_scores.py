@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.cache.passes import Passes
+from seg.evaluate.cache.passes import CachedPasses
 from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.metrics.groups import GroupI, number_groups
 from seg.evaluate.metrics.label_map_scores import LabelMapScores
 from seg.evaluate.metrics.metric_intervals import class_intervals, metric_interval, tallies_by_group
 from seg.evaluate.metrics.overlapping import OverlappingMetrics, OverlappingScores
+from seg.evaluate.metrics.ratios import score_or_none
 from seg.evaluate.metrics.segmentation import SegmentationMetrics, SegmentationScores
 from seg.evaluate.report.image_view import ImageView, view_image
 from seg.evaluate.report.predictors import Predictors
@@ -25,7 +24,7 @@ Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class MixtureScore:
     """The metric of a mixture over all images, its 95 % interval, and the milliseconds of an image.
 
     `tallies_gc2` are of the groups that intervals resample. `class_scores` and `class_intervals` are of each
@@ -70,7 +69,7 @@ class SplitScores:
     """
 
     metric: Metric
-    scores: dict[Mixture, Score]
+    scores: dict[Mixture, MixtureScore]
     metrics: SegmentationScores | OverlappingScores
     reliability: tuple[Reliability, ...]
     notes: tuple[ImageNote, ...]
@@ -78,7 +77,7 @@ class SplitScores:
 
 
 def score_images(
-    passes: Passes, predictors: Predictors, units: Sequence[str], metric: MetricSpec
+    passes: CachedPasses, predictors: Predictors, units: Sequence[str], metric: MetricSpec
 ) -> SplitScores:
     """Score all images, one in memory at a time; `units` are what intervals resample, by image."""
     scored = {
@@ -87,7 +86,11 @@ def score_images(
     }
     whole = scored[predictors.ensemble.viewed]
     unit_of = dict(zip((sample.id for sample in passes.split.samples), units, strict=True))
-    detail = _Overlapping(passes, unit_of, metric) if passes.overlap else _OneClass(passes, unit_of)
+    detail = (
+        _OverlappingImageScores(passes, unit_of, metric)
+        if passes.overlap
+        else _SingleLabelScores(passes, unit_of)
+    )
     notes: list[ImageNote] = []
     with progress("judge", passes.images, unit="images") as advance:
         for image, sample in enumerate(passes.split.samples):
@@ -95,20 +98,20 @@ def score_images(
             for mixture, labels_hw in view.labels.items():
                 scored[mixture].add(image, view.truth_hw, labels_hw)
             detail.add(sample.id, view)
-            notes.append(_note(image, sample.id, view, whole.metric, whole.tallies_ic2[image]))
+            notes.append(_note_on_image(image, sample.id, view, whole.metric, whole.tallies_ic2[image]))
             advance()
     unit_i = number_groups(units)
     scores = {
-        mixture: _score(passes, mixture, one.metric, one.tallies_ic2, unit_i)
+        mixture: _score_mixture(passes, mixture, one.metric, one.tallies_ic2, unit_i)
         for mixture, one in scored.items()
     }
     return detail.split_scores(whole.metric, scores, tuple(notes))
 
 
-class _OneClass:
+class _SingleLabelScores:
     """What is counted of the ensemble where a pixel has one class."""
 
-    def __init__(self, passes: Passes, unit_of: dict[str, str]) -> None:
+    def __init__(self, passes: CachedPasses, unit_of: dict[str, str]) -> None:
         self._metrics = SegmentationMetrics(passes.split.classes, unit_of)
         self._reliability = Reliability()
 
@@ -117,15 +120,15 @@ class _OneClass:
         self._reliability.add(view.truth_hw, view.probabilities_chw)
 
     def split_scores(
-        self, metric: Metric, scores: dict[Mixture, Score], notes: tuple[ImageNote, ...]
+        self, metric: Metric, scores: dict[Mixture, MixtureScore], notes: tuple[ImageNote, ...]
     ) -> SplitScores:
         return SplitScores(metric, scores, self._metrics.scores(), (self._reliability,), notes)
 
 
-class _Overlapping:
+class _OverlappingImageScores:
     """What is counted of the ensemble where classes overlap."""
 
-    def __init__(self, passes: Passes, unit_of: dict[str, str], metric: MetricSpec) -> None:
+    def __init__(self, passes: CachedPasses, unit_of: dict[str, str], metric: MetricSpec) -> None:
         self._metrics = OverlappingMetrics(passes.split.classes, unit_of)
         self._reliability = tuple(Reliability() for _ in passes.split.classes)
         self._by_threshold = tuple(ThresholdScores(metric) for _ in passes.split.classes)
@@ -140,36 +143,40 @@ class _Overlapping:
             self._by_threshold[c].add(probabilities_cn[c], truth_cn[c])
 
     def split_scores(
-        self, metric: Metric, scores: dict[Mixture, Score], notes: tuple[ImageNote, ...]
+        self, metric: Metric, scores: dict[Mixture, MixtureScore], notes: tuple[ImageNote, ...]
     ) -> SplitScores:
         metrics = self._metrics.scores()
         return SplitScores(metric, scores, metrics, self._reliability, notes, self._by_threshold)
 
 
-def _score(
-    passes: Passes, mixture: Mixture, metric: Metric, tallies_ic2: TalliesIC2, unit_i: GroupI
-) -> Score:
+def _score_mixture(
+    passes: CachedPasses, mixture: Mixture, metric: Metric, tallies_ic2: TalliesIC2, unit_i: GroupI
+) -> MixtureScore:
     tallies_gc2 = tallies_by_group(tallies_ic2, unit_i)
     value = metric.score(tallies_gc2)
-    return Score(
+    return MixtureScore(
         mixture=mixture,
         tallies_gc2=tallies_gc2,
         value=value,
         interval=metric_interval(metric, tallies_gc2) or (value, value),
-        class_scores=_numbers(metric, tallies_gc2),
+        class_scores=_class_scores_or_none(metric, tallies_gc2),
         class_intervals=class_intervals(metric, tallies_gc2),
         milliseconds=mixture.milliseconds(passes.milliseconds),
     )
 
 
-def _note(image: int, image_id: str, view: ImageView, metric: Metric, tally_c2: TallyC2) -> ImageNote:
+def _note_on_image(
+    image: int, image_id: str, view: ImageView, metric: Metric, tally_c2: TallyC2
+) -> ImageNote:
     return ImageNote(
         index=image,
         id=image_id,
         score=metric.score(tally_c2[None]),
         class_scores=tuple(
             score if is_there else None
-            for score, is_there in zip(_numbers(metric, tally_c2[None]), view.is_there, strict=True)
+            for score, is_there in zip(
+                _class_scores_or_none(metric, tally_c2[None]), view.is_there, strict=True
+            )
         ),
         entropy=float(view.entropy_hw.mean()),
         disputed=float(view.disputed_hw.mean()),
@@ -179,6 +186,6 @@ def _note(image: int, image_id: str, view: ImageView, metric: Metric, tally_c2: 
     )
 
 
-def _numbers(metric: Metric, tallies_ic2: TalliesIC2) -> tuple[float | None, ...]:
+def _class_scores_or_none(metric: Metric, tallies_ic2: TalliesIC2) -> tuple[float | None, ...]:
     scores_c = metric.class_scores(tallies_ic2)
-    return tuple(None if np.isnan(score) else float(score) for score in scores_c)
+    return tuple(score_or_none(score) for score in scores_c)

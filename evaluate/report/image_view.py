@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.cache.passes import Passes
+from seg.evaluate.cache.passes import CachedPasses
 from seg.evaluate.report.predictors import Predictors
 from seg.evaluate.tune.scorer import label_mixture
 from seg.labels.classes import ClassInfo
@@ -87,7 +87,7 @@ class ImageView:
         Where classes overlap, it is that of the least certain class.
         """
         if classes_overlap(self.task):
-            return np.asarray(_binary_entropy(self.probabilities_chw).max(0), dtype=np.float32)
+            return np.asarray(_binary_entropy_of_masks(self.probabilities_chw).max(0), dtype=np.float32)
         safe_chw = np.maximum(self.probabilities_chw, np.float32(1e-7))
         nats_hw = -(safe_chw * np.log(safe_chw)).sum(0)
         share_hw: NDArray[np.float32] = nats_hw / np.float32(np.log(max(2, len(safe_chw))))
@@ -109,7 +109,7 @@ class ImageView:
 
 
 def view_image(
-    passes: Passes, predictors: Predictors, image: int, mixtures: tuple[Mixture, ...]
+    passes: CachedPasses, predictors: Predictors, image: int, mixtures: tuple[Mixture, ...]
 ) -> ImageView:
     """Predict one image with these mixtures and the ensemble's."""
     cached_image = passes.cached_image(image)
@@ -128,7 +128,7 @@ def view_image(
     return ImageView(predictors, classes, task, passes.labels(image), labels, probabilities_chw)
 
 
-def _binary_entropy(probabilities_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
+def _binary_entropy_of_masks(probabilities_chw: ProbabilitiesCHW) -> NDArray[np.float32]:
     """In bits: 1 where a class is there with a probability of a half."""
     there_chw = np.clip(probabilities_chw, np.float32(1e-7), np.float32(1 - 1e-7))
     bits_chw = -(there_chw * np.log2(there_chw) + (1 - there_chw) * np.log2(1 - there_chw))

@@ -11,7 +11,7 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
+class PlotAxis:
     """A scale from `low` to `high`."""
 
     title: str
@@ -41,7 +41,7 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PlotLine:
     """A line. `slot` is the position of its colour; lines with a name are in the legend."""
 
     name: str
@@ -51,7 +51,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Dot:
+class PlotDot:
     """A point with a tooltip."""
 
     slot: int
@@ -65,13 +65,13 @@ class Plot:
     """Lines and dots on two axes."""
 
     title: str
-    x: Axis
-    y: Axis
-    lines: tuple[Line, ...] = ()
-    dots: tuple[Dot, ...] = ()
+    x: PlotAxis
+    y: PlotAxis
+    lines: tuple[PlotLine, ...] = ()
+    dots: tuple[PlotDot, ...] = ()
     note: str = ""
 
-    def path(self, line: Line) -> str:
+    def path(self, line: PlotLine) -> str:
         """The line's points for SVG, in a box of 100 by 100 whose top is 0."""
         return " ".join(f"{self.left(point):.2f},{self.top(point):.2f}" for point in line.points)
 
@@ -82,7 +82,7 @@ class Plot:
         return 100 - self.y.place(point[1])
 
 
-def epoch_line(name: str, slot: int, values: Sequence[float], *, dashed: bool = False) -> Line:
+def epoch_line(name: str, slot: int, values: Sequence[float], *, dashed: bool = False) -> PlotLine:
     """A line of values of epochs from 1 on; values that are not finite are left out."""
     points = ((float(epoch), value) for epoch, value in enumerate(values, start=1) if math.isfinite(value))
-    return Line(name, slot, tuple(points), dashed)
+    return PlotLine(name, slot, tuple(points), dashed)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.cache.passes import Passes
+from seg.evaluate.cache.passes import CachedPasses
 from seg.evaluate.tune.fits.useful_views import UPRIGHT
 from seg.spec import EnsembleSpec
 
@@ -51,7 +51,7 @@ def with_upright_views(spec: EnsembleSpec) -> EnsembleSpec:
     return spec.model_copy(update={"members": members})
 
 
-def predictors_of(spec: EnsembleSpec, passes: Passes) -> Predictors:
+def predictors_of(spec: EnsembleSpec, passes: CachedPasses) -> Predictors:
     """The predictors of a spec, from the passes of its running members."""
     views = [spec.views_of(member) for member in spec.running]
     upright = [UPRIGHT] * len(views)

@@ -9,21 +9,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.overlapping import OverlappingScores
-from seg.evaluate.report.findings import Findings, measure_ensemble
+from seg.evaluate.report.findings import ReportFindings, measure_ensemble
 from seg.evaluate.report.gallery import draw_gallery
 from seg.evaluate.report.heatmaps import confusion_heatmap, disagreement_heatmap
-from seg.evaluate.report.plot_geometry import Axis
+from seg.evaluate.report.plot_geometry import PlotAxis
 from seg.evaluate.report.predictors import ENSEMBLE
 from seg.evaluate.report.report_plots import (
     class_reliability_plot,
-    describe,
-    front_plot,
     learning_plots,
+    pareto_plot,
     reliability_plot,
     threshold_plot,
 )
 from seg.evaluate.report.training_runs import TrainedRun, read_training_run
 from seg.evaluate.report.zoom_maps import write_zoom_maps
+from seg.evaluate.tune.cost.sub_ensembles import describe_sub_ensemble
 from seg.files.atomic import atomic_path
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
@@ -80,7 +80,7 @@ def write_report(
         "gallery": images > 0,
         "judged": judge is not None,
     }
-    _write(
+    _write_report_page(
         path,
         title=title,
         sections=[section for section in ENSEMBLE_SECTIONS if shown.get(section[0], True)],
@@ -89,16 +89,19 @@ def write_report(
             counted(len(findings.predictors.members), "member"),
         ],
         findings=findings,
-        forest=_score_axis(findings),
+        forest=_axis_of_report_scores(findings),
         names=[c.name for c in findings.classes],
         disputes=disagreement_heatmap(findings.passes.names, findings.study.disagreement),
-        **_of_task(findings),
+        **_template_values_of_task(findings),
         runtimes=", ".join(
             dict.fromkeys(str(m.runtime.describe()) for m in findings.passes.ensemble.members)
         ),
-        layers=_layers(findings),
-        front=[(describe(findings, candidate), candidate) for candidate in findings.study.front],
-        front_plot=front_plot(findings),
+        layers=_titles_of_layers(findings),
+        front=[
+            (describe_sub_ensemble(findings.passes.names, candidate), candidate)
+            for candidate in findings.study.front
+        ],
+        front_plot=pareto_plot(findings),
         learning_plots=curves,
         gallery=draw_gallery(findings, images, clear, maps),
     )
@@ -111,25 +114,25 @@ def write_runs_report(runs: list[Path], path: Path) -> None:
         DataError: a folder has no run.
     """
     trained = [read_training_run(run) for run in runs]
-    _write(
+    _write_report_page(
         path,
         title="Training runs",
         sections=list(RUN_SECTIONS),
         facts=[counted(len(trained), "run")],
         runs=trained,
-        class_names=_class_names(trained),
+        class_names=_class_names_of_runs(trained),
         learning_plots=learning_plots({run.name: run.curves for run in trained}),
     )
 
 
-def _write(path: Path, **context: Any) -> None:
-    page = _environment().get_template("page.html")
+def _write_report_page(path: Path, **context: Any) -> None:
+    page = _template_environment().get_template("page.html")
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         for part in page.generate(**context):
             file.write(part)
 
 
-def _environment() -> Environment:
+def _template_environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(ASSETS),
         autoescape=True,
@@ -138,7 +141,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "figure": _figure,
+        "figure": _score_text,
         "points": lambda share: f"{100 * share:+.2f}".replace("-", "\N{MINUS SIGN}"),
         "whole": lambda share: f"{100 * share:.0f}",
         "ms": lambda milliseconds: f"{milliseconds:.0f}" if milliseconds >= 10 else f"{milliseconds:.1f}",
@@ -147,11 +150,11 @@ def _environment() -> Environment:
     return environment
 
 
-def _figure(share: float | None) -> str:
+def _score_text(share: float | None) -> str:
     return "absent" if share is None or math.isnan(share) else f"{share:.4f}"
 
 
-def _of_task(findings: Findings) -> dict[str, Any]:
+def _template_values_of_task(findings: ReportFindings) -> dict[str, Any]:
     """What the templates have only where classes overlap, or only where a pixel has one."""
     metrics = findings.scores.metrics
     if isinstance(metrics, OverlappingScores):
@@ -167,13 +170,13 @@ def _of_task(findings: Findings) -> dict[str, Any]:
     }
 
 
-def _score_axis(findings: Findings) -> Axis:
+def _axis_of_report_scores(findings: ReportFindings) -> PlotAxis:
     """A scale for the scores of all predictors."""
     scores = [findings.scores.scores[mixture] for mixture in findings.predictors.mixtures]
-    return Axis.around(findings.metric, (bound for score in scores for bound in score.interval))
+    return PlotAxis.around(findings.metric, (bound for score in scores for bound in score.interval))
 
 
-def _layers(findings: Findings) -> list[tuple[str, str]]:
+def _titles_of_layers(findings: ReportFindings) -> list[tuple[str, str]]:
     """The layers of a gallery image: keys and titles."""
     members = [(f"member-{position}", name) for position, name in enumerate(findings.passes.names)]
     is_several = len(members) > 1
@@ -189,5 +192,5 @@ def _layers(findings: Findings) -> list[tuple[str, str]]:
     ]
 
 
-def _class_names(runs: list[TrainedRun]) -> list[str]:
+def _class_names_of_runs(runs: list[TrainedRun]) -> list[str]:
     return list(dict.fromkeys(name for run in runs for name in run.iou))

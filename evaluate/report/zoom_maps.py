@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import numpy as np
 
-from seg.data.images.read_sample import draw_sample, micrometres_read, size_of_sample
-from seg.evaluate.report.findings import Findings
+from seg.data.images.read_sample import draw_sample, micrometres_of_sample, size_of_sample
+from seg.evaluate.report.findings import ReportFindings
 from seg.evaluate.report.image_layers import UNKNOWN, WRONG
 from seg.evaluate.report.image_view import ImageView, view_image
 from seg.files.outputs import output_folder
@@ -30,12 +30,12 @@ _ERRORS: Final = tuple(
 )
 
 
-def maps_folder(report: Path) -> Path:
+def zoom_maps_folder(report: Path) -> Path:
     """The folder of the maps of a report: `report_maps` for `report.html`."""
     return report.with_name(f"{report.stem}_maps")
 
 
-def write_zoom_maps(findings: Findings, report: Path, clear: int | None) -> dict[int, str]:
+def write_zoom_maps(findings: ReportFindings, report: Path, clear: int | None) -> dict[int, str]:
     """Write maps of the worst images that are large enough; no folder if none is.
 
     Args:
@@ -52,25 +52,25 @@ def write_zoom_maps(findings: Findings, report: Path, clear: int | None) -> dict
     worst = [note.index for note in notes if max(size_of_sample(samples[note.index])) >= LEAST_SIDE][:MAPS]
     if not worst:
         return {}
-    maps = maps_folder(report)
+    maps = zoom_maps_folder(report)
     with output_folder(maps) as folder, progress("maps", len(worst), unit="images") as advance:
         for place, index in enumerate(worst, start=1):
-            _write_map(findings, index, folder / str(place), clear)
+            _write_zoom_map_of_image(findings, index, folder / str(place), clear)
             advance()
     return {index: quote(f"{maps.name}/{place}/index.html") for place, index in enumerate(worst, start=1)}
 
 
-def _write_map(findings: Findings, index: int, folder: Path, clear: int | None) -> None:
+def _write_zoom_map_of_image(findings: ReportFindings, index: int, folder: Path, clear: int | None) -> None:
     sample, predictors = findings.passes.split.samples[index], findings.predictors
     view = view_image(findings.passes, predictors, index, (predictors.ensemble.viewed,))
     layers = [
         MapLayer("ensemble", view.ensemble_hw, findings.classes, view.task, clear),
         MapLayer("truth", view.truth_hw, findings.classes, view.task, clear),
-        MapLayer("errors", _errors(view), _ERRORS, clear=0),
+        MapLayer("errors", _error_labels(view), _ERRORS, clear=0),
     ]
-    write_zoom_map(folder, sample.id, draw_sample(sample), layers, pixel_um=micrometres_read(sample))
+    write_zoom_map(folder, sample.id, draw_sample(sample), layers, pixel_um=micrometres_of_sample(sample))
 
 
-def _errors(view: ImageView) -> LabelsHW:
+def _error_labels(view: ImageView) -> LabelsHW:
     """1 where the ensemble is wrong, 2 where there is no truth, else 0."""
     return np.where(view.known_hw, view.wrong_hw.astype(np.uint8), np.uint8(2))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seg.data import Sample, Split
 from seg.errors import DataError
-from seg.evaluate.show.shrunk_images import step_of
+from seg.evaluate.show.shrunk_images import shrink_step_of
 
 
 @dataclass(frozen=True)
@@ -23,20 +23,20 @@ class ShownImage:
 
     @cached_property
     def step(self) -> int:
-        return step_of(self.sample)
+        return shrink_step_of(self.sample)
 
 
-def choose(split: Split, wanted: Sequence[str], count: int) -> list[ShownImage]:
+def choose_shown_images(split: Split, wanted: Sequence[str], count: int) -> list[ShownImage]:
     """The images that are named, by id or path; if none is, so many spread over the split."""
     if not wanted:
         step = max(1, len(split.samples) // count)
         return [
             ShownImage(split.samples[index], index) for index in range(0, len(split.samples), step)[:count]
         ]
-    return [_find(split, name) for name in wanted]
+    return [_find_shown_image(split, name) for name in wanted]
 
 
-def _find(split: Split, name: str) -> ShownImage:
+def _find_shown_image(split: Split, name: str) -> ShownImage:
     path = os.path.realpath(name)
     for index, sample in enumerate(split.samples):
         if sample.id == name or os.path.realpath(sample.image) == path:

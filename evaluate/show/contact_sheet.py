@@ -12,9 +12,9 @@ from seg.data.images.images import write_image
 from seg.data.images.read_sample import read_sample
 from seg.data.regions.resized_labels import resized_labels
 from seg.engine import Ensemble
-from seg.engine.submissions import SubmissionSpec
+from seg.engine.submissions import SubmissionForSpec
 from seg.errors import DataError
-from seg.evaluate.show.chosen_images import ShownImage, choose
+from seg.evaluate.show.chosen_images import ShownImage, choose_shown_images
 from seg.evaluate.show.shrunk_images import shrunk_labels, shrunk_picture, shrunk_prediction
 from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
@@ -35,7 +35,7 @@ class PredictionSource:
     labels_of: Callable[[ShownImage], LabelMap]
 
 
-def draw_ensemble(spec: EnsembleSpec, path: Path, wanted: Sequence[str], count: int) -> None:
+def draw_ensemble_sheet(spec: EnsembleSpec, path: Path, wanted: Sequence[str], count: int) -> None:
     """Write a sheet of images, their labels if there are any, and the ensemble's predictions.
 
     Args:
@@ -47,19 +47,19 @@ def draw_ensemble(spec: EnsembleSpec, path: Path, wanted: Sequence[str], count: 
         ModelError, MissingRuntimeError: a member cannot be loaded.
     """
     split = open_split(spec.data, "predict")
-    shown = choose(split, wanted, count)
+    shown = choose_shown_images(split, wanted, count)
     ensemble = Ensemble.load(spec)
 
     def labels_of(image: ShownImage) -> LabelMap:
         if image.step > 1:
             return shrunk_prediction(ensemble, image.sample, image.step)
-        return ensemble.predict(_predicted(image.sample)).labels
+        return ensemble.predict(_input_of_prediction(image.sample)).labels
 
     predictions = PredictionSource("ensemble", ensemble.classes, labels_of)
-    _draw(spec, split, shown, predictions, path)
+    _draw_contact_sheet(spec, split, shown, predictions, path)
 
 
-def draw_submission(
+def draw_submission_sheet(
     spec: EnsembleSpec, submission: Path, path: Path, wanted: Sequence[str], count: int
 ) -> None:
     """Write the same sheet for the label maps of a submission, without a model.
@@ -68,8 +68,8 @@ def draw_submission(
         DataError: an image or its labels cannot be read, or the submission is invalid or has no label map of
             an image.
     """
-    known = SubmissionSpec(spec)
-    shown = choose(known.split, wanted, count)
+    known = SubmissionForSpec(spec)
+    shown = choose_shown_images(known.split, wanted, count)
     step_of_id = {one.sample.id: one.step for one in shown}
     found = {
         name: shrunk_labels(labels_hw, step_of_id[name])
@@ -82,15 +82,17 @@ def draw_submission(
             raise DataError(f"{submission}: has no label map of the image {image.sample.id!r}")
         return found[image.sample.id]
 
-    _draw(spec, known.split, shown, PredictionSource(submission.name, known.classes, labels_of), path)
+    _draw_contact_sheet(
+        spec, known.split, shown, PredictionSource(submission.name, known.classes, labels_of), path
+    )
 
 
-def _predicted(sample: Sample) -> Path | ImageHWB:
+def _input_of_prediction(sample: Sample) -> Path | ImageHWB:
     """What the ensemble predicts: a file, or what is made of several or at another scale."""
     return read_sample(sample) if sample.stack or sample.scale else sample.image
 
 
-def _draw(
+def _draw_contact_sheet(
     spec: EnsembleSpec, split: Split, shown: Sequence[ShownImage], predictions: PredictionSource, path: Path
 ) -> None:
     truth = spec.data.to_predict.labelled and all(one.index is not None for one in shown)

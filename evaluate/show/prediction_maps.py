@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from seg.data import Sample, Split, open_split
-from seg.data.images.read_sample import draw_sample, micrometres_read, open_sample
+from seg.data.images.read_sample import draw_sample, micrometres_of_sample, open_sample
 from seg.data.regions.label_raster import LabelRaster
 from seg.data.regions.resized_labels import resized_labels
 from seg.engine import Ensemble
-from seg.engine.submissions import SubmissionSpec
+from seg.engine.submissions import SubmissionForSpec
 from seg.errors import DataError
-from seg.evaluate.show.chosen_images import ShownImage, choose
+from seg.evaluate.show.chosen_images import ShownImage, choose_shown_images
 from seg.evaluate.show.shrunk_images import shrunk_prediction
 from seg.files.outputs import output_folder
 from seg.labels.classes import ClassInfo
@@ -20,7 +20,7 @@ from seg.spec import EnsembleSpec
 from seg.terminal.progress import progress
 
 
-def map_ensemble(spec: EnsembleSpec, folder: Path, wanted: Sequence[str], count: int) -> None:
+def map_ensemble_predictions(spec: EnsembleSpec, folder: Path, wanted: Sequence[str], count: int) -> None:
     """Write maps of images, with the ensemble's predictions and their labels, if there are any.
 
     Args:
@@ -32,16 +32,16 @@ def map_ensemble(spec: EnsembleSpec, folder: Path, wanted: Sequence[str], count:
         ModelError, MissingRuntimeError: a member cannot be loaded.
     """
     split = open_split(spec.data, "predict")
-    shown = choose(split, wanted, count)
+    shown = choose_shown_images(split, wanted, count)
     ensemble = Ensemble.load(spec)
 
     def labels_of(sample: Sample) -> LabelMap:
         return shrunk_prediction(ensemble, sample, step=1)
 
-    _write_maps(spec, folder, split, shown, "ensemble", ensemble.classes, labels_of)
+    _write_prediction_maps(spec, folder, split, shown, "ensemble", ensemble.classes, labels_of)
 
 
-def map_submission(
+def map_submission_predictions(
     spec: EnsembleSpec, submission: Path, folder: Path, wanted: Sequence[str], count: int
 ) -> None:
     """Write the same maps with the label maps of a submission, without a model.
@@ -50,8 +50,8 @@ def map_submission(
         DataError: an image or its labels cannot be read, or the submission is invalid or has no label map of
             an image.
     """
-    known = SubmissionSpec(spec)
-    shown = choose(known.split, wanted, count)
+    known = SubmissionForSpec(spec)
+    shown = choose_shown_images(known.split, wanted, count)
     ids = {one.sample.id for one in shown}
     found = {name: own for name, own in known.form().read(submission, known.size_of) if name in ids}
 
@@ -60,10 +60,10 @@ def map_submission(
             raise DataError(f"{submission}: has no label map of the image {sample.id!r}")
         return found[sample.id]
 
-    _write_maps(spec, folder, known.split, shown, submission.name, known.classes, labels_of)
+    _write_prediction_maps(spec, folder, known.split, shown, submission.name, known.classes, labels_of)
 
 
-def _write_maps(
+def _write_prediction_maps(
     spec: EnsembleSpec,
     place: Path,
     split: Split,
@@ -84,6 +84,8 @@ def _write_maps(
                 MapLayer(name, resized_labels(own, image.shape[:2]), classes, spec.data.task, clear)
                 for name, own in labels.items()
             ]
-            write_zoom_map(folder / str(number), one.sample.id, image, layers, micrometres_read(one.sample))
+            write_zoom_map(
+                folder / str(number), one.sample.id, image, layers, micrometres_of_sample(one.sample)
+            )
             advance()
         write_list_of_maps(folder, [one.sample.id for one in shown])

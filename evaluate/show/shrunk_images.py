@@ -28,7 +28,7 @@ _ROWS: Final = 64
 """Rows of the picture that are read together."""
 
 
-def step_of(sample: Sample) -> int:
+def shrink_step_of(sample: Sample) -> int:
     """The side of the squares of pixels that are one pixel of the picture: 1 but for large images."""
     size_hw = None if sample.region or sample.stack else size_if_by_region(sample)
     return math.ceil(max(size_hw) / MOST_SIDE) if size_hw else 1
@@ -39,7 +39,9 @@ def shrunk_picture(sample: Sample, step: int) -> ImageHWC:
     if step == 1:
         return draw_sample(sample)
     image = open_sample(sample)
-    shrunk_hwb = np.concatenate([_means(strip_hwb, step) for strip_hwb in _strips(image, step)])
+    shrunk_hwb = np.concatenate(
+        [_shrink_strip(strip_hwb, step) for strip_hwb in _strips_to_shrink(image, step)]
+    )
     if sample.pixel_range is None:
         return shrunk_hwb
     return picture_of(shrunk_hwb, sample.pixel_range, sample.rgb)
@@ -71,13 +73,13 @@ def shrunk_prediction(ensemble: Ensemble, sample: Sample, step: int) -> LabelMap
     return np.concatenate([labels_hw for _, labels_hw in sorted(bands, key=itemgetter(0))])
 
 
-def _strips(image: Raster, step: int) -> Iterator[ImageHWB]:
+def _strips_to_shrink(image: Raster, step: int) -> Iterator[ImageHWB]:
     """Strips of rows of whole squares, without the pixels at the edges that fill none."""
     height, width = (side // step * step for side in image.shape[:2])
     for top in range(0, height, _ROWS * step):
         yield image[top : min(height, top + _ROWS * step), :width]
 
 
-def _means(strip_hwb: ImageHWB, step: int) -> ImageHWB:
+def _shrink_strip(strip_hwb: ImageHWB, step: int) -> ImageHWB:
     rows, columns = (side // step for side in strip_hwb.shape[:2])
     return resize_bands(strip_hwb, (columns, rows), cv2.INTER_AREA)

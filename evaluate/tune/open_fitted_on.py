@@ -7,7 +7,7 @@ from seg.data import open_split
 from seg.errors import DataError, SpecError
 from seg.evaluate.cache.labelled_passes import LabelledPasses
 from seg.evaluate.cache.mixture import Views
-from seg.evaluate.cache.passes import open_passes
+from seg.evaluate.cache.passes import open_cached_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.tune.out_of_fold import open_out_of_fold
 from seg.labels.task import classes_overlap
@@ -21,7 +21,7 @@ FittedOn = Literal["val", "folds"]
 """The images that tuning fits on: those of validation, or the training images out of fold."""
 
 
-def open_fitted_on(spec: EnsembleSpec, on: FittedOn, cache: ProbabilityCache) -> LabelledPasses:
+def open_images_to_tune(spec: EnsembleSpec, on: FittedOn, cache: ProbabilityCache) -> LabelledPasses:
     """The passes of all members over these images; those that are not in the cache are computed.
 
     Raises:
@@ -31,12 +31,12 @@ def open_fitted_on(spec: EnsembleSpec, on: FittedOn, cache: ProbabilityCache) ->
     """
     if on == "folds":
         passes = open_out_of_fold(spec, cache)
-        _check_enough(spec, "train", passes.images, passes.views)
+        _check_enough_to_tune(spec, "train", passes.images, passes.views)
         return passes
     spec = with_dropped_members(spec)
     split = open_split(spec.data, "val")
-    _check_enough(spec, "val", len(split.samples), [spec.views_of(member) for member in spec.members])
-    return open_passes(spec, split, cache)
+    _check_enough_to_tune(spec, "val", len(split.samples), [spec.views_of(member) for member in spec.members])
+    return open_cached_passes(spec, split, cache)
 
 
 def with_dropped_members(spec: EnsembleSpec) -> EnsembleSpec:
@@ -45,7 +45,7 @@ def with_dropped_members(spec: EnsembleSpec) -> EnsembleSpec:
     return spec.model_copy(update={"members": members, "stacking": None})
 
 
-def _check_enough(spec: EnsembleSpec, split: SplitName, images: int, views: Sequence[Views]) -> None:
+def _check_enough_to_tune(spec: EnsembleSpec, split: SplitName, images: int, views: Sequence[Views]) -> None:
     if sum(map(len, views)) == 1 and not classes_overlap(spec.data.task):
         raise SpecError("members: one member with one view leaves nothing to select: add members or views")
     if images < MIN_IMAGES:

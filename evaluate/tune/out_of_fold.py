@@ -12,11 +12,11 @@ from itertools import accumulate
 import numpy as np
 
 from seg.data import Sample, Split, open_split
-from seg.data.splits.subset_split import Subset
+from seg.data.splits.subset_split import SubsetSplit
 from seg.errors import DataError, SpecError
 from seg.evaluate.cache.merge import CachedImage, Coverage
 from seg.evaluate.cache.mixture import Mixture, Views
-from seg.evaluate.cache.passes import Passes, open_passes
+from seg.evaluate.cache.passes import CachedPasses, open_cached_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.labels.label_map import LabelsHW
 from seg.runs import read_held_out
@@ -26,7 +26,7 @@ from seg.spec.ensemble.stacking import MatrixCC, Stacking
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class MemberFamily:
     """Members of one recipe, each trained without another fold, by their positions in the spec."""
 
     name: str
@@ -42,8 +42,8 @@ class OutOfFoldPasses:
         split: the images of all parts, one part after the other.
     """
 
-    families: tuple[Family, ...]
-    parts: tuple[Passes, ...]
+    families: tuple[MemberFamily, ...]
+    parts: tuple[CachedPasses, ...]
     split: Split
     members: int
 
@@ -114,7 +114,7 @@ class OutOfFoldPasses:
                 matrices[member] = part
         return replace(stacking, matrices=tuple(matrices))
 
-    def _find(self, image: int) -> tuple[Passes, int]:
+    def _find(self, image: int) -> tuple[CachedPasses, int]:
         ends = list(accumulate(part.images for part in self.parts))
         number = int(np.searchsorted(ends, image, side="right"))
         return self.parts[number], image - (ends[number - 1] if number else 0)
@@ -132,14 +132,14 @@ def open_out_of_fold(spec: EnsembleSpec, cache: ProbabilityCache) -> OutOfFoldPa
     families = find_families(spec)
     images_of = _images_by_members(spec, families, train.samples)
     parts = tuple(
-        open_passes(_only(spec, members), Subset(train, images), cache)
+        open_cached_passes(_spec_of_fold_members(spec, members), SubsetSplit(train, images), cache)
         for members, images in images_of.items()
     )
     images = [image for listed in images_of.values() for image in listed]
-    return OutOfFoldPasses(families, parts, Subset(train, images), len(spec.members))
+    return OutOfFoldPasses(families, parts, SubsetSplit(train, images), len(spec.members))
 
 
-def find_families(spec: EnsembleSpec) -> tuple[Family, ...]:
+def find_families(spec: EnsembleSpec) -> tuple[MemberFamily, ...]:
     """The families of the members that have a fold; raises SpecError if one with weight has none."""
     whole = next((member.name for member in spec.running if member.fold is None), None)
     if whole is not None:
@@ -150,25 +150,25 @@ def find_families(spec: EnsembleSpec) -> tuple[Family, ...]:
     members_of: dict[tuple[str, int], list[int]] = defaultdict(list)
     for position, member in enumerate(spec.members):
         if member.fold is not None:
-            recipe = _recipe(spec, member)
+            recipe = _recipe_of_family(spec, member)
             number = 0
             while any(spec.members[one].fold == member.fold for one in members_of[recipe, number]):
                 number += 1  # Another seed of the same recipe and fold.
             members_of[recipe, number].append(position)
     return tuple(
-        Family(_name([spec.members[position].name for position in members]), tuple(members))
+        MemberFamily(_name_of_family([spec.members[position].name for position in members]), tuple(members))
         for members in members_of.values()
         if members
     )
 
 
-def _recipe(spec: EnsembleSpec, member: MemberSpec) -> str:
+def _recipe_of_family(spec: EnsembleSpec, member: MemberSpec) -> str:
     """What members of a family have in common."""
     recipe = spec.recipe_of(member).model_copy(update={"seed": 0})
     return f"{recipe.model_dump_json()} {spec.views_of(member)} {member.covers}"
 
 
-def _name(members: Sequence[str]) -> str:
+def _name_of_family(members: Sequence[str]) -> str:
     """The beginning that their names share."""
     start = members[0]
     while not all(name.startswith(start) for name in members):
@@ -177,7 +177,7 @@ def _name(members: Sequence[str]) -> str:
 
 
 def _images_by_members(
-    spec: EnsembleSpec, families: Sequence[Family], samples: Sequence[Sample]
+    spec: EnsembleSpec, families: Sequence[MemberFamily], samples: Sequence[Sample]
 ) -> dict[tuple[int, ...], list[int]]:
     """The positions of images by the members, one of each family, that hold them out."""
     held_out = {
@@ -201,7 +201,7 @@ def _images_by_members(
     return dict(sorted(images_of.items()))
 
 
-def _only(spec: EnsembleSpec, positions: Sequence[int]) -> EnsembleSpec:
+def _spec_of_fold_members(spec: EnsembleSpec, positions: Sequence[int]) -> EnsembleSpec:
     """The spec with these members, all with weight."""
     members = tuple(spec.members[position].model_copy(update={"weight": 1.0}) for position in positions)
     return spec.model_copy(update={"members": members, "stacking": None})

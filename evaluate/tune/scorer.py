@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from seg.engine.merging.decision import Decision
 from seg.evaluate.cache.labelled_passes import LabelledPasses
-from seg.evaluate.cache.merge import CachedImage, Coverage, Frames
+from seg.evaluate.cache.merge import CachedImage, Coverage, FullSizeCachedImage
 from seg.evaluate.cache.mixture import Mixture, Views
-from seg.evaluate.metrics.confusion import totals_of
+from seg.evaluate.metrics.confusion import totals_of_confusion
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 from seg.metrics.from_counts import CountedMetric, Counts
 from seg.metrics.image_tallies import ImageTallies
@@ -35,13 +35,15 @@ CountsICC = NDArray[np.int64]
 """Pixel counts of each image, int64 `[I, C, C]`: see `CountsCC`."""
 
 
-def judge_counts(metric: CountedMetric, counts_icc: CountsICC) -> ImageTallies:
+def tallies_of_counts(metric: CountedMetric, counts_icc: CountsICC) -> ImageTallies:
     """The metric's tallies of images."""
-    return metric.judge(Counts(*(pixels_ic.astype(np.float64) for pixels_ic in totals_of(counts_icc))))
+    return metric.judge(
+        Counts(*(pixels_ic.astype(np.float64) for pixels_ic in totals_of_confusion(counts_icc)))
+    )
 
 
 @dataclass(frozen=True)
-class Scorer:
+class PixelScorer:
     """Random labelled pixels of images, with the levels of all passes there.
 
     Attributes:
@@ -78,7 +80,7 @@ class Scorer:
 
     def judge(self, mixture: Mixture) -> ImageTallies:
         """The metric's tallies of the sampled pixels of each image."""
-        return judge_counts(self.metric, self.counts(mixture))
+        return tallies_of_counts(self.metric, self.counts(mixture))
 
     def counts(self, mixture: Mixture) -> CountsICC:
         """Counts of the sampled pixels of each image, truth by prediction."""
@@ -96,12 +98,14 @@ class Scorer:
         return self._frames.merged(mixture)
 
     @cached_property
-    def _frames(self) -> Frames:
+    def _frames(self) -> FullSizeCachedImage:
         """All images side by side as one frame, `[C, I, n]`."""
-        return Frames(lambda member, view: self.levels[member, view].transpose(1, 0, 2), self.coverage)
+        return FullSizeCachedImage(
+            lambda member, view: self.levels[member, view].transpose(1, 0, 2), self.coverage
+        )
 
 
-def sample_pixels(passes: LabelledPasses, metric: CountedMetric, seed: int = 0) -> Scorer:
+def sample_scorer(passes: LabelledPasses, metric: CountedMetric, seed: int = 0) -> PixelScorer:
     """Sample the same number of labelled pixels from every image that has any."""
     keys = [(member, view) for member, views in enumerate(passes.views) for view in views]
     count = min(MAX_PIXELS, MAX_BYTES // (len(keys) * passes.classes * max(1, passes.images)))
@@ -123,7 +127,7 @@ def sample_pixels(passes: LabelledPasses, metric: CountedMetric, seed: int = 0) 
                     levels[member, view].append(planes[:, pixels])
             advance()
     stacked = {key: np.stack(values) for key, values in levels.items()}
-    return Scorer(
+    return PixelScorer(
         passes.names, passes.views, np.stack(labels), stacked, metric, passes.coverage, tuple(positions)
     )
 

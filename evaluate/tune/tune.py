@@ -19,9 +19,9 @@ from seg.evaluate.tune.evidence.by_group import Criterion
 from seg.evaluate.tune.evidence.candidates import (
     EQUAL,
     SINGLE,
-    Candidate,
+    MixtureCandidate,
     left_out_scores,
-    list_candidates,
+    list_mixture_candidates,
 )
 from seg.evaluate.tune.evidence.choose_departure import (
     ENOUGH_GROUPS,
@@ -29,16 +29,16 @@ from seg.evaluate.tune.evidence.choose_departure import (
     choose_stacking,
 )
 from seg.evaluate.tune.evidence.least_area import fit_least_area
-from seg.evaluate.tune.evidence.predicted_shares import PixelsIC, describe_images
-from seg.evaluate.tune.evidence.stacking_offer import describe_stacking, why_no_stacking
-from seg.evaluate.tune.fits.class_prior import ClassPrior, count_prior
-from seg.evaluate.tune.fits.departures import Departures, Fitted
+from seg.evaluate.tune.evidence.predicted_shares import PixelsIC, describe_predicted_shares
+from seg.evaluate.tune.evidence.stacking_offer import describe_stacking_offer, why_no_stacking
+from seg.evaluate.tune.fits.class_prior import ClassPrior, count_class_prior
+from seg.evaluate.tune.fits.departures import Departures, FittedDeparture
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.fits.temperature import MemberCalibration, calibrate_members
-from seg.evaluate.tune.fits.useful_views import useful_views
+from seg.evaluate.tune.fits.useful_views import useful_views_of_members
 from seg.evaluate.tune.fits.weights import equal_weights
-from seg.evaluate.tune.open_fitted_on import FittedOn, open_fitted_on
-from seg.evaluate.tune.scorer import Scorer, label_image, sample_pixels
+from seg.evaluate.tune.open_fitted_on import FittedOn, open_images_to_tune
+from seg.evaluate.tune.scorer import PixelScorer, label_image, sample_scorer
 from seg.evaluate.tune.whole_maps import WholeMaps
 from seg.metrics.from_counts import CountedMetric, open_counted
 from seg.metrics.image_tallies import ImageTallies
@@ -50,7 +50,7 @@ from seg.terminal.progress import progress
 
 
 @dataclass(frozen=True, slots=True)
-class Tuned:
+class TuningResult:
     """The results of tuning.
 
     Attributes:
@@ -77,10 +77,10 @@ class Tuned:
     independent: float
     prior: ClassPrior
     criterion: Criterion
-    candidates: Mapping[str, Candidate]
+    candidates: Mapping[str, MixtureCandidate]
     scores: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float] | None]
-    selected: Candidate
+    selected: MixtureCandidate
     images: TunedOnSpec
     calibration: tuple[MemberCalibration, ...]
     study: MemberStudy
@@ -94,7 +94,7 @@ class Tuned:
         return self.passes.of_members(self.chosen)
 
     @property
-    def equal(self) -> Candidate:
+    def equal(self) -> MixtureCandidate:
         return self.candidates[EQUAL]
 
     @property
@@ -106,13 +106,13 @@ class Tuned:
         return selected.score > alone.score
 
 
-def tune(
+def tune_mixture(
     spec: EnsembleSpec,
     cache: ProbabilityCache,
     budget: Budget | None = None,
     criterion: Criterion = "mean",
     on: FittedOn = "val",
-) -> Tuned:
+) -> TuningResult:
     """Find the mixture that is expected to be best on other groups of images.
 
     Raises:
@@ -120,23 +120,25 @@ def tune(
         DataError: the images have no labels or are too few, or a run does not tell what it held out.
         ModelError, MissingRuntimeError: a member cannot be run.
     """
-    passes = open_fitted_on(spec, on, cache)
+    passes = open_images_to_tune(spec, on, cache)
     split = passes.split
     metric = open_counted(spec.metric, split.classes, spec.data.task)
-    scorer = sample_pixels(passes, metric)
+    scorer = sample_scorer(passes, metric)
     whole_maps = WholeMaps(passes, metric, scorer.positions)
     groups = group_images([split.samples[position] for position in scorer.positions], spec.data.group)
     group_i = number_groups(groups.labels)
-    views = useful_views(scorer, group_i)
-    prior = count_prior(spec, split)
-    departures = _departures(scorer, views, whole_maps, group_i, prior, criterion)
+    views = useful_views_of_members(scorer, group_i)
+    prior = count_class_prior(spec, split)
+    departures = _departures_on_pixels(scorer, views, whole_maps, group_i, prior, criterion)
     departure = choose_departure(departures, group_i)
     members = int((departures.fit(departure).weights_m > 0).sum())
     no_stacking = why_no_stacking(spec, members, passes.classes, groups.count)
     if not no_stacking:
         departure = choose_stacking(departures, departure)
     equal = _judge_equal(scorer, whole_maps)
-    candidates = list_candidates(scorer.views, views, departures, departure, equal, group_i, criterion)
+    candidates = list_mixture_candidates(
+        scorer.views, views, departures, departure, equal, group_i, criterion
+    )
     areas_too = _fits_areas(spec, metric, groups)
     if areas_too:
         fits = departures.fits_left_out(departure)
@@ -144,7 +146,7 @@ def tune(
             candidates[-1], [one.mixture(views) for one in fits], whole_maps, equal, group_i, criterion
         )
     selected = candidates[-1]
-    judged = _judge(whole_maps, candidates)
+    judged = _judge_candidates(whole_maps, candidates)
     several = len(selected.mixture.members) > 1
     studied = replace(selected.mixture if several else candidates[1].mixture, least_area=0, stacking=None)
     study = study_members(scorer, studied, passes.milliseconds)
@@ -153,7 +155,8 @@ def tune(
         affordable = budget.best_of(study.front, min(passes.milliseconds))
         if affordable != studied:
             chosen = replace(affordable, least_area=chosen.least_area)
-    return Tuned(
+            no_stacking = no_stacking or "it is of all members and views, and the budget is for fewer"
+    return TuningResult(
         passes=passes,
         on=on,
         metric=spec.metric,
@@ -168,12 +171,14 @@ def tune(
             for name, tallies in judged.by_name.items()
         },
         selected=selected,
-        images=describe_images(judged.predicted_ic, group_i, split.classes),
+        images=describe_predicted_shares(judged.predicted_ic, group_i, split.classes),
         calibration=tuple(calibrate_members(scorer)),
         study=study,
         chosen=chosen,
         areas_too=areas_too,
-        stacking=f"no stacking: {no_stacking}" if no_stacking else describe_stacking(departures, departure),
+        stacking=f"no stacking: {no_stacking}"
+        if no_stacking
+        else describe_stacking_offer(departures, departure),
     )
 
 
@@ -183,8 +188,8 @@ def _fits_areas(spec: EnsembleSpec, metric: CountedMetric, groups: Groups) -> bo
     return metric.needs_whole_maps and groups.count >= ENOUGH_GROUPS and not own
 
 
-def _departures(
-    scorer: Scorer,
+def _departures_on_pixels(
+    scorer: PixelScorer,
     views: Sequence[Views],
     whole_maps: WholeMaps,
     group_i: GroupI,
@@ -193,7 +198,7 @@ def _departures(
 ) -> Departures:
     """Departures that are fitted on sampled pixels, and judged on these if they say enough of the metric."""
 
-    def judge(fits: Sequence[Sequence[Fitted]]) -> list[ImageTallies]:
+    def judge(fits: Sequence[Sequence[FittedDeparture]]) -> list[ImageTallies]:
         return whole_maps.judge([[one.mixture(views) for one in fit_i] for fit_i in fits])
 
     pixels = MemberPixels.of(scorer, views)
@@ -201,7 +206,7 @@ def _departures(
     return Departures(pixels, group_i, prior.shares_c, criterion, judge_fits)
 
 
-def _judge_equal(scorer: Scorer, whole_maps: WholeMaps) -> ImageTallies:
+def _judge_equal(scorer: PixelScorer, whole_maps: WholeMaps) -> ImageTallies:
     """Equal weights in all views."""
     if scorer.metric.needs_whole_maps:
         equal = Mixture.of([1.0] * len(scorer.views), scorer.views)
@@ -211,13 +216,13 @@ def _judge_equal(scorer: Scorer, whole_maps: WholeMaps) -> ImageTallies:
 
 
 def _with_least_area(
-    chosen: Candidate,
+    chosen: MixtureCandidate,
     mixture_i: Sequence[Mixture],
     whole_maps: WholeMaps,
     equal: ImageTallies,
     group_i: GroupI,
     criterion: Criterion,
-) -> list[Candidate]:
+) -> list[MixtureCandidate]:
     """The chosen candidate with a least area, if that gains on groups that were left out."""
     pixels = whole_maps.passes.labels(whole_maps.positions[0]).size
     found = fit_least_area(mixture_i, whole_maps.judge, pixels, group_i, criterion)
@@ -226,18 +231,18 @@ def _with_least_area(
     area, judged = found
     mixture = replace(chosen.mixture, least_area=area)
     left_out = left_out_scores(judged, equal, group_i, criterion)
-    return [Candidate(f"regions of at least {area} pixels", mixture, left_out)]
+    return [MixtureCandidate(f"regions of at least {area} pixels", mixture, left_out)]
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class _JudgedCandidates:
     """Tallies of each candidate over all pixels, and the pixels that the last one predicts each class for."""
 
     by_name: Mapping[str, ImageTallies]
     predicted_ic: PixelsIC
 
 
-def _judge(whole_maps: WholeMaps, candidates: Sequence[Candidate]) -> _Judged:
+def _judge_candidates(whole_maps: WholeMaps, candidates: Sequence[MixtureCandidate]) -> _JudgedCandidates:
     passes, metric = whole_maps.passes, whole_maps.metric.metric
     mixtures = list(dict.fromkeys(one.mixture for one in candidates))
     tallies: dict[Mixture, list[TallyC2]] = {mixture: [] for mixture in mixtures}
@@ -253,4 +258,4 @@ def _judge(whole_maps: WholeMaps, candidates: Sequence[Candidate]) -> _Judged:
     by_name = {one.name: ImageTallies(metric, np.stack(tallies[one.mixture])) for one in candidates}
     if np.isnan(by_name[EQUAL].score):
         raise SpecError(f"metric: {metric.name}: had nothing to judge in any image")
-    return _Judged(by_name, np.stack(predicted))
+    return _JudgedCandidates(by_name, np.stack(predicted))

@@ -8,7 +8,7 @@ import numpy as np
 from seg.evaluate.cache.labelled_passes import LabelledPasses
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.metrics.confusion import ConfusionMatrix
-from seg.evaluate.tune.scorer import judge_counts, label_image
+from seg.evaluate.tune.scorer import label_image, tallies_of_counts
 from seg.labels.label_map import LabelsHW
 from seg.metrics.from_counts import CountedMetric
 from seg.metrics.image_tallies import ImageTallies
@@ -41,7 +41,7 @@ class WholeMaps:
         if not self.metric.is_own:
             return self.metric.metric.tally(truth_hw, labels_hw)
         counts_cc = ConfusionMatrix(self.passes.classes).add(truth_hw, labels_hw).counts_cc
-        tally_c2: TallyC2 = judge_counts(self.metric, counts_cc[None]).tallies_ic2[0]
+        tally_c2: TallyC2 = tallies_of_counts(self.metric, counts_cc[None]).tallies_ic2[0]
         return tally_c2
 
     def _tally_all(self, position: int, mixtures: Sequence[Mixture]) -> list[TallyC2]:

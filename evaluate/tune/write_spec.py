@@ -19,7 +19,7 @@ DIGITS: Final = 4
 COMMENT: Final = "# seg tune: "
 
 
-def write_back(
+def write_mixture(
     path: Path,
     spec: EnsembleSpec,
     mixture: Mixture,
@@ -49,13 +49,13 @@ def write_back(
         temperature = round(mixture.temperature(position), DIGITS)
         if weight > 0 and temperature != member.temperature:
             changes["members", position, "temperature"] = temperature
-        own = _by_name(classes, mixture.class_weights_of(position))
+        own = _factors_by_class_name(classes, mixture.class_weights_of(position))
         if weight > 0 and own != member.class_weights:
             changes["members", position, "class_weights"] = own
         changes |= changed_views(spec, mixture, position)
     if mixture.merge != spec.merge:
         changes["merge",] = mixture.merge
-    factors = _by_name(classes, mixture.factors)
+    factors = _factors_by_class_name(classes, mixture.factors)
     if factors != spec.class_factors:
         changes["class_factors",] = factors
     if mixture.stacking:
@@ -79,15 +79,15 @@ def changed_views(spec: EnsembleSpec, mixture: Mixture, position: int) -> dict[P
     views = mixture.views[position]
     if mixture.weights[position] == 0 or set(views) == set(spec.views_of(spec.members[position])):
         return {}
-    return {("members", position, "views"): _view_set(views)}
+    return {("members", position, "views"): _name_of_view_set(views)}
 
 
-def _by_name(classes: Sequence[ClassInfo], values: Sequence[float]) -> dict[str, float]:
+def _factors_by_class_name(classes: Sequence[ClassInfo], values: Sequence[float]) -> dict[str, float]:
     """Values other than 1 by the names of classes."""
     rounded = zip(classes, (max(round(value, DIGITS), 10**-DIGITS) for value in values), strict=False)
     return {info.name: value for info, value in rounded if value != 1}
 
 
-def _view_set(views: Views) -> ViewSetName | Views:
+def _name_of_view_set(views: Views) -> ViewSetName | Views:
     """The name of the view set, if there is one."""
     return next((name for name, names in VIEW_SETS.items() if set(names) == set(views)), views)

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from seg.engine.submissions import SubmissionSpec
+from seg.engine.submissions import SubmissionForSpec
 from seg.engine.submissions.tables.table_format import Key, TableFormat
 from seg.errors import DataError, SpecError
 from seg.evaluate.validator.expected_table import ExpectedTable, expected_table
 from seg.evaluate.validator.finding import Finding
 from seg.evaluate.validator.masks import MaskChecks
-from seg.evaluate.validator.read_table import TableRow, read_rows
-from seg.evaluate.validator.run_lengths import EMPTY_CELLS, read_runs
+from seg.evaluate.validator.read_table import TableRow, read_submission_rows
+from seg.evaluate.validator.run_lengths import EMPTY_CELLS, parse_run_lengths
 from seg.files.atomic import regular
 from seg.labels.label_map import IGNORE_INDEX
 from seg.labels.task import classes_overlap
@@ -46,27 +46,33 @@ def check_submission(
     """
     if sample is not None and spec.output.format not in TABLE_FORMATS:
         raise SpecError(f"{sample}: a sample is not used with format {spec.output.format}: remove it")
-    known = SubmissionSpec(spec.model_copy(update={"output": with_sample(spec.output, sample)}))
+    known = SubmissionForSpec(spec.model_copy(update={"output": output_with_sample(spec.output, sample)}))
     masks = MaskChecks(known, look_at_images)
     if spec.output.format not in TABLE_FORMATS:
-        return [*_check_size(path, max_bytes), *_check_maps(known, path, masks), *masks.findings()]
+        return [
+            *_check_file_size(path, max_bytes),
+            *_check_label_map_file(known, path, masks),
+            *masks.findings(),
+        ]
     expected = expected_table(known)
-    rows, findings = read_rows(path, expected.style, set(expected.keys))
-    findings += _check_size(path, max_bytes)
-    findings += _check_bytes(path)
+    rows, findings = read_submission_rows(path, expected.style, set(expected.keys))
+    findings += _check_file_size(path, max_bytes)
+    findings += _check_file_bytes(path)
     match = expected.match([row.key for row in rows])
-    findings += _check_ids(rows, match, expected)
+    findings += _check_row_ids(rows, match, expected)
     if spec.output.format in RLE_FORMATS:
         for row in rows:
-            findings += _check_runs(known, row, expected.spec_image(match.get(row.key, row.key)), masks)
+            findings += _check_runs_of_row(
+                known, row, expected.spec_image(match.get(row.key, row.key)), masks
+            )
         findings += masks.findings()
     elif not findings:
         # The strict reader of pixels needs the right columns and ids.
-        findings += [*_check_maps(known, path, masks), *masks.findings()]
+        findings += [*_check_label_map_file(known, path, masks), *masks.findings()]
     return sorted(findings, key=lambda finding: finding.line or 0)
 
 
-def _check_maps(known: SubmissionSpec, path: Path, masks: MaskChecks) -> Iterator[Finding]:
+def _check_label_map_file(known: SubmissionForSpec, path: Path, masks: MaskChecks) -> Iterator[Finding]:
     missing = {image.id: None for image in known.split.samples}
     empty: list[str] = []
     may_be_empty = classes_overlap(known.spec.data.task)
@@ -76,14 +82,14 @@ def _check_maps(known: SubmissionSpec, path: Path, masks: MaskChecks) -> Iterato
         if not may_be_empty and (labels_hw == IGNORE_INDEX).all():
             empty.append(image_id)
     if empty:
-        problem = f"{counted(len(empty), 'image')} without a pixel of any class: {_sample_of(empty)}"
+        problem = f"{counted(len(empty), 'image')} without a pixel of any class: {_some_ids(empty)}"
         yield Finding(None, problem, "was the whole file written?")
     if missing:
-        problem = f"{counted(len(missing), 'image')} of the spec's missing: {_sample_of(list(missing))}"
+        problem = f"{counted(len(missing), 'image')} of the spec's missing: {_some_ids(list(missing))}"
         yield Finding(None, problem, "predict them, or set data.predict to the images that are expected")
 
 
-def _check_size(path: Path, max_bytes: int | None) -> Iterator[Finding]:
+def _check_file_size(path: Path, max_bytes: int | None) -> Iterator[Finding]:
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files)
     if max_bytes is not None and size > max_bytes:
@@ -94,7 +100,7 @@ def _check_size(path: Path, max_bytes: int | None) -> Iterator[Finding]:
         )
 
 
-def _check_bytes(path: Path) -> Iterator[Finding]:
+def _check_file_bytes(path: Path) -> Iterator[Finding]:
     content = regular(path).read_bytes()
     if content.startswith(b"\xef\xbb\xbf"):
         yield Finding(None, "starts with a byte order mark", "save it as plain UTF-8", True)
@@ -104,12 +110,14 @@ def _check_bytes(path: Path) -> Iterator[Finding]:
         yield Finding(None, "the last line has no end", "end it", True)
 
 
-def with_sample(output: OutputSpec, sample: Path | None) -> OutputSpec:
+def output_with_sample(output: OutputSpec, sample: Path | None) -> OutputSpec:
     """The output with a sample, whose columns take the place of the spec's."""
     return output.model_copy(update={"sample": sample} | ({"columns": None} if sample else {}))
 
 
-def _check_ids(rows: Sequence[TableRow], match: dict[Key, Key], expected: ExpectedTable) -> Iterator[Finding]:
+def _check_row_ids(
+    rows: Sequence[TableRow], match: dict[Key, Key], expected: ExpectedTable
+) -> Iterator[Finding]:
     lines_of: dict[Key, list[int]] = defaultdict(list)
     for row in rows:
         lines_of[row.key].append(row.line)
@@ -117,17 +125,17 @@ def _check_ids(rows: Sequence[TableRow], match: dict[Key, Key], expected: Expect
         if len(lines) > 1:
             shown = expected.style.show(key)
             yield Finding(lines[1], f"{shown!r} is already in line {lines[0]}", "keep one of them")
-    yield from _check_spelling(rows, match, expected)
-    missing = missing_keys(match, expected)
+    yield from _check_id_spelling(rows, match, expected)
+    missing = missing_submission_rows(match, expected)
     if missing:
-        shown = _sample_of([expected.style.show(key) for key in missing])
+        shown = _some_ids([expected.style.show(key) for key in missing])
         has_runs = expected.style.has_run_lengths
-        problem = f"{_rows(missing)} of {expected.source} missing: {shown}"
+        problem = f"{_counted_rows(missing)} of {expected.source} missing: {shown}"
         yield Finding(None, problem, "add empty ones" if has_runs else "predict them", has_runs)
     extra = [row for row in rows if row.key not in match]
     if extra:
-        problem = f"{_rows(extra)} not in {expected.source}: {_sample_of([row.id for row in extra])}"
-        is_fixable = not any(is_needed(row, expected.style) for row in extra)
+        problem = f"{_counted_rows(extra)} not in {expected.source}: {_some_ids([row.id for row in extra])}"
+        is_fixable = not any(is_row_needed(row, expected.style) for row in extra)
         yield Finding(extra[0].line, problem, "remove them", is_fixable)
     if not missing and not extra:
         order = [match[row.key] for row in rows]
@@ -140,7 +148,7 @@ def _check_ids(rows: Sequence[TableRow], match: dict[Key, Key], expected: Expect
             )
 
 
-def _check_spelling(
+def _check_id_spelling(
     rows: Sequence[TableRow], match: dict[Key, Key], expected: ExpectedTable
 ) -> Iterator[Finding]:
     other = [row for row in rows if match.get(row.key, row.key) != row.key]
@@ -148,12 +156,13 @@ def _check_spelling(
         first = other[0]
         wanted = expected.style.show(match[first.key])
         problem = (
-            f"{_rows(other)} with ids that {expected.source} writes differently: {first.id!r} for {wanted!r}"
+            f"{_counted_rows(other)} with ids that {expected.source} writes differently:"
+            f" {first.id!r} for {wanted!r}"
         )
         yield Finding(first.line, problem, "write them as there", True)
 
 
-def missing_keys(match: dict[Key, Key], expected: ExpectedTable) -> list[Key]:
+def missing_submission_rows(match: dict[Key, Key], expected: ExpectedTable) -> list[Key]:
     """The expected rows that a file must have but has not.
 
     Without a sample a file may leave out rows without pixels if its format allows that, and all rows of the
@@ -169,20 +178,22 @@ def missing_keys(match: dict[Key, Key], expected: ExpectedTable) -> list[Key]:
     return [key for key in missing if has_background or not expected.style.is_of_background(key)]
 
 
-def is_needed(row: TableRow, style: TableFormat) -> bool:
+def is_row_needed(row: TableRow, style: TableFormat) -> bool:
     """Whether a row has a prediction that would be lost without it."""
     empty = (*EMPTY_CELLS, style.empty)
     has_runs = not row.cells or any(cell.text.strip() not in empty for cell in row.cells)
     return has_runs and not style.is_of_background(row.key)
 
 
-def _check_runs(known: SubmissionSpec, row: TableRow, image_id: str, masks: MaskChecks) -> Iterator[Finding]:
+def _check_runs_of_row(
+    known: SubmissionForSpec, row: TableRow, image_id: str, masks: MaskChecks
+) -> Iterator[Finding]:
     try:
         size_hw = known.size_of(image_id)
     except DataError:
         return
     for cell in row.cells:
-        runs = read_runs(cell.text, size_hw[0] * size_hw[1], known.table.rle, known.table.empty)
+        runs = parse_run_lengths(cell.text, size_hw[0] * size_hw[1], known.table.rle, known.table.empty)
         for mistake in runs.mistakes:
             yield Finding(row.line, mistake.problem, mistake.fix, mistake.is_fixable)
         if overlap := masks.add_runs(image_id, cell.label, runs.pairs, size_hw):
@@ -191,9 +202,9 @@ def _check_runs(known: SubmissionSpec, row: TableRow, image_id: str, masks: Mask
             )
 
 
-def _rows(some: Sequence[object]) -> str:
+def _counted_rows(some: Sequence[object]) -> str:
     return counted(len(some), "row")
 
 
-def _sample_of(names: Sequence[str]) -> str:
+def _some_ids(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")

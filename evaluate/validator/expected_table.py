@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seg.engine.submissions import SubmissionSpec
+from seg.engine.submissions import SubmissionForSpec
 from seg.engine.submissions.tables.match_ids import match_ids
-from seg.engine.submissions.tables.table_format import Key, TableFormat, image_ids
+from seg.engine.submissions.tables.table_format import Key, TableFormat, image_ids_of_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class ExpectedTable:
 
     def match(self, found: Sequence[Key]) -> dict[Key, Key]:
         """The expected row of each row of a file, whose image may be written differently; see `match_ids`."""
-        name_of = match_ids(image_ids(found), image_ids(self.keys))
+        name_of = match_ids(image_ids_of_rows(found), image_ids_of_rows(self.keys))
         expected = set(self.keys)
         named = ((key, (name_of.get(key[0], key[0]), key[1])) for key in found)
         return {key: wanted for key, wanted in named if wanted in expected}
@@ -37,7 +37,7 @@ class ExpectedTable:
         return self.style.image_of(key[0])
 
 
-def expected_table(known: SubmissionSpec) -> ExpectedTable:
+def expected_table(known: SubmissionForSpec) -> ExpectedTable:
     """The expected table; raises DataError if the sample does not fit the spec."""
     style, sample = known.table, known.spec.output.sample
     if style.rows is not None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seg.data.images.raster import size_if_large
 from seg.data.images.read_sample import draw_sample
 from seg.engine.passes.passes import Size
-from seg.engine.submissions import SubmissionSpec
+from seg.engine.submissions import SubmissionForSpec
 from seg.evaluate.validator.finding import Finding
 from seg.labels.label_map import IGNORE_INDEX, ImageHWC
 from seg.labels.task import LabelMap, classes_overlap, label_dtype
@@ -35,7 +35,7 @@ MAX_IMAGES_COMPARED: Final = 50
 class MaskChecks:
     """Collects label maps and checks them together."""
 
-    def __init__(self, known: SubmissionSpec, look_at_images: bool) -> None:
+    def __init__(self, known: SubmissionForSpec, look_at_images: bool) -> None:
         self._known = known
         self._images = {s.id: s for s in known.split.samples} if look_at_images else {}
         self._order = known.spec.output.rle.order
@@ -96,8 +96,8 @@ class MaskChecks:
             height, width = self._sizes[image_id]
             if height != width:
                 line, other_line = (height, width) if self._order == "columns" else (width, height)
-                boundaries = _boundaries(self._as_image(pixels, (height, width)))
-                boundaries_other = _boundaries(self._along_the_other_axis(pixels, (height, width)))
+                boundaries = _count_boundary_pixels(self._as_image(pixels, (height, width)))
+                boundaries_other = _count_boundary_pixels(self._along_the_other_axis(pixels, (height, width)))
                 pixels_now += boundaries
                 pixels_other += boundaries_other
                 now += boundaries / line
@@ -112,9 +112,9 @@ class MaskChecks:
         chosen = [i for i in square if not size_if_large(self._images[i].image)]
         for image_id in chosen[:MAX_IMAGES_COMPARED]:
             size_hw = self._sizes[image_id]
-            edges_hw = _edges(draw_sample(self._images[image_id]), size_hw)
+            edges_hw = _edge_strength(draw_sample(self._images[image_id]), size_hw)
             labels_hw = self._as_image(self._open[image_id], size_hw)
-            pixels_now += _boundaries(labels_hw)
+            pixels_now += _count_boundary_pixels(labels_hw)
             now += _edge_on_boundaries(labels_hw, edges_hw)
             other += _edge_on_boundaries(labels_hw.T, edges_hw)
         return pixels_now >= MIN_BOUNDARIES and other > OFF_EDGES * now
@@ -132,16 +132,16 @@ class MaskChecks:
         return pixels.reshape(size_hw, order="C" if self._order == "columns" else "F")
 
 
-def _neighbour_changes(labels_hw: LabelMap) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _label_changes_of_masks(labels_hw: LabelMap) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Pixels that differ from the one below, and from the one to their right."""
     return labels_hw[1:] != labels_hw[:-1], labels_hw[:, 1:] != labels_hw[:, :-1]
 
 
-def _boundaries(labels_hw: LabelMap) -> int:
-    return sum(int(change.sum()) for change in _neighbour_changes(labels_hw))
+def _count_boundary_pixels(labels_hw: LabelMap) -> int:
+    return sum(int(change.sum()) for change in _label_changes_of_masks(labels_hw))
 
 
-def _edges(image_hwc: ImageHWC, size_hw: Size) -> NDArray[np.float32]:
+def _edge_strength(image_hwc: ImageHWC, size_hw: Size) -> NDArray[np.float32]:
     """The gradient magnitude of the brightness, float32 `[H, W]`, with mean 1."""
     grey_hw = cv2.cvtColor(image_hwc, cv2.COLOR_RGB2GRAY)
     grey_hw = cv2.resize(grey_hw, size_hw[::-1], interpolation=cv2.INTER_AREA)
@@ -153,6 +153,6 @@ def _edges(image_hwc: ImageHWC, size_hw: Size) -> NDArray[np.float32]:
 
 def _edge_on_boundaries(labels_hw: LabelMap, edges_hw: NDArray[np.float32]) -> float:
     """The mean gradient on the boundaries of a label map; 0 if it has none."""
-    down, right = _neighbour_changes(labels_hw)
+    down, right = _label_changes_of_masks(labels_hw)
     on = np.concatenate((edges_hw[1:][down], edges_hw[:, 1:][right]))
     return float(on.mean()) if on.size else 0.0

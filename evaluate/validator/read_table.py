@@ -5,14 +5,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seg.engine.submissions.tables.csv_file import Row, read_table
-from seg.engine.submissions.tables.run_length_table import unknown_class
+from seg.engine.submissions.tables.csv_file import Row, read_csv_table
+from seg.engine.submissions.tables.run_length_table import unknown_class_in_row
 from seg.engine.submissions.tables.table_format import Key, TableFormat
 from seg.evaluate.validator.finding import Finding
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class RunLengthCell:
     """The run lengths of one class."""
 
     label: int
@@ -30,11 +30,11 @@ class TableRow:
     labels: tuple[int, ...]
 
     @property
-    def cells(self) -> tuple[Cell, ...]:
-        return tuple(map(Cell, self.labels, self.values))
+    def cells(self) -> tuple[RunLengthCell, ...]:
+        return tuple(map(RunLengthCell, self.labels, self.values))
 
 
-def read_rows(
+def read_submission_rows(
     path: Path, style: TableFormat, expected: Collection[Key]
 ) -> tuple[list[TableRow], list[Finding]]:
     """All rows, and findings on the table itself. Raises DataError if it is not a CSV.
@@ -42,10 +42,10 @@ def read_rows(
     Args:
         expected: rows, which tell a header from a row.
     """
-    lines = read_table(path)
+    lines = read_csv_table(path)
     number, header = next(lines, (1, []))
     is_row = len(header) == len(style.header) and style.key_of_fields(header) in expected
-    found, findings = _header(number, header, style, is_row)
+    found, findings = _check_table_header(number, header, style, is_row)
     rows = []
     for line, fields in itertools.chain([(number, header)] if is_row else [], lines):
         if len(fields) != len(found.header):
@@ -57,12 +57,14 @@ def read_rows(
         if style.has_row_for_each_class:
             labels = tuple(label for name, label in style.label_of_class.items() if name == key[1])
             if not labels:
-                findings.append(Finding(line, unknown_class(style, key), "write one of these"))
+                findings.append(Finding(line, unknown_class_in_row(style, key), "write one of these"))
         rows.append(TableRow(line, key, style.show(key), tuple(found.values(fields)), labels))
     return rows, findings
 
 
-def _header(line: int, header: Row, style: TableFormat, is_row: bool) -> tuple[TableFormat, list[Finding]]:
+def _check_table_header(
+    line: int, header: Row, style: TableFormat, is_row: bool
+) -> tuple[TableFormat, list[Finding]]:
     """The format with the columns where the file has them, and findings on its header."""
     if tuple(header) == style.header:
         return style, []
@@ -73,7 +75,7 @@ def _header(line: int, header: Row, style: TableFormat, is_row: bool) -> tuple[T
         return style, [Finding(line, f"there is no header: the first line is {shown!r}", right, True)]
     if sorted(header) == sorted(style.header):
         found = Finding(line, f"the header is {shown!r}: its columns have another order", right, True)
-        return _reordered(style, header), [found]
+        return _reorder_columns(style, header), [found]
     # Columns of classes, and of three columns each, are identified by name only.
     is_sure = len(style.header) == 2 or (
         style.class_column is None
@@ -82,7 +84,7 @@ def _header(line: int, header: Row, style: TableFormat, is_row: bool) -> tuple[T
     return style, [Finding(line, f"the header is {shown!r}", right, is_sure)]
 
 
-def _reordered(style: TableFormat, header: Row) -> TableFormat:
+def _reorder_columns(style: TableFormat, header: Row) -> TableFormat:
     def place(column: int) -> int:
         return header.index(style.header[column])
 

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from seg.engine.submissions import SubmissionSpec
+from seg.engine.submissions import SubmissionForSpec
 from seg.engine.submissions.tables.table_format import Key, TableFormat
-from seg.engine.submissions.tables.table_rows import write_rows
+from seg.engine.submissions.tables.table_rows import write_table_rows
 from seg.errors import DataError
-from seg.evaluate.validator.check import is_needed, missing_keys, with_sample
+from seg.evaluate.validator.check import is_row_needed, missing_submission_rows, output_with_sample
 from seg.evaluate.validator.expected_table import ExpectedTable, expected_table
 from seg.evaluate.validator.finding import Finding
-from seg.evaluate.validator.read_table import TableRow, read_rows
-from seg.evaluate.validator.run_lengths import read_runs, repair_runs
+from seg.evaluate.validator.read_table import TableRow, read_submission_rows
+from seg.evaluate.validator.run_lengths import parse_run_lengths, repair_runs
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.output import TABLE_FORMATS
 
@@ -30,28 +30,28 @@ def repair_submission(spec: EnsembleSpec, path: Path, sample: Path | None, outpu
     """
     if spec.output.format not in TABLE_FORMATS:
         raise DataError(f"{path}: only tables can be repaired, not {spec.output.format}")
-    known = SubmissionSpec(spec.model_copy(update={"output": with_sample(spec.output, sample)}))
+    known = SubmissionForSpec(spec.model_copy(update={"output": output_with_sample(spec.output, sample)}))
     expected = expected_table(known)
-    rows, findings = read_rows(path, expected.style, set(expected.keys))
+    rows, findings = read_submission_rows(path, expected.style, set(expected.keys))
     match = expected.match([row.key for row in rows])
-    _check_no_loss(path, rows, findings, match, expected)
+    _refuse_lossy_repair(path, rows, findings, match, expected)
     row_of = {match[row.key]: row for row in rows if row.key in match}
     cells_of = {
         key: _repaired_cells(known, path, row, expected.spec_image(key)) for key, row in row_of.items()
     }
-    missing = missing_keys(match, expected)
+    missing = missing_submission_rows(match, expected)
     if missing and not expected.style.has_run_lengths:
         raise DataError(f"{path}: row {expected.style.show(missing[0])!r} is missing: predict its pixels")
     cells_of |= dict.fromkeys(missing, _empty_row(expected.style))
     if expected.style.drops_empty:
         cells_of = {key: cells for key, cells in cells_of.items() if any(cells)}
     kept = [(key, cells_of[key]) for key in expected.keys if key in cells_of]
-    write_rows(output, expected.style, kept)
+    write_table_rows(output, expected.style, kept)
     same = sum(cells_of.get(row.key) == row.values for row in rows)
     return len(kept) - same + len(rows) - len(row_of)
 
 
-def _check_no_loss(
+def _refuse_lossy_repair(
     path: Path,
     rows: Sequence[TableRow],
     findings: Sequence[Finding],
@@ -65,21 +65,21 @@ def _check_no_loss(
     if unsure is not None:
         raise DataError(f"{path}: {unsure}: it cannot be repaired without losing predictions")
     for row in rows:
-        if row.key not in match and is_needed(row, expected.style):
+        if row.key not in match and is_row_needed(row, expected.style):
             raise DataError(
                 f"{path}:{row.line}: {row.id!r} is not in {expected.source}, so its prediction would be lost:"
                 " rename the row, or remove it"
             )
 
 
-def _repaired_cells(known: SubmissionSpec, path: Path, row: TableRow, image_id: str) -> tuple[str, ...]:
+def _repaired_cells(known: SubmissionForSpec, path: Path, row: TableRow, image_id: str) -> tuple[str, ...]:
     if not row.cells:
         return row.values
     height, width = known.size_of(image_id)
     rle, empty = known.table.rle, known.table.empty
     texts = []
     for cell in row.cells:
-        text = repair_runs(read_runs(cell.text, height * width, rle, empty), rle, empty)
+        text = repair_runs(parse_run_lengths(cell.text, height * width, rle, empty), rle, empty)
         if text is None:
             raise DataError(f"{path}:{row.line}: its runs cannot be repaired: encode the mask again")
         texts.append(text)

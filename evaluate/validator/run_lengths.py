@@ -22,39 +22,39 @@ class RunMistake:
 
 
 @dataclass(frozen=True, slots=True)
-class Runs:
+class CheckedRuns:
     """The content of a cell: starts from 0 and lengths, int64 `[R, 2]`, and mistakes."""
 
     pairs: NDArray[np.int64]
     mistakes: tuple[RunMistake, ...]
 
 
-def read_runs(text: str, pixels: int, style: RleSpec, empty: str = "") -> Runs:
+def parse_run_lengths(text: str, pixels: int, style: RleSpec, empty: str = "") -> CheckedRuns:
     """Parse a cell of an image with `pixels` pixels."""
     nothing = np.zeros((0, 2), dtype=np.int64)
     if text.strip() in (*EMPTY_CELLS, empty):
-        return Runs(nothing, _empty_mistakes(text, empty))
+        return CheckedRuns(nothing, _find_empty_mistakes(text, empty))
     if not _NUMBERS.fullmatch(text.strip()):
-        return Runs(
+        return CheckedRuns(
             nothing, (RunMistake(f"{text[:30]!r} is not a list of numbers", "encode the mask again"),)
         )
     numbers = text.split()
     if len(numbers) % 2:
-        return Runs(
+        return CheckedRuns(
             nothing, (RunMistake(f"{len(numbers)} numbers do not form pairs", "encode the mask again"),)
         )
     pairs = np.array(numbers, dtype=np.int64).reshape(-1, 2)
     pairs[:, 0] -= style.first
-    return Runs(pairs, tuple(_mistakes(text, pairs, pixels, style)))
+    return CheckedRuns(pairs, tuple(_find_run_mistakes(text, pairs, pixels, style)))
 
 
-def _empty_mistakes(text: str, empty: str) -> tuple[RunMistake, ...]:
+def _find_empty_mistakes(text: str, empty: str) -> tuple[RunMistake, ...]:
     if text == empty:
         return ()
     return (RunMistake(f"a class without pixels is {empty!r} here, got {text!r}", "write that", True),)
 
 
-def _mistakes(text: str, pairs: NDArray[np.int64], pixels: int, style: RleSpec) -> list[RunMistake]:
+def _find_run_mistakes(text: str, pairs: NDArray[np.int64], pixels: int, style: RleSpec) -> list[RunMistake]:
     starts, lengths = pairs.T
     ends = starts + lengths
     found = []
@@ -82,7 +82,7 @@ def _mistakes(text: str, pairs: NDArray[np.int64], pixels: int, style: RleSpec) 
     return found
 
 
-def repair_runs(runs: Runs, style: RleSpec, empty: str = "") -> str | None:
+def repair_runs(runs: CheckedRuns, style: RleSpec, empty: str = "") -> str | None:
     """The repaired cell, or None if the repair is not safe."""
     if any(not mistake.is_fixable for mistake in runs.mistakes):
         return None

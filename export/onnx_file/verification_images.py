@@ -5,7 +5,7 @@ from typing import Final
 from seg.data import open_split
 from seg.data.images.read_sample import read_sample
 from seg.data.regions.large_images import cut_for_networks
-from seg.engine.member_files import read_existing_files
+from seg.engine.member_files import read_existing_member_files
 from seg.engine.sample_frames import SampleFrame, sample_frames_of
 from seg.errors import DataError
 from seg.image_type import RGB8, ImageHWB, fused_type
@@ -37,5 +37,5 @@ def _frames_to_predict(spec: EnsembleSpec) -> list[SampleFrame]:
     try:
         return sample_frames_of(open_split(spec.data, "predict").samples, spec.tile)
     except DataError:
-        types = [file.card.input.image_type for file in read_existing_files(spec)]
+        types = [file.card.input.image_type for file in read_existing_member_files(spec)]
         return sample_frames_of((), spec.tile, fused_type(types) if types else RGB8)

@@ -7,9 +7,9 @@ import sys
 def main() -> None:
     """Run the command line and leave with its exit code; the entry point `seg`."""
     try:
-        from seg.commands.process.interrupts import run_process
+        from seg.commands.process.interrupts import run_interruptible
 
-        run_process(sys.argv[1:])
+        run_interruptible(sys.argv[1:])
     except KeyboardInterrupt:
         os.write(2, b"seg: interrupted\n")
         os._exit(130)

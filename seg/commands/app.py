@@ -29,10 +29,10 @@ from seg.commands.doctor import doctor
 from seg.commands.ensemble import ensemble
 from seg.commands.export import export
 from seg.commands.options.lists import ListOptionCommand
-from seg.commands.options.renamed import with_new_names
-from seg.commands.process.failures import report as report_failure
-from seg.commands.process.flags import take_flags
-from seg.commands.process.streams import open_streams
+from seg.commands.options.renamed import replace_renamed_options
+from seg.commands.process.failures import report_failure
+from seg.commands.process.flags import take_global_flags
+from seg.commands.process.streams import open_standard_streams
 from seg.commands.tune import tune
 from seg.errors import EXIT_USER_ERROR
 from seg.experimental import EXPERIMENTAL, marked
@@ -61,32 +61,32 @@ _USE = "Other uses"
 _FILES = "Files"
 _MACHINE = "This machine"
 
-app.command("train", rich_help_panel=_ROAD)(train.train)
-app.command("export", cls=ListOptionCommand, rich_help_panel=_ROAD)(export.export)
-app.command("ensemble", cls=ListOptionCommand, rich_help_panel=_ROAD)(ensemble.ensemble)
-app.command("evaluate", cls=ListOptionCommand, rich_help_panel=_FIGURES)(evaluate.evaluate)
-app.command("report", rich_help_panel=_FIGURES)(report.report)
-app.command("show", cls=ListOptionCommand, rich_help_panel=_FIGURES)(show.show)
-app.command("tune", rich_help_panel=_FIGURES)(tune.tune)
-app.command("calibrate", rich_help_panel=_FIGURES)(calibrate.calibrate)
+app.command("train", rich_help_panel=_ROAD)(train.train_command)
+app.command("export", cls=ListOptionCommand, rich_help_panel=_ROAD)(export.export_command)
+app.command("ensemble", cls=ListOptionCommand, rich_help_panel=_ROAD)(ensemble.ensemble_command)
+app.command("evaluate", cls=ListOptionCommand, rich_help_panel=_FIGURES)(evaluate.evaluate_command)
+app.command("report", rich_help_panel=_FIGURES)(report.report_command)
+app.command("show", cls=ListOptionCommand, rich_help_panel=_FIGURES)(show.show_command)
+app.command("tune", rich_help_panel=_FIGURES)(tune.tune_command)
+app.command("calibrate", rich_help_panel=_FIGURES)(calibrate.calibrate_command)
 app.add_typer(sweep.app, name="sweep", rich_help_panel=_MODELS)
 app.add_typer(runs.app, name="runs", rich_help_panel=_MODELS)
-app.command("pseudo-label", rich_help_panel=_MODELS)(pseudo_label.pseudo_label)
-app.command("soup", rich_help_panel=_MODELS)(soup.soup)
-app.command("distill", rich_help_panel=_MODELS)(distill.distill)
-app.command("bundle", cls=ListOptionCommand, rich_help_panel=_USE)(bundle.bundle)
-app.command("serve", cls=ListOptionCommand, rich_help_panel=_USE)(serve.serve)
-app.command("video", rich_help_panel=_USE)(video.video)
+app.command("pseudo-label", rich_help_panel=_MODELS)(pseudo_label.pseudo_label_command)
+app.command("soup", rich_help_panel=_MODELS)(soup.soup_command)
+app.command("distill", rich_help_panel=_MODELS)(distill.distill_command)
+app.command("bundle", cls=ListOptionCommand, rich_help_panel=_USE)(bundle.bundle_command)
+app.command("serve", cls=ListOptionCommand, rich_help_panel=_USE)(serve.serve_command)
+app.command("video", rich_help_panel=_USE)(video.video_command)
 app.add_typer(data.app, name="data", rich_help_panel=_FILES)
 app.add_typer(spec.app, name="spec", rich_help_panel=_FILES)
 app.add_typer(submission.app, name="submission", rich_help_panel=_FILES)
-app.command("vote", rich_help_panel=_FILES)(submission.vote)
+app.command("vote", rich_help_panel=_FILES)(submission.vote_command)
 app.add_typer(cache.app, name="cache", rich_help_panel=_FILES)
 app.add_typer(doctor.app, name="doctor", rich_help_panel=_MACHINE)
 
 
 @app.callback(invoke_without_command=True)
-def _options(
+def _version_option(
     context: typer.Context, version: bool = typer.Option(False, "--version", help="Print the version.")
 ) -> None:
     if version:
@@ -98,20 +98,20 @@ def _options(
         context.fail("a command is missing")
 
 
-def run(arguments: Sequence[str]) -> int:
+def run_command_line(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code; whatever is raised becomes a line on stderr."""
     root = typer.main.get_command(app)
-    flags, given = take_flags(arguments, root)
+    flags, given = take_global_flags(arguments, root)
     with in_form(flags.form):
-        return _run(root, given, flags.debug)
+        return _invoke_command(root, given, flags.debug)
 
 
-def _run(root: Any, given: list[str], debug: bool) -> int:
+def _invoke_command(root: Any, given: list[str], debug: bool) -> int:
     command = ""
     try:
-        open_streams()
-        given = with_new_names(given)
-        command = _named_in(given, root)
+        open_standard_streams()
+        given = replace_renamed_options(given)
+        command = _command_named_in(given, root)
         with root.make_context("seg", given) as context:
             root.invoke(context)
         sys.stdout.flush()
@@ -126,7 +126,7 @@ def _run(root: Any, given: list[str], debug: bool) -> int:
     return 0
 
 
-def _named_in(arguments: Sequence[str], root: Any) -> str:
+def _command_named_in(arguments: Sequence[str], root: Any) -> str:
     """The command that arguments name, such as `data check`."""
     names: list[str] = []
     for argument in arguments:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seg.commands.ensemble.source import Runtime, SpecOrModels, Views, Weights, resolve
+from seg.commands.ensemble.source import Runtime, SpecOrModels, Views, Weights, resolve_ensemble_source
 from seg.commands.options.shared import Overwrite
 from seg.terminal.notices import suggest
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
 
 
-def bundle(
+def bundle_command(
     paths: SpecOrModels,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="The folder to write.")],
     views: Views = None,
@@ -48,7 +48,7 @@ def bundle(
     from seg.export.bundle.bundle import write_bundle
     from seg.export.bundle.request import BundleRequest
 
-    source = resolve(paths, views=views, weights=weights, runtime=runtime)
+    source = resolve_ensemble_source(paths, views=views, weights=weights, runtime=runtime)
     request = BundleRequest.of(source.spec, python, platform, extra)
     typer.echo(
         f"wheels for Python {request.python} on {request.platform}"
@@ -59,11 +59,11 @@ def bundle(
     typer.echo(f"{output}: models {written.models / 1e6:.0f} MB, wheels {written.wheels / 1e6:.0f} MB")
     suggest(
         f"without internet: sh {output.name}/install.sh && python {output.name}/predict.py IMAGES"
-        f" -o submission.csv{_needed_options(source.spec)}"
+        f" -o submission.csv{_needed_predict_options(source.spec)}"
     )
 
 
-def _needed_options(spec: "EnsembleSpec") -> str:
+def _needed_predict_options(spec: "EnsembleSpec") -> str:
     """Those of predict.py that this ensemble needs."""
     images = spec.data.predict
     listed = images is not None and (images.annotations is not None or images.list is not None)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DEFAULT_TOLERANCE = 0.005
 
 
-def calibrate(
+def calibrate_command(
     path: SpecPath,
     tolerance: Annotated[
         float | None,
@@ -77,7 +77,7 @@ def calibrate_stopping(
 ) -> None:
     """Write the calibration into the file that the spec was read from, and print what it would have saved."""
     from seg.engine.jobs.calibration.calibrate import calibrate_ensemble
-    from seg.engine.jobs.calibration.cross_validate import TOLERANCES, cross_validate
+    from seg.engine.jobs.calibration.cross_validate import TOLERANCES, cross_validate_calibration
     from seg.spec.ensemble.prediction import StoppingSpec
     from seg.spec.yaml.edit import write_under
     from seg.terminal.words import counted
@@ -93,7 +93,9 @@ def calibrate_stopping(
         images += f" in {counted(calibration.tiles, 'tile')}"
     groups = calibration.groups or calibration.images
     if groups > 1:
-        _print_outcomes(cross_validate(traces, sorted({*TOLERANCES, tolerance}), units), images, groups)
+        _print_calibration_outcomes(
+            cross_validate_calibration(traces, sorted({*TOLERANCES, tolerance}), units), images, groups
+        )
     elif calibration.images > 1:
         typer.echo(
             f"{images} in one group, which counts as one: little is saved; seg calibrate --split predict uses"
@@ -102,7 +104,7 @@ def calibrate_stopping(
     typer.echo(f"{path}: stopping written: tolerance {tolerance:g}, {images}")
 
 
-def _print_outcomes(outcomes: "Sequence[EarlyExitEffect]", images: str, groups: int) -> None:
+def _print_calibration_outcomes(outcomes: "Sequence[EarlyExitEffect]", images: str, groups: int) -> None:
     print_table(
         f"{images}: each of {groups} groups, calibrated on the other {groups - 1}",
         ("tolerance", "saved for certain", "saved", "labels changed", "in the worst image"),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from seg.commands.options.shared import RunMetric, SpecPath, check_metric, require_extra
+from seg.commands.options.shared import RunMetric, SpecPath, check_metric_may_run, require_extra
 from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from seg.spec.recipe.student import StudentSpec
 
 
-def distill(
+def distill_command(
     path: SpecPath,
     network: Annotated[
         str | None,
@@ -37,7 +37,7 @@ def distill(
     """
     require_extra("train", "torch", "seg distill")
     from seg.data import open_split
-    from seg.data.dataset import open_pseudo
+    from seg.data.dataset import open_pseudo_splits
     from seg.data.splits.concat_split import ConcatSplit
     from seg.data.splits.unlabelled_split import UnlabelledSplit
     from seg.engine.jobs.fingerprint import ensemble_fingerprint
@@ -50,8 +50,8 @@ def distill(
     from seg.train.trainer import train_member
 
     spec = load_ensemble(path)
-    check_metric(spec, run_metric)
-    student = _student(path, spec, network)
+    check_metric_may_run(spec, run_metric)
+    student = _student_to_distill(path, spec, network)
     member = spec.member_of(student)
     recipe = spec.recipe_of(member)
     check_architecture(recipe.architecture, recipe.encoder)
@@ -60,7 +60,7 @@ def distill(
     unlabelled = UnlabelledSplit(more, train.classes, train.task) if more else None
     teacher = ensemble_fingerprint(resolve_ensemble(spec))
     soft_labels = SoftLabels.of_teacher(spec.runs, teacher)
-    taught = [train, *open_pseudo(spec.data), *([unlabelled] if unlabelled else [])]
+    taught = [train, *open_pseudo_splits(spec.data), *([unlabelled] if unlabelled else [])]
     make_soft_labels(spec, ConcatSplit(taught).samples, soft_labels)
     distillation = Distillation(soft_labels, teacher, student.soft_share, student.temperature, unlabelled)
     run = train_member(spec, member, retrain=retrain, distillation=distillation)
@@ -69,7 +69,7 @@ def distill(
         suggest(f"seg export {path} --member {member.name}")
 
 
-def _student(path: Path, spec: "EnsembleSpec", network: str | None) -> "StudentSpec":
+def _student_to_distill(path: Path, spec: "EnsembleSpec", network: str | None) -> "StudentSpec":
     """The spec's student, with another network if one is named; raises SpecError if there is neither."""
     from pydantic import ValidationError
 

@@ -5,20 +5,20 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from seg.commands.ensemble.source import Data, Runtime, SpecOrModels, Views, Weights, resolve
+from seg.commands.ensemble.source import Data, Runtime, SpecOrModels, Views, Weights, resolve_ensemble_source
 from seg.commands.next_command import suggest_tuning_or_ensemble
-from seg.commands.options.shared import Overwrite, RunMetric, check_metric, print_table
+from seg.commands.options.shared import Overwrite, RunMetric, check_metric_may_run, print_table
 from seg.terminal.words import counted
 
 if TYPE_CHECKING:
-    from seg.evaluate.compare import Comparison, Measurement, Row
+    from seg.evaluate.compare import Comparison, ComparisonRow, Measurement
     from seg.evaluate.metrics.overlapping import OverlappingScores
     from seg.evaluate.metrics.segmentation import ClassScores, SegmentationScores
     from seg.evaluate.submission_scores import SubmissionComparison
     from seg.spec import EnsembleSpec
 
 
-def evaluate(
+def evaluate_command(
     paths: SpecOrModels,
     data: Data = None,
     views: Views = None,
@@ -49,10 +49,10 @@ def evaluate(
     computed again while models and data are the same. With --submission, a file in the format of the spec's
     output is judged, without any model.
     """
-    from seg.commands.options.compatibility import check_options
+    from seg.commands.options.compatibility import check_option_exclusions
     from seg.errors import SpecError
 
-    check_options(
+    check_option_exclusions(
         "evaluate",
         {
             "--against": against is not None,
@@ -62,26 +62,26 @@ def evaluate(
             "--submission": submission is not None,
         },
     )
-    source = resolve(paths, views=views, weights=weights, runtime=runtime, data=data)
+    source = resolve_ensemble_source(paths, views=views, weights=weights, runtime=runtime, data=data)
     if source.yaml is None and data is None:
         raise SpecError("models have no labels of their own: name a dataset with --data")
     spec = source.spec
-    check_metric(spec, run_metric)
+    check_metric_may_run(spec, run_metric)
     if submission is None:
         from seg.evaluate.compare import compare_members
 
         chosen = split or "val"
         comparison = compare_members(spec, chosen)
-        _print_comparison(chosen, comparison, per_class)
+        _print_members_comparison(chosen, comparison, per_class)
         if source.yaml is not None:
             suggest_tuning_or_ensemble(source.yaml, spec)
         return
     from seg.evaluate.submission_scores import (
         compare_submissions,
-        score_overlapping,
+        score_overlapping_submission,
         score_submission,
-        write_csv,
-        write_json,
+        write_submission_scores_csv,
+        write_submission_scores_json,
     )
     from seg.files.outputs import Output
     from seg.labels.task import classes_overlap
@@ -95,25 +95,27 @@ def evaluate(
             output.check()
     overlap = classes_overlap(spec.data.task)
     if overlap or spec.metric.name != "miou":
-        _print_judged(spec, submission, against, per_class)
+        _print_submission_metric(spec, submission, against, per_class)
     figures: OverlappingScores | SegmentationScores
     if overlap:
-        figures = score_overlapping(spec, submission).scores()
+        figures = score_overlapping_submission(spec, submission).scores()
     else:
         metrics = score_submission(spec, submission)
         figures = metrics.scores()
-    _print_figures(submission, figures, per_class)
+    _print_submission_scores(submission, figures, per_class)
     if against and not overlap:
-        _print_pair(against, compare_submissions(metrics, score_submission(spec, against)))
+        _print_gain_over_submission(against, compare_submissions(metrics, score_submission(spec, against)))
     if json_output:
         with json_output.writing() as final:
-            write_json(final, figures)
+            write_submission_scores_json(final, figures)
     if csv_output:
         with csv_output.writing() as final:
-            write_csv(final, figures)
+            write_submission_scores_csv(final, figures)
 
 
-def _print_judged(spec: "EnsembleSpec", submission: Path, against: Path | None, per_class: bool) -> None:
+def _print_submission_metric(
+    spec: "EnsembleSpec", submission: Path, against: Path | None, per_class: bool
+) -> None:
     """The score of a submission by the spec's metric."""
     from seg.evaluate.submission_metric import judge_submission
     from seg.spec.ensemble.metric import title_of
@@ -123,7 +125,7 @@ def _print_judged(spec: "EnsembleSpec", submission: Path, against: Path | None, 
     interval = " (95 %: {:.4f}..{:.4f})".format(*judged.interval) if judged.interval else ""
     typer.echo(f"{submission}: {name} {judged.score:.4f} of {counted(judged.images, 'image')}{interval}")
     if per_class:
-        rows = [(one, _figure(score)) for one, score in judged.class_scores.items()]
+        rows = [(one, _score_or_absent(score)) for one, score in judged.class_scores.items()]
         print_table("each class", ("", name), rows)
     if against:
         other = judge_submission(spec, against)
@@ -134,7 +136,7 @@ def _print_judged(spec: "EnsembleSpec", submission: Path, against: Path | None, 
         )
 
 
-def _print_comparison(split: str, comparison: "Comparison", per_class: bool) -> None:
+def _print_members_comparison(split: str, comparison: "Comparison", per_class: bool) -> None:
     from seg.spec.ensemble.metric import title_of
 
     images, rows = comparison.images, comparison.rows
@@ -153,7 +155,7 @@ def _print_comparison(split: str, comparison: "Comparison", per_class: bool) -> 
                 f"{one.ece:.4f}",
             )
             for row in rows
-            for label, one in _measurements(row)
+            for label, one in _measurements_of_predictor(row)
         ],
     )
     with_views = " with views" if any(row.viewed != row.plain for row in rows) else ""
@@ -167,18 +169,18 @@ def _print_comparison(split: str, comparison: "Comparison", per_class: bool) -> 
         print_table(
             f"{'IoU' if name == 'mIoU' else name}{with_views}",
             ("", *(row.name for row in rows)),
-            [(one, *(_figure(row.viewed.class_scores[one]) for row in rows)) for one in names],
+            [(one, *(_score_or_absent(row.viewed.class_scores[one]) for row in rows)) for one in names],
         )
 
 
-def _measurements(row: "Row") -> "list[tuple[str, Measurement]]":
+def _measurements_of_predictor(row: "ComparisonRow") -> "list[tuple[str, Measurement]]":
     """What is printed of a predictor: without views, and with them if it has any."""
     if row.viewed == row.plain:
         return [(row.name, row.plain)]
     return [(row.name, row.plain), (f"{row.name} + views", row.viewed)]
 
 
-def _print_figures(
+def _print_submission_scores(
     submission: Path, figures: "SegmentationScores | OverlappingScores", per_class: bool
 ) -> None:
     from seg.evaluate.metrics.overlapping import OverlappingScores
@@ -207,7 +209,7 @@ def _print_figures(
     print_table(f"{submission}: {figures.images} images", ("", "figure"), rows)
     if per_class:
         header = ("", "pixels", "IoU", "95 %", "Dice", "precision", "recall", "boundary IoU", "boundary F")
-        print_table("each class", header, [_class_row(c) for c in figures.classes])
+        print_table("each class", header, [_class_scores_row(c) for c in figures.classes])
     if per_class and isinstance(figures, OverlappingScores):
         presence = [(c.name, c.images, c.missed_images, c.invented_images) for c in figures.classes]
         print_table(
@@ -217,18 +219,18 @@ def _print_figures(
         )
 
 
-def _class_row(c: "ClassScores") -> tuple[str, ...]:
+def _class_scores_row(c: "ClassScores") -> tuple[str, ...]:
     interval = "{:.4f}..{:.4f}".format(*c.iou_interval) if c.iou_interval else ""
     shares = (c.dice, c.precision, c.recall, c.boundary_iou, c.boundary_f)
-    return (c.name, str(c.pixels), _figure(c.iou), interval, *map(_figure, shares))
+    return (c.name, str(c.pixels), _score_or_absent(c.iou), interval, *map(_score_or_absent, shares))
 
 
-def _print_pair(against: Path, paired: "SubmissionComparison") -> None:
+def _print_gain_over_submission(against: Path, paired: "SubmissionComparison") -> None:
     typer.echo(
         f"{100 * paired.gain:+.2f} points of mIoU against {against} ({paired.other.miou:.4f});"
         f" 95 % of drawn images: {100 * paired.low:+.2f}..{100 * paired.high:+.2f}"
     )
 
 
-def _figure(share: float | None) -> str:
+def _score_or_absent(share: float | None) -> str:
     return "absent" if share is None else f"{share:.4f}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from seg.labels.classes import ClassInfo
 
 
-def pseudo_label(
+def pseudo_label_command(
     path: SpecPath,
     images: Annotated[
         Path, typer.Option(metavar="WHERE", help="A folder, a pattern, or a list (.txt, .csv).")
@@ -66,11 +66,13 @@ def pseudo_label(
     decision = Decision(factors=spec.factors_of(classes), task=task, rules=rules)
     with target.writing() as final, output_folder(final) as folder:
         guessed = write_pseudo_labels(samples, soft_labels, classes, folder, record, decision)
-    _print_summary(len(samples), classes, guessed)
+    _print_pseudo_label_counts(len(samples), classes, guessed)
     suggest(f"train on them, with this in the dataset: pseudo: {{images: {images}, masks: {output}}}")
 
 
-def _print_summary(images: int, classes: "Sequence[ClassInfo]", guessed: "PseudoLabelCounts") -> None:
+def _print_pseudo_label_counts(
+    images: int, classes: "Sequence[ClassInfo]", guessed: "PseudoLabelCounts"
+) -> None:
     rows = [
         (c.name, str(decided), f"{sure / decided:.1%}" if decided else "-")
         for c, decided, sure in zip(

@@ -25,22 +25,22 @@ Every command with its arguments and options, as `seg COMMAND --help` shows them
 """
 
 
-def page() -> str:
+def commands_page() -> str:
     """The whole page, in Markdown."""
-    return "\n".join([_INTRODUCTION, *_sections(typer.main.get_command(app), "seg")])
+    return "\n".join([_INTRODUCTION, *_command_sections(typer.main.get_command(app), "seg")])
 
 
-def _sections(command: Command, name: str) -> Iterator[str]:
+def _command_sections(command: Command, name: str) -> Iterator[str]:
     subcommands = getattr(command, "commands", {})
     if name != "seg":
         yield f"{'##' if name.count(' ') == 1 else '###'} `{name}`\n"
-        yield f"{_paragraphs(command.help)}\n"
-        yield _table(command)
+        yield f"{_help_paragraphs(command.help)}\n"
+        yield _arguments_table(command)
     for inner, subcommand in subcommands.items():
-        yield from _sections(subcommand, f"{name} {inner}")
+        yield from _command_sections(subcommand, f"{name} {inner}")
 
 
-def _table(command: Command) -> str:
+def _arguments_table(command: Command) -> str:
     context = command.context_class(command)
     records = filter(None, (parameter.get_help_record(context) for parameter in command.params))
     # A bar would end the cell.
@@ -49,9 +49,9 @@ def _table(command: Command) -> str:
     return "".join(["| argument or option | meaning |\n|---|---|\n", *rows]) if rows else ""
 
 
-def _paragraphs(text: str | None) -> str:
+def _help_paragraphs(text: str | None) -> str:
     return "\n\n".join(" ".join(part.split()) for part in (text or "").split("\n\n"))
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write(commands_page())

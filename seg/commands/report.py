@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 import typer
 
 from seg import ranges
-from seg.commands.options.shared import CacheLimit, Overwrite, RunMetric, check_metric, require_extra
+from seg.commands.options.shared import CacheLimit, Overwrite, RunMetric, check_metric_may_run, require_extra
 from seg.terminal.notices import suggest_opening
 
 
-def report(
+def report_command(
     paths: Annotated[
         list[Path], typer.Argument(metavar="SPEC|RUN...", help="An ensemble's YAML, or folders of runs.")
     ],
@@ -40,7 +40,7 @@ def report(
     from seg.errors import OutputError, SpecError
     from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.report import write_report, write_runs_report
-    from seg.evaluate.report.zoom_maps import maps_folder
+    from seg.evaluate.report.zoom_maps import zoom_maps_folder
     from seg.files.outputs import Output
     from seg.spec import load_ensemble
     from seg.spec.reads import files_read
@@ -55,9 +55,9 @@ def report(
             write_runs_report(paths, final)
     elif len(paths) == 1:
         spec, cache = load_ensemble(paths[0]), ProbabilityCache()
-        check_metric(spec, run_metric)
+        check_metric_may_run(spec, run_metric)
         reads = (*paths, *files_read(spec))
-        Output(maps_folder(output), reads, overwrite, is_folder=True).check()
+        Output(zoom_maps_folder(output), reads, overwrite, is_folder=True).check()
         with Output(output, reads, overwrite).writing() as final:
             write_report(spec, final, paths[0].stem, cache, images, judge)
         cache.prune(limit)

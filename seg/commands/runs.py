@@ -25,7 +25,7 @@ COLUMNS = (
 
 
 @app.callback(invoke_without_command=True)
-def runs(
+def runs_command(
     context: typer.Context,
     folder: Annotated[
         Path, typer.Option("--folder", help="Where the runs are; subfolders are included.")
@@ -40,10 +40,10 @@ def runs(
     """List all runs: score by their metric, loss, epochs, minutes, parameters, GFLOPs, leaderboard, note."""
     if context.invoked_subcommand:
         return
-    from seg.commands.options.table_rows import filter_rows, format_rows
+    from seg.commands.options.table_rows import filter_table_rows, format_table_rows
     from seg.runs import list_runs
 
-    found = filter_rows(list_runs(folder), sort, where or [])
+    found = filter_table_rows(list_runs(folder), sort, where or [])
     if form == "table":
         metrics = {run.metric for run in found}
         names = [*COLUMNS, *(["note"] if any(run.note for run in found) else [])]
@@ -53,14 +53,14 @@ def runs(
         print_table(
             str(folder),
             [header[0] if name == "score" else name for name in names],
-            [tuple(_cell(getattr(run, name)) for name in names) for run in found],
+            [tuple(_run_cell(getattr(run, name)) for name in names) for run in found],
         )
         return
-    typer.echo(format_rows(found, form))
+    typer.echo(format_table_rows(found, form))
 
 
 @app.command("note")
-def note(
+def runs_note_command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")],
     leaderboard: Annotated[
         float | None,
@@ -80,7 +80,7 @@ def note(
     typer.echo(f"{run}: leaderboard {noted.leaderboard}, {noted.text or 'no text'}")
 
 
-def _cell(value: object) -> str:
+def _run_cell(value: object) -> str:
     if value is None:
         return "-"
     return f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

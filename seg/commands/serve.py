@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from seg import ranges
-from seg.commands.ensemble.source import Runtime, SpecOrModels, Views, Weights, resolve
+from seg.commands.ensemble.source import Runtime, SpecOrModels, Views, Weights, resolve_ensemble_source
 from seg.commands.options.shared import require_extra
 
 
-def serve(
+def serve_command(
     paths: SpecOrModels,
     views: Views = None,
     weights: Weights = None,
@@ -74,5 +74,5 @@ def serve(
         raise OutputError(f"--maps {maps}: has no maps: write them with 'seg show ... -o {maps}'")
     allowed = None if memory is None else parse_bytes("--memory", memory)
     limits = Limits(requests, round(megapixels * 1e6), parse_bytes("--upload", upload), seconds, allowed)
-    source = resolve(paths, views=views, weights=weights, runtime=runtime)
+    source = resolve_ensemble_source(paths, views=views, weights=weights, runtime=runtime)
     run_server(source.spec, name or source.name, host, port, limits, typer.echo, maps)

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from seg import ranges
-from seg.commands.ensemble.other_images import with_images
-from seg.commands.ensemble.source import Runtime, Views, Weights, are_models, resolve
+from seg.commands.ensemble.other_images import with_other_images
+from seg.commands.ensemble.source import Runtime, Views, Weights, are_models, resolve_ensemble_source
 from seg.commands.options.shared import Overwrite, check_picture_name
 from seg.terminal.notices import suggest_opening
 
 
-def show(
+def show_command(
     named: Annotated[
         list[str],
         typer.Argument(
@@ -48,26 +48,30 @@ def show(
     Into a folder, a zoomable map of each image is written: a page with labels over it, for any browser.
     """
     from seg.errors import SpecError
-    from seg.evaluate.show.contact_sheet import draw_ensemble, draw_submission
-    from seg.evaluate.show.prediction_maps import map_ensemble, map_submission
+    from seg.evaluate.show.contact_sheet import draw_ensemble_sheet, draw_submission_sheet
+    from seg.evaluate.show.prediction_maps import map_ensemble_predictions, map_submission_predictions
     from seg.files.outputs import Output
     from seg.spec.reads import files_read
 
     models = [name for name in named if are_models([name])] if are_models(named) else named[:1]
     wanted = [name for name in named if name not in models]
-    source = resolve([Path(model) for model in models], views=views, weights=weights, runtime=runtime)
+    source = resolve_ensemble_source(
+        [Path(model) for model in models], views=views, weights=weights, runtime=runtime
+    )
     if source.yaml is None and not wanted:
         raise SpecError("models have no images of their own: name image files after them")
     is_folder = not output.suffix
     if not is_folder:
         check_picture_name(output)
-    with with_images(source.spec, None if source.yaml else wanted) as spec:
+    with with_other_images(source.spec, None if source.yaml else wanted) as spec:
         reads = (*source.reads, *files_read(spec), *map(Path, wanted), *([submission] if submission else []))
         with Output(output, reads, overwrite, is_folder).writing() as final:
             if submission is None:
-                (map_ensemble if is_folder else draw_ensemble)(spec, final, wanted, images)
+                (map_ensemble_predictions if is_folder else draw_ensemble_sheet)(spec, final, wanted, images)
             else:
-                (map_submission if is_folder else draw_submission)(spec, submission, final, wanted, images)
+                (map_submission_predictions if is_folder else draw_submission_sheet)(
+                    spec, submission, final, wanted, images
+                )
     typer.echo(f"{output}: written")
     page = output / "index.html" if is_folder else output
     if open_it:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seg.train.soup import SoupCandidate, SoupResult
 
 
-def soup(
+def soup_command(
     path: SpecPath,
     runs: Annotated[
         list[str] | None,
@@ -40,10 +40,10 @@ def soup(
     spec = load_ensemble(path)
     if not re.fullmatch(MEMBER_NAME, name):
         raise SpecError(f"--name {name!r}: a soup is named like a member: letters, digits, '.', '_' and '-'")
-    folders = _folders(path, spec, runs or [])
+    folders = _folders_of_runs_to_average(path, spec, runs or [])
     train, val = open_split(spec.data, "train"), open_split(spec.data, "val")
     result = greedy_soup(read_ingredients(folders, train.classes), train, val)
-    _print_table(len(val.samples), result)
+    _print_soup_scores(len(val.samples), result)
     best, found = result.single_runs[0], result.soup
     if found is None:
         typer.echo(f"no soup beats {best.names[0]} ({best.miou:.4f}): nothing was written")
@@ -57,7 +57,7 @@ def soup(
     suggest(f"name it among the members of {path}: - name: {name}")
 
 
-def _folders(path: Path, spec: "EnsembleSpec", runs: list[str]) -> dict[str, Path]:
+def _folders_of_runs_to_average(path: Path, spec: "EnsembleSpec", runs: list[str]) -> dict[str, Path]:
     """The folder of each run by name; raises SpecError if a run is neither a member nor a folder."""
     from seg.errors import SpecError
     from seg.spec.base import did_you_mean
@@ -85,7 +85,7 @@ def _folders(path: Path, spec: "EnsembleSpec", runs: list[str]) -> dict[str, Pat
     return found
 
 
-def _print_table(images: int, result: "SoupResult") -> None:
+def _print_soup_scores(images: int, result: "SoupResult") -> None:
     best = result.single_runs[0].miou
 
     def row(name: str, candidate: "SoupCandidate", taken: str) -> tuple[str, ...]:

@@ -12,15 +12,15 @@ from seg.terminal.words import counted
 app = typer.Typer(help="Check specs, and print their schema.", no_args_is_help=True)
 
 
-@app.command()
-def check(
+@app.command("check")
+def spec_check_command(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Ensemble specs.")],
 ) -> None:
     """Check ensemble specs, and that existing models have the dataset's classes.
 
     Every mistake is one line with its file and line number.
     """
-    from seg.engine.member_files import read_existing_files
+    from seg.engine.member_files import read_existing_member_files
     from seg.errors import SegError, SpecError
     from seg.spec import load_ensemble
 
@@ -28,7 +28,7 @@ def check(
     for file in files:
         try:
             spec = load_ensemble(file)
-            read_existing_files(spec)
+            read_existing_member_files(spec)
         except SegError as error:
             mistakes.append(str(error))
         else:
@@ -44,8 +44,8 @@ def check(
         raise SpecError("\n".join(mistakes))
 
 
-@app.command()
-def schema() -> None:
+@app.command("schema")
+def spec_schema_command() -> None:
     """Print the JSON schema of an ensemble spec, for completion in an editor."""
     import json
 

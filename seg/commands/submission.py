@@ -17,7 +17,7 @@ Submission = Annotated[
 ]
 
 
-def vote(
+def vote_command(
     path: SpecPath,
     submissions: Annotated[
         list[Path], typer.Argument(metavar="SUBMISSION...", help="Two or more, in any order.")
@@ -42,22 +42,22 @@ def vote(
 
     SPEC gives the classes and the format of submissions; its members are not used.
     """
-    from seg.engine.submissions import SubmissionSpec
+    from seg.engine.submissions import SubmissionForSpec
     from seg.engine.submissions.output import submission_output
-    from seg.evaluate.vote import parse_ties, parse_weights, vote_submissions
+    from seg.evaluate.vote import parse_vote_ties, parse_vote_weights, vote_submissions
     from seg.spec import load_ensemble
 
-    known = SubmissionSpec(load_ensemble(path))
+    known = SubmissionForSpec(load_ensemble(path))
     target = submission_output(known.spec, output, reads=(path, *submissions), overwrite=overwrite)
     with target.writing() as final:
         result = vote_submissions(
             known.form(),
             submissions,
             final,
-            weights=parse_weights(weights, len(submissions)),
+            weights=parse_vote_weights(weights, len(submissions)),
             classes=len(known.classes),
             size_of=known.size_of,
-            ties=parse_ties(ties),
+            ties=parse_vote_ties(ties),
             task=known.spec.data.task,
         )
     names = [file.name for file in submissions]
@@ -69,7 +69,7 @@ def vote(
     suggest_submission_check(path, output)
 
 
-def convert(
+def submission_convert_command(
     path: SpecPath,
     submission: Submission,
     to: Annotated[
@@ -89,13 +89,13 @@ def convert(
     """Write a submission in another format, such as label maps in that of the spec."""
     from functools import partial
 
-    from seg.engine.submissions import SubmissionSpec
-    from seg.engine.submissions.formats import parse_format
+    from seg.engine.submissions import SubmissionForSpec
+    from seg.engine.submissions.formats import parse_submission_format
     from seg.engine.submissions.output import submission_output
     from seg.spec import load_ensemble
 
-    known, name = SubmissionSpec(load_ensemble(path)), parse_format(to)
-    form = parse_format(source) if source else None
+    known, name = SubmissionForSpec(load_ensemble(path)), parse_submission_format(to)
+    form = parse_submission_format(source) if source else None
     target = submission_output(known.spec, output, name=name, reads=(path, submission), overwrite=overwrite)
     with target.writing() as final:
         images = known.form(form).read(submission, partial(known.size_of, name=form))
@@ -104,7 +104,7 @@ def convert(
     suggest_submission_check(path if name == known.spec.output.format else None, output)
 
 
-def check(
+def submission_check_command(
     path: SpecPath,
     submission: Submission,
     sample: Annotated[
@@ -162,5 +162,5 @@ def check(
 app = typer.Typer(
     no_args_is_help=True, help="Submissions as files: check them, write them in another format."
 )
-app.command("check")(check)
-app.command("convert")(convert)
+app.command("check")(submission_check_command)
+app.command("convert")(submission_convert_command)

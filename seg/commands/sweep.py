@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from seg.commands.options.shared import Overwrite, RunMetric, check_metric, print_table, require_extra
+from seg.commands.options.shared import Overwrite, RunMetric, check_metric_may_run, print_table, require_extra
 from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ app = typer.Typer(
 
 
 @app.command("run")
-def run(path: SweepPath, run_metric: RunMetric = False) -> None:
+def sweep_run_command(path: SweepPath, run_metric: RunMetric = False) -> None:
     """Run the remaining trials, as one of any number of workers; then show the table and the chart.
 
     A failed trial is recorded with its reason. An interrupted sweep is resumed.
@@ -45,16 +45,16 @@ def run(path: SweepPath, run_metric: RunMetric = False) -> None:
     from seg.spec.recipe.sweep import load_sweep
 
     spec = load_sweep(path)
-    check_metric(spec, run_metric)
+    check_metric_may_run(spec, run_metric)
     from seg.train.sweep import open_sweep
 
-    open_sweep(spec).run(partial(_print_trial, spec.metric.title))
-    show(path)
+    open_sweep(spec).run(partial(_print_sweep_trial, spec.metric.title))
+    sweep_show_command(path)
     suggest(f"seg sweep top {path} 5")
 
 
 @app.command("show")
-def show(path: SweepPath) -> None:
+def sweep_show_command(path: SweepPath) -> None:
     """Print the trials so far as a table, and draw the metric against time and GFLOPs."""
     require_extra("train", "torch", "seg sweep")
     from seg.spec.recipe.sweep import load_sweep
@@ -67,7 +67,7 @@ def show(path: SweepPath) -> None:
     print_table(
         str(path),
         ("trial", "tried", spec.metric.title, "epochs", "minutes", "M parameters", "GFLOPs", ""),
-        list(map(_row, outcomes)),
+        list(map(_trial_row, outcomes)),
     )
     picture = spec.runs / "sweep.png"
     if draw_sweep(picture, spec.metric, outcomes):
@@ -75,7 +75,7 @@ def show(path: SweepPath) -> None:
 
 
 @app.command("top")
-def top(
+def sweep_top_command(
     path: SweepPath,
     count: Annotated[int, typer.Argument(min=1, max=1000, metavar="N", help="How many members, at most.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The ensemble's YAML to write.")] = Path(
@@ -89,12 +89,12 @@ def top(
     from seg.spec.recipe.sweep import load_sweep
 
     spec = load_sweep(path)
-    check_metric(spec, run_metric)
+    check_metric_may_run(spec, run_metric)
     from seg.data import open_split
     from seg.files.outputs import Output
     from seg.spec.reads import paths_in
     from seg.train.sweep import choose_complementary, open_sweep
-    from seg.train.sweep.write_ensemble import write_ensemble
+    from seg.train.sweep.write_ensemble import write_ensemble_of_trials
 
     with Output(output, (path, *paths_in(spec.data)), overwrite).writing() as final:
         chosen = choose_complementary(
@@ -105,13 +105,13 @@ def top(
             spec.metric,
             spec.data.group,
         )
-        write_ensemble(final, spec, chosen)
+        write_ensemble_of_trials(final, spec, chosen)
     rows = [
         (
             one.outcome.name,
             f"{one.outcome.score:.4f}",
             f"{one.score:.4f}",
-            _gain(one, before),
+            _gain_of_chosen_trial(one, before),
             f"{one.disagreement:.1%}",
         )
         for before, one in pairwise([None, *chosen])
@@ -127,7 +127,7 @@ def top(
     suggest(f"seg export {output}")
 
 
-def _gain(one: "ChosenTrial", before: "ChosenTrial | None") -> str:
+def _gain_of_chosen_trial(one: "ChosenTrial", before: "ChosenTrial | None") -> str:
     """What a trial adds to those before it, with its standard error across groups."""
     if before is None:
         return "-"
@@ -135,31 +135,31 @@ def _gain(one: "ChosenTrial", before: "ChosenTrial | None") -> str:
     return added if isinf(one.error) else f"{added} ± {100 * one.error:.2f}"
 
 
-def _print_trial(metric: str, outcome: "TrialResult") -> None:
+def _print_sweep_trial(metric: str, outcome: "TrialResult") -> None:
     figure = f"{metric} {outcome.score:.4f}" if outcome.score is not None else ""
     words = [outcome.state, figure, outcome.reason]
     typer.echo(f"{outcome.name or outcome.setting}: {', '.join(word for word in words if word)}")
 
 
-def _row(outcome: "TrialResult") -> tuple[str, ...]:
+def _trial_row(outcome: "TrialResult") -> tuple[str, ...]:
     return (
         outcome.name,
-        ", ".join(f"{field} {_shortly(value)}" for field, value in outcome.setting.items()),
-        _number(outcome.score, 4),
+        ", ".join(f"{field} {_setting_in_short(value)}" for field, value in outcome.setting.items()),
+        _trial_number(outcome.score, 4),
         str(outcome.epochs),
-        _number(outcome.seconds and outcome.seconds / 60, 1),
-        _number(outcome.parameters and outcome.parameters / 1e6, 1),
-        _number(outcome.gflops, 1),
+        _trial_number(outcome.seconds and outcome.seconds / 60, 1),
+        _trial_number(outcome.parameters and outcome.parameters / 1e6, 1),
+        _trial_number(outcome.gflops, 1),
         outcome.reason or ("" if outcome.is_finished else outcome.state),
     )
 
 
-def _shortly(value: object) -> str:
+def _setting_in_short(value: object) -> str:
     """A mapping in YAML's flow style; a file by its name."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_shortly(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {_setting_in_short(one)}" for key, one in value.items()) + "}"
     return Path(value).name if isinstance(value, str) else str(value)
 
 
-def _number(value: float | None, digits: int) -> str:
+def _trial_number(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"

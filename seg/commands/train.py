@@ -12,7 +12,7 @@ from seg.commands.options.shared import (
     MemberName,
     RunMetric,
     SpecPath,
-    check_metric,
+    check_metric_may_run,
     chosen_members,
     print_table,
     require_extra,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ASSUMED_CLASSES = 12
 
 
-def train(
+def train_command(
     path: SpecPath,
     member: MemberName = None,
     retrain: Annotated[
@@ -65,17 +65,17 @@ def train(
         raise typer.Exit(launch_processes(sys.argv[1:], devices))
     exit_with_launcher()
     spec = load_ensemble(path)
-    check_metric(spec, run_metric)
+    check_metric_may_run(spec, run_metric)
     members = chosen_members(path, spec, member)
     if dry:
-        _print_dry_run(path, spec, members)
+        _print_training_dry_run(path, spec, members)
         return
     from seg.train.trainer import train_member
 
     for logger in spec.loggers:
         require_extra("loggers", logger, "seg train")
     if os.environ.get("RANK", "0") == "0":
-        _print_estimates(path, spec, members, retrain)
+        _print_training_estimates(path, spec, members, retrain)
     for one in members:
         if one.model is not None:
             typer.echo(f"{one.name}: uses the finished model {one.model}")
@@ -90,7 +90,7 @@ def train(
     suggest(f"seg export {path}")
 
 
-def _print_estimates(
+def _print_training_estimates(
     path: Path, spec: "EnsembleSpec", members: "tuple[MemberSpec, ...]", retrain: bool
 ) -> None:
     """Print what training will take: of the members that are to be trained, if there are any."""
@@ -119,13 +119,13 @@ def _print_estimates(
     )
 
 
-def _print_dry_run(path: Path, spec: "EnsembleSpec", members: "tuple[MemberSpec, ...]") -> None:
+def _print_training_dry_run(path: Path, spec: "EnsembleSpec", members: "tuple[MemberSpec, ...]") -> None:
     """Print the costs as a table; raises SpecError with all combinations that do not work."""
     from seg.errors import SpecError
     from seg.train.dry_run import STEP_IMAGES, dry_run
     from seg.train.member.input_card import input_card_without_images
 
-    classes, said_by = _classes(spec.data)
+    classes, said_by = _count_classes_without_data(spec.data)
     rows, refused = [], []
     for one in members:
         if not one.has_recipe:
@@ -166,7 +166,7 @@ def _print_dry_run(path: Path, spec: "EnsembleSpec", members: "tuple[MemberSpec,
         raise SpecError("\n".join(refused))
 
 
-def _classes(data: "DatasetSpec") -> tuple[int, str]:
+def _count_classes_without_data(data: "DatasetSpec") -> tuple[int, str]:
     """The number of classes and its source; a dry run does not need the dataset."""
     from seg.data import open_split
     from seg.spec.dataset.dataset import class_list

@@ -10,7 +10,7 @@ from seg.terminal.notices import suggest_opening
 from seg.terminal.words import counted
 
 
-def video(
+def video_command(
     path: SpecPath,
     source: Annotated[Path, typer.Argument(metavar="VIDEO", help="The video to label.")],
     output: Annotated[

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.commands.options.shared import print_table
-from seg.engine.doctor import Report, report
+from seg.engine.doctor import DoctorReport, report
 from seg.engine.doctor.runtime_checks import RuntimeCheck
 from seg.errors import MissingRuntimeError, SpecError
 from seg.spec.ensemble.prediction import RuntimeName
@@ -40,7 +40,7 @@ def test_the_table_has_what_is_in_brackets(monkeypatch: pytest.MonkeyPatch) -> N
 def test_json_is_the_report() -> None:
     done = CliRunner().invoke(app, ["doctor", "--json"])
     assert done.exit_code == 0
-    read = Report.model_validate(json.loads(done.stdout))
+    read = DoctorReport.model_validate(json.loads(done.stdout))
     assert [one.runtime for one in read.runtimes] == list(get_args(RuntimeName))
     assert read.machine.cores >= 1
 

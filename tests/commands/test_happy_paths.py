@@ -181,6 +181,15 @@ def test_after_converting_only_a_submission_in_the_format_of_the_spec_is_checked
     assert back == f"seg submission check {spec} back.csv"
 
 
+def test_a_submission_of_models_is_checked_by_the_saved_spec(
+    spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(spec.parent)
+    model = json.loads(spec.read_text())["members"][0]["model"]
+    seg("ensemble", model, "--images", "images", "-o", "one.csv", "--save-spec", "one.yaml")
+    assert "nothing found" in seg("submission", "check", "one.yaml", "one.csv")
+
+
 def test_after_findings_comes_their_repair_and_then_another_check(
     spec: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -248,10 +248,10 @@ def test_a_fifo_of_a_journals_name_is_not_waited_for(project: Path) -> None:
 @pytest.mark.slow
 def test_what_a_killed_run_left_is_gone_after_the_next(project: Path) -> None:
     code = (
-        "import os, signal\nfrom seg.commands.app import run\n"
+        "import os, signal\nfrom seg.commands.app import run_command_line\n"
         "from seg.engine.submissions.tables import csv_file\n"
         "csv_file.csv.writer = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"run(['ensemble', {str(project)!r}])"
+        f"run_command_line(['ensemble', {str(project)!r}])"
     )
     subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
     assert list(project.parent.glob(".submission.csv.seg-*"))

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from seg.commands.options.compatibility import page as compatibility_page
-from seg.commands.reference import page as commands_page
+from seg.commands.options.compatibility import compatibility_page
+from seg.commands.reference import commands_page
 from seg.spec import EnsembleSpec
 from seg.spec.recipe.sweep import SweepSpec
 from seg.spec.reference import page as spec_page

@@ -9,7 +9,7 @@ import rasterio
 from rasterio.transform import Affine
 
 from seg.data import Sample
-from seg.engine.submissions import LabelledImage, SubmissionFormat, open_format
+from seg.engine.submissions import LabelledImage, SubmissionFormat, open_submission_format
 from seg.labels.classes import ClassInfo
 from seg.spec.ensemble.output import Format, OutputSpec
 
@@ -32,7 +32,9 @@ def maps_of(names: Sequence[str], seed: int = 0) -> list[LabelledImage]:
 
 def form_of(name: Format, land: Path, names: Sequence[str], **more: Any) -> SubmissionFormat:
     samples = [Sample(one, Path(f"{one}.png")) for one in names]
-    return open_format(OutputSpec(format=name, **more), CLASSES, "ground", lambda _: str(land), samples)
+    return open_submission_format(
+        OutputSpec(format=name, **more), CLASSES, "ground", lambda _: str(land), samples
+    )
 
 
 def write_land(path: Path) -> Path:

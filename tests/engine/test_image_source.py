@@ -12,7 +12,7 @@ import pytest
 
 from seg.engine.image_source import ImageSource
 from seg.engine.jobs.journal.journal import Journal
-from seg.engine.jobs.journal.journal_entry import Entry
+from seg.engine.jobs.journal.journal_entry import JournalEntry
 from seg.engine.jobs.predict import run_ensemble
 from seg.errors import DataError
 from seg.labels.label_map import LabelsHW
@@ -69,7 +69,7 @@ def test_another_image_of_the_same_size_is_noticed(
     monkeypatch.setattr(time, "time_ns", lambda: later)
     time.sleep(0.1)  # Longer than a tick of the disk's clock.
     with Journal(tmp_path / "out", "a run") as journal:
-        journal.append(Entry.of("a", ImageSource.at(image), LABELS).packed())
+        journal.append(JournalEntry.of("a", ImageSource.at(image), LABELS).packed())
         assert journal.has("a", ImageSource.at(image))
         assert journal.read("a").stat_hash is not None
     replace(image, other)
@@ -82,7 +82,7 @@ def test_the_same_content_is_done_whatever_its_time_and_folder_are(tmp_path: Pat
     image = bitmap(tmp_path / "a.bmp", 1)
     (tmp_path / "moved").mkdir()
     with Journal(tmp_path / "out", "a run") as journal:
-        journal.append(Entry.of("a", ImageSource.at(image), LABELS).packed())
+        journal.append(JournalEntry.of("a", ImageSource.at(image), LABELS).packed())
         settled(image)
         assert journal.has("a", ImageSource.at(image))
         assert journal.has("a", ImageSource.at(Path(shutil.copy(image, tmp_path / "moved"))))
@@ -94,7 +94,7 @@ def test_what_is_unchanged_from_outside_is_not_read(tmp_path: Path, monkeypatch:
     now = time.time_ns()
     monkeypatch.setattr(time, "time_ns", lambda: now + 10 * 10**9)
     source = ImageSource.at(image)
-    entry = Entry.of("a", source, LABELS)
+    entry = JournalEntry.of("a", source, LABELS)
     assert entry.stat_hash is not None
     image.unlink()
     assert source.matches(entry.content, entry.stat_hash)
@@ -111,7 +111,7 @@ def test_an_image_that_changes_while_it_is_predicted_is_not_done(tmp_path: Path)
     source = ImageSource.at(image)
     image.write_bytes(bitmap(tmp_path / "b.bmp", 2).read_bytes())
     with pytest.raises(DataError, match=r"a\.bmp: was changed while it was predicted"):
-        Entry.of("a", source, LABELS)
+        JournalEntry.of("a", source, LABELS)
 
 
 def test_a_submission_is_of_the_images_that_are_there(project: Path) -> None:

@@ -15,7 +15,7 @@ from pycocotools import mask as coco_mask
 from typer.testing import CliRunner
 
 from seg.commands.app import app
-from seg.commands.ensemble.source import resolve
+from seg.commands.ensemble.source import resolve_ensemble_source
 from seg.data.images.images import read_image, write_image
 from seg.engine import Ensemble
 from seg.engine.jobs.fingerprint import run_fingerprint
@@ -24,7 +24,7 @@ from seg.engine.jobs.journal.journal_entry import ExpectedLabels
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.passes.views import VIEWS
 from seg.engine.resolved import resolve_ensemble
-from seg.engine.submissions import SubmissionSpec
+from seg.engine.submissions import SubmissionForSpec
 from seg.engine.submissions.tables import rle
 from seg.errors import ModelError, SpecError
 from seg.labels.classes import ClassInfo, default_colour
@@ -204,7 +204,7 @@ def test_submissions_hold_overlaps(project: Path, models: list[Path], output: di
         write_spec(project, output=output, members=[{"name": "a", "model": str(models[0])}], views="none")
     )
     run_ensemble(spec)
-    known = SubmissionSpec(spec)
+    known = SubmissionForSpec(spec)
     found = dict(known.form().read(spec.output.file, known.size_of))
     ensemble = Ensemble.load(spec)
     assert len(found) == IMAGES
@@ -244,9 +244,9 @@ def test_rows_and_objects_are_those_of_other_libraries(project: Path, models: li
 
 def test_runs_of_two_classes_may_overlap() -> None:
     masks = np.random.default_rng(0).random((3, 7, 5)) > 0.4
-    texts = rle.encode_masks(pack_masks(masks), 3)
+    texts = rle.encode_rle_of_masks(pack_masks(masks), 3)
     for text, mask_hw in zip(texts, masks, strict=True):
-        np.testing.assert_array_equal(rle.decode(text, (7, 5)), mask_hw)
+        np.testing.assert_array_equal(rle.decode_rle(text, (7, 5)), mask_hw)
 
 
 def test_a_softmax_of_two_joins_a_sigmoid_of_one(project: Path, make_model: MakeModel) -> None:
@@ -276,7 +276,7 @@ def test_models_of_both_tasks_are_the_same_ensemble_in_any_order(
     for models in (both, both[::-1]):
         prediction = Ensemble.from_models(models, runtime="cpu").predict(image_hwc)
         found.append(prediction.probabilities)
-        assert resolve(models).spec.data.task == "binary"
+        assert resolve_ensemble_source(models).spec.data.task == "binary"
     np.testing.assert_allclose(found[0], found[1], atol=1e-6)
     assert found[0].shape == (1, 9, 12)
 

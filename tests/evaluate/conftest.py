@@ -9,7 +9,7 @@ import pytest
 
 from seg.data.images.images import write_image, write_mask
 from seg.engine import Ensemble
-from seg.evaluate.tune.scorer import Scorer
+from seg.evaluate.tune.scorer import PixelScorer
 from seg.labels.classes import ClassInfo
 from seg.labels.probability_codec import to_levels
 from seg.metrics.from_counts import CountedMetric, open_counted
@@ -18,7 +18,7 @@ from seg.views import ViewName
 from tests.engine.tiny_models import CLASSES as TINY_CLASSES
 from tests.engine.tiny_models import MakeModel
 
-MakeScorer = Callable[..., Scorer]
+MakeScorer = Callable[..., PixelScorer]
 
 CLASSES = 4
 PIXELS = 300
@@ -41,7 +41,7 @@ def make_scorer() -> MakeScorer:
         seed: int = 0,
         harmful: dict[tuple[int, ViewName], float] | None = None,
         metric: str = "miou",
-    ) -> Scorer:
+    ) -> PixelScorer:
         random = np.random.default_rng(seed)
         labels_in = random.integers(0, CLASSES, (images, PIXELS)).astype(np.uint8)
         truth_icn = np.moveaxis(np.eye(CLASSES)[labels_in], -1, 1)
@@ -53,7 +53,7 @@ def make_scorer() -> MakeScorer:
                 probabilities_icn = powers_icn / powers_icn.sum(1, keepdims=True)
                 answers[member, view] = to_levels(probabilities_icn.astype(np.float32))
         names = tuple(f"member{member}" for member in range(len(noises)))
-        return Scorer(names, (views,) * len(noises), labels_in, answers, counted(metric))
+        return PixelScorer(names, (views,) * len(noises), labels_in, answers, counted(metric))
 
     return make
 

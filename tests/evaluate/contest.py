@@ -15,7 +15,7 @@ import numpy as np
 import typer
 
 from seg.data.images.images import write_image
-from seg.engine.submissions import open_format
+from seg.engine.submissions import open_submission_format
 from seg.evaluate.validator import check_submission
 from seg.labels.label_map import LabelsHW
 from seg.spec import EnsembleSpec, load_ensemble
@@ -61,7 +61,9 @@ class Contest:
         self.write(RleSpec())
 
     def write(self, style: RleSpec) -> None:
-        open_format(OutputSpec(rle=style), CLASSES, "ground", str).write(self.path, list(self.maps.items()))
+        open_submission_format(OutputSpec(rle=style), CLASSES, "ground", str).write(
+            self.path, list(self.maps.items())
+        )
 
     def findings(self) -> list[str]:
         return [str(finding) for finding in check_submission(self.spec, self.path)]

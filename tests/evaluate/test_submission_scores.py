@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.data.images.images import write_image, write_mask
-from seg.engine.submissions import SubmissionSpec, open_format
+from seg.engine.submissions import SubmissionForSpec, open_submission_format
 from seg.errors import DataError
 from seg.evaluate.submission_scores import score_submission
 from seg.labels.label_map import IGNORE_INDEX
@@ -27,7 +27,7 @@ def spec_file(tmp_path: Path) -> Path:
     for name, labels_hw in maps.items():
         write_image(tmp_path / f"images/{name}.png", random.integers(0, 256, (12, 15, 3), dtype=np.uint8))
         write_mask(tmp_path / f"masks/{name}.png", labels_hw)
-    form = open_format(
+    form = open_submission_format(
         OutputSpec(), [c.model_copy(update={"id": n}) for n, c in enumerate(CLASSES)], "ignore", str
     )
     form.write(tmp_path / "right.csv", list(maps.items()))
@@ -82,7 +82,7 @@ def test_a_missing_image_is_one_line(spec_file: Path, tmp_path: Path) -> None:
 
 def test_pixels_without_a_class_are_misses(spec_file: Path, tmp_path: Path) -> None:
     """The first row of every image is predicted as no class: figures counted here, class by class."""
-    split = SubmissionSpec(load_ensemble(spec_file)).split
+    split = SubmissionForSpec(load_ensemble(spec_file)).split
     truths = [split.labels(index) for index in range(len(split.samples))]
     holed = [np.vstack([np.full((1, 15), IGNORE_INDEX, np.uint8), truth_hw[1:]]) for truth_hw in truths]
     for sample, labels_hw in zip(split.samples, holed, strict=True):

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from seg.engine.submissions import open_format
+from seg.engine.submissions import open_submission_format
 from seg.errors import DataError
 from seg.evaluate import vote as vote_module
-from seg.evaluate.vote import Ties, vote, vote_submissions
+from seg.evaluate.vote import Ties, vote_on_label_maps, vote_submissions
 from seg.labels.label_map import IGNORE_INDEX
 from seg.spec.ensemble.output import OutputSpec
 from tests.engine.tiny_models import CLASSES
 
-FORM = open_format(OutputSpec(), CLASSES, "ground", str)
+FORM = open_submission_format(OutputSpec(), CLASSES, "ground", str)
 
 
 def by_pixel(maps_shw: NDArray[np.uint8], weights: Sequence[int]) -> NDArray[np.uint8]:
@@ -51,15 +51,17 @@ def test_a_vote_is_what_counting_gives(seed: int, weights: list[int], height: in
     random = np.random.default_rng(seed)
     choices = np.array([*range(len(CLASSES)), IGNORE_INDEX], dtype=np.uint8)
     maps_shw = random.choice(choices, (len(weights), height, width))
-    np.testing.assert_array_equal(vote(maps_shw, weights, len(CLASSES)), by_pixel(maps_shw, weights))
+    np.testing.assert_array_equal(
+        vote_on_label_maps(maps_shw, weights, len(CLASSES)), by_pixel(maps_shw, weights)
+    )
 
 
 def test_ties_can_go_to_the_lowest_label() -> None:
     maps_shw = np.array([[[2]], [[1]]], dtype=np.uint8)
-    assert vote(maps_shw, [1, 1], 4, "best").item() == 1
-    assert vote(maps_shw, [2, 1], 4, "best").item() == 2
-    assert vote(maps_shw, [1, 1], 4, "lowest").item() == 1
-    assert vote(maps_shw, [1, 2], 4, "best").item() == 1
+    assert vote_on_label_maps(maps_shw, [1, 1], 4, "best").item() == 1
+    assert vote_on_label_maps(maps_shw, [2, 1], 4, "best").item() == 2
+    assert vote_on_label_maps(maps_shw, [1, 1], 4, "lowest").item() == 1
+    assert vote_on_label_maps(maps_shw, [1, 2], 4, "best").item() == 1
 
 
 @given(
@@ -71,8 +73,8 @@ def test_the_order_of_submissions_decides_nothing(seed: int, weights: list[float
     random = np.random.default_rng(seed)
     maps_shw = random.integers(0, 3, (len(weights), 4, 4), dtype=np.uint8)
     order = random.permutation(len(weights))
-    shuffled = vote(maps_shw[order], [weights[s] for s in order], 3, ties)
-    np.testing.assert_array_equal(shuffled, vote(maps_shw, weights, 3, ties))
+    shuffled = vote_on_label_maps(maps_shw[order], [weights[s] for s in order], 3, ties)
+    np.testing.assert_array_equal(shuffled, vote_on_label_maps(maps_shw, weights, 3, ties))
 
 
 def test_submissions_in_any_order_are_voted_on_by_id_strip_by_strip(

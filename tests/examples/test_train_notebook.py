@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from seg.commands.app import run
+from seg.commands.app import run_command_line
 from seg.data.sample import write_sample_dataset
 from seg.spec import load_ensemble
 
@@ -26,7 +26,7 @@ def run_command(line: str) -> None:
     """What a notebook does with `!seg ...`."""
     name, *arguments = shlex.split(line)
     assert name == "seg"
-    assert run(arguments) == 0, line
+    assert run_command_line(arguments) == 0, line
 
 
 def stand_in_for_ipython(shown: list[str]) -> dict[str, types.ModuleType]:

@@ -135,10 +135,10 @@ def _run(case: Case, folder: Path, scratch: Path, beginning: int) -> NoReturn:
 
 
 def _run_here(command: Sequence[str]) -> int:
-    from seg.commands.app import run
+    from seg.commands.app import run_command_line
 
     sys.argv = ["seg", *command]
-    return run(command)
+    return run_command_line(command)
 
 
 def _enter(folder: Path, scratch: Path) -> None:

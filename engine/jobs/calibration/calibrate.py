@@ -70,13 +70,13 @@ def calibrate_ensemble(
     refuse_exclusions(spec.model_copy(update={"stopping": StoppingSpec()}))
     if spec.tile is None and units == "tiles":
         raise SpecError("--units tiles: the spec has no 'tile': its images count as one each")
-    samples = _random_samples(_open_regions(spec, split).samples, count)
-    groups = _groups_of(samples, spec, split)
+    samples = _samples_to_calibrate(_open_images_to_calibrate(spec, split).samples, count)
+    groups = _groups_of_samples(samples, spec, split)
     if spec.tile and units == "images":
-        _check_bound(len(set(groups)), "image", tolerance)
+        _check_units_bound_tolerance(len(set(groups)), "image", tolerance)
     resolved = resolve_ensemble(spec)
     ensemble = Ensemble.of(resolved)
-    order = rank_passes(ensemble, samples)
+    order = rank_passes_to_calibrate(ensemble, samples)
     traces: list[AnyTrace] = []
     with progress("calibrate", len(samples), unit="images") as advance:
         images = (
@@ -90,7 +90,7 @@ def calibrate_ensemble(
         found: Iterable[AnyTrace] = (
             trace_tiles(ensemble, images, passes, name_of)
             if spec.tile
-            else trace_images(ensemble, images, spec.output.size, passes, name_of)
+            else trace_whole_images(ensemble, images, spec.output.size, passes, name_of)
         )
         for trace, group in zip(found, groups, strict=True):
             traces.append(replace(trace, group=group))
@@ -98,7 +98,7 @@ def calibrate_ensemble(
     risks = risks_by_group(traces, units)
     tiles = sum(map(len, risks.values())) if units == "tiles" else None
     if tiles:
-        _check_bound(tiles, "tile", tolerance)
+        _check_units_bound_tolerance(tiles, "tile", tolerance)
     calibration = CalibrationSpec(
         images=len(traces),
         groups=len(risks),
@@ -110,13 +110,13 @@ def calibrate_ensemble(
     return calibration, traces
 
 
-def _open_regions(spec: EnsembleSpec, split: Literal["val", "predict"]) -> Split:
+def _open_images_to_calibrate(spec: EnsembleSpec, split: Literal["val", "predict"]) -> Split:
     """The images of a split, large ones in regions if they are predicted in tiles."""
     opened = open_split(spec.data, split)
     return cut_large_images(opened) if spec.tile else opened
 
 
-def _groups_of(
+def _groups_of_samples(
     samples: Sequence[Sample], spec: EnsembleSpec, split: Literal["val", "predict"]
 ) -> Sequence[str]:
     if split == "val":
@@ -124,7 +124,7 @@ def _groups_of(
     return [str(sample.image) for sample in samples]
 
 
-def _check_bound(units: int, unit: str, tolerance: float | None) -> None:
+def _check_units_bound_tolerance(units: int, unit: str, tolerance: float | None) -> None:
     """Raise SpecError if so many units cannot bound the share of labels that differ by the tolerance."""
     if tolerance is None or (units + 1) * tolerance >= 1:
         return
@@ -141,7 +141,7 @@ def _check_bound(units: int, unit: str, tolerance: float | None) -> None:
     )
 
 
-def _random_samples(samples: Sequence[Sample], count: int | None) -> Sequence[Sample]:
+def _samples_to_calibrate(samples: Sequence[Sample], count: int | None) -> Sequence[Sample]:
     if count is None:
         return samples
     if count > len(samples):
@@ -149,7 +149,7 @@ def _random_samples(samples: Sequence[Sample], count: int | None) -> Sequence[Sa
     return random.Random(0).sample(samples, count)
 
 
-def rank_passes(ensemble: Ensemble, samples: Sequence[Sample]) -> tuple[int, ...]:
+def rank_passes_to_calibrate(ensemble: Ensemble, samples: Sequence[Sample]) -> tuple[int, ...]:
     """The order of the passes, found on a few of the images, or on a few tiles of some."""
     ranked = samples[:: max(1, len(samples) // MAX_RANKED)][:MAX_RANKED]
     with progress("order of passes", len(ranked), unit="images") as advance:
@@ -167,7 +167,7 @@ def rank_passes(ensemble: Ensemble, samples: Sequence[Sample]) -> tuple[int, ...
         return ensemble.rank_in_rounds(frames())
 
 
-def trace_images(
+def trace_whole_images(
     ensemble: Ensemble,
     images: Iterable[Raster],
     grid_hw: Size | None,
@@ -175,12 +175,12 @@ def trace_images(
     name_of: Callable[[int], str] = str,
 ) -> Iterable[PassTrace]:
     """Run all passes of images and record the margins of each after every round of the pass order."""
-    recorders: list[_Recorder] = []
+    recorders: list[_MarginRecorder] = []
     decision = ensemble.decision(grid_hw)
     checkpoints = round_ends(pass_order)
 
-    def new_recorder() -> _Recorder:
-        recorders.append(_Recorder(decision))
+    def new_recorder() -> _MarginRecorder:
+        recorders.append(_MarginRecorder(decision))
         return recorders[-1]
 
     def trace(number: int, final_hw: LabelsHW) -> PassTrace:
@@ -199,14 +199,14 @@ def trace_images(
 
 
 @dataclass(slots=True)
-class _Recorder:
+class _MarginRecorder:
     """A monitor that never stops an image and records its margins and labels at each checkpoint."""
 
     decision: Decision
     margins: list[RecordedMargins] = field(default_factory=list)
     labels: list[LabelsHW] = field(default_factory=list)
 
-    def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
+    def observe_checkpoint(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
         self.margins.append(Margins(sum_chw, missing_c, self.decision).recorded())
         self.labels.append(self.decision.labels(sum_chw))
         return False

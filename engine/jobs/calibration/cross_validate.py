@@ -30,7 +30,7 @@ class EarlyExitEffect:
     worst: float
 
 
-def cross_validate(
+def cross_validate_calibration(
     traces: Sequence[AnyTrace], tolerances: Sequence[float] = TOLERANCES, units: Units = "images"
 ) -> list[EarlyExitEffect]:
     """Replay the images of each group with a calibration on all others, in which `units` count as one.
@@ -51,18 +51,20 @@ def cross_validate(
     of_traces = [
         calibrations[number if trace.group is None else trace.group] for number, trace in enumerate(traces)
     ]
-    return [_outcome(traces, of_traces, tolerance) for tolerance in sorted(tolerances)]
+    return [_early_exit_effect(traces, of_traces, tolerance) for tolerance in sorted(tolerances)]
 
 
-def _outcome(
+def _early_exit_effect(
     traces: Sequence[AnyTrace], calibrations: Sequence[tuple[int, Sequence[float]]], tolerance: float
 ) -> EarlyExitEffect:
-    saved_in_worst_case = [_saved(trace, trace.replay(WorstCaseRule(tolerance))[0]) for trace in traces]
+    saved_in_worst_case = [
+        _share_of_passes_saved(trace, trace.replay(WorstCaseRule(tolerance))[0]) for trace in traces
+    ]
     ends = [
         trace.replay(CalibratedRule(tolerance, units, risk))
         for trace, (units, risk) in zip(traces, calibrations, strict=True)
     ]
-    saved = [_saved(trace, passes) for trace, (passes, _) in zip(traces, ends, strict=True)]
+    saved = [_share_of_passes_saved(trace, passes) for trace, (passes, _) in zip(traces, ends, strict=True)]
     changed = [loss for _, loss in ends]
     return EarlyExitEffect(
         tolerance=tolerance,
@@ -73,6 +75,6 @@ def _outcome(
     )
 
 
-def _saved(trace: AnyTrace, passes: int) -> float:
+def _share_of_passes_saved(trace: AnyTrace, passes: int) -> float:
     """The share of passes saved; nothing where all tiles are plain."""
     return 1 - passes / trace.passes if trace.passes else 0.0

@@ -40,7 +40,7 @@ def trace_tiles(
     Args:
         name_of: the name of an image in messages, by its position.
     """
-    tracer = _Tracer(ensemble, pass_order)
+    tracer = _TileTracer(ensemble, pass_order)
     # Tiles go through the pipeline as images of their own, so that they are batched across images.
     tiles = replace(ensemble, tile=None).predict_all(
         tracer.tiles(images),
@@ -55,7 +55,7 @@ def trace_tiles(
 
 
 @dataclass(slots=True)
-class _Recorder:
+class _TileRecorder:
     """A monitor that never stops a tile, and records its mean where its doubt first falls to each level.
 
     `means` and `taken`, the passes by then, are in the order in which levels are reached: the highest first.
@@ -68,7 +68,7 @@ class _Recorder:
     taken: list[int] = field(default_factory=list)
     _calls: int = 0
 
-    def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
+    def observe_checkpoint(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
         doubt = TileMargins.of(sum_chw, missing_c, self.decision).uncertain_share
         reached = sum(DOUBT_LEVELS[level] >= doubt for level in MEASURED_LEVELS)
         if new := max(0, reached - len(self.means)):
@@ -91,7 +91,7 @@ class _Recorder:
         self.taken += [len(self.pass_order)] * missing
 
 
-class _BlendedImage:
+class _BlendedTrace:
     """One image, blended once for each level and once of all passes."""
 
     def __init__(self, layout: TileLayout, decision: Decision) -> None:
@@ -103,7 +103,7 @@ class _BlendedImage:
         self._pixels: list[NDArray[np.int64]] = []
         self._blender = TileBlender(layout, self._count)
 
-    def add(self, recorder: _Recorder) -> None:
+    def add(self, recorder: _TileRecorder) -> None:
         """Add the next tile; its means at all levels are blended as if they were further classes."""
         self._blender.add(len(self._taken), np.concatenate(recorder.means))
         self._taken.append(recorder.taken)
@@ -134,7 +134,7 @@ class _BlendedImage:
         self._pixels.append(len(final_hw) * np.diff([*starts, final_hw.shape[1]]))
 
 
-class _Tracer:
+class _TileTracer:
     """Cuts images into tiles, numbered on from image to image, and blends what comes back in any order."""
 
     def __init__(self, ensemble: Ensemble, pass_order: PassOrder) -> None:
@@ -143,9 +143,9 @@ class _Tracer:
         self._tile = ensemble.tile
         self._decision = ensemble.decision()
         self._plain = PlainTiles.of(ensemble.tile, ensemble.classes, ensemble.task)
-        self._images: deque[_BlendedImage] = deque()
-        self._recorders: dict[int, _Recorder] = {}
-        self._finished: dict[int, _Recorder] = {}
+        self._images: deque[_BlendedTrace] = deque()
+        self._recorders: dict[int, _TileRecorder] = {}
+        self._finished: dict[int, _TileRecorder] = {}
         self._first_tiles: list[int] = []
         self._cut = 0
         self._blended = 0
@@ -154,7 +154,7 @@ class _Tracer:
         """The tiles of all images, by number, without plain ones, which need no pass."""
         for image_hwc in images:
             layout = lay_out_tiles(image_hwc.shape[:2], self._tile)
-            self._images.append(_BlendedImage(layout, self._decision))
+            self._images.append(_BlendedTrace(layout, self._decision))
             self._first_tiles.append(self._cut)
             for tile_hwc in layout.cut(image_hwc):
                 number, self._cut = self._cut, self._cut + 1
@@ -162,15 +162,15 @@ class _Tracer:
                 if plain is None:
                     yield number, tile_hwc
                 else:
-                    self._finished[number] = _Recorder.of_plain(plain)
+                    self._finished[number] = _TileRecorder.of_plain(plain)
 
     def image_of(self, tile: int) -> int:
         """The position of the image that a tile was cut from."""
         return bisect_right(self._first_tiles, tile) - 1
 
-    def new_recorder(self) -> _Recorder:
+    def new_recorder(self) -> _TileRecorder:
         """The recorder of the tile that was cut last: the pipeline asks for it before it takes another."""
-        recorder = _Recorder(self._decision, self._pass_order, self.checkpoints)
+        recorder = _TileRecorder(self._decision, self._pass_order, self.checkpoints)
         self._recorders[self._cut - 1] = recorder
         return recorder
 

@@ -22,11 +22,11 @@ from filelock import FileLock, Timeout
 from seg.data.regions.region import Region
 from seg.engine.image_source import ImageSource
 from seg.engine.jobs.journal.journal_entry import (
-    Entry,
     ExpectedLabels,
-    rows_of,
-    size_of_labels,
-    split_payload,
+    JournalEntry,
+    rows_of_journal_entry,
+    size_of_entry_labels,
+    split_entry_payload,
 )
 from seg.errors import OutputError
 from seg.files.atomic import errors_named, followed, regular
@@ -40,7 +40,7 @@ _SYNC_EVERY_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Record:
+class _JournalRecord:
     """The offset of an entry, its file's version, and its rows: the first, the one behind the last, all."""
 
     offset: int
@@ -62,7 +62,7 @@ class Journal:
         self._restart = restart
         self._expected = expected or ExpectedLabels()
         self._lock = FileLock(output.with_name(output.name + ".lock"))
-        self._records: dict[str, dict[int, _Record]] = {}
+        self._records: dict[str, dict[int, _JournalRecord]] = {}
         self._file: IO[bytes]
         self._last_sync = 0.0
 
@@ -118,7 +118,7 @@ class Journal:
             if time.monotonic() - self._last_sync > _SYNC_EVERY_S:
                 self._sync()
 
-    def read(self, image_id: str) -> Entry:
+    def read(self, image_id: str) -> JournalEntry:
         """The last entry of an image that has one for all its rows; the journal must have it."""
         return self._entry(self._records[image_id][0])
 
@@ -129,14 +129,14 @@ class Journal:
             return self._entry(records[0]).labels_hw
         return JournalLabels(sorted(records.values(), key=lambda one: one.top), self._entry)
 
-    def _entry(self, record: _Record) -> Entry:
+    def _entry(self, record: _JournalRecord) -> JournalEntry:
         self._file.seek(record.offset)
-        payload = _next_payload(self._file)
+        payload = _read_next_payload(self._file)
         if payload is None:
             raise OutputError(f"{self.path}: was changed by another program: start again with --restart")
-        return Entry.unpacked(payload)
+        return JournalEntry.unpacked(payload)
 
-    def _last_of_first_rows(self, image_id: str) -> _Record | None:
+    def _last_of_first_rows(self, image_id: str) -> _JournalRecord | None:
         """The record with the last of the rows that are there from the first on."""
         records, last = self._records.get(image_id, {}), None
         while record := records.get(last.bottom if last else 0):
@@ -174,14 +174,14 @@ class Journal:
         with regular(self.path).open("rb") as file:
             start = file.read(len(_FORMAT))
             if start == _FORMAT:
-                return _next_payload(file) is None
+                return _read_next_payload(file) is None
         return _FORMAT.startswith(start)
 
     def _index(self) -> None:
         start = self._file.read(len(_FORMAT))
         if start == _OLDER:
             raise OutputError(f"{self.path}: was written by an older seg: start again with --restart")
-        payloads = _whole_records(self._file)
+        payloads = _read_whole_records(self._file)
         _, found = next(payloads, (0, None))
         if found is None:
             self._write(self._fingerprint.encode())
@@ -198,10 +198,10 @@ class Journal:
         self._file.truncate()
 
     def _note(self, payload: bytes, offset: int) -> None:
-        head, png = split_payload(payload)
-        rows, band = size_of_labels(head, png)[0], rows_of(head)
+        head, png = split_entry_payload(payload)
+        rows, band = size_of_entry_labels(head, png)[0], rows_of_journal_entry(head)
         top, height = (band.top, band.of) if band else (0, rows)
-        record = _Record(offset, head["content"], head["look"], top, top + rows, height)
+        record = _JournalRecord(offset, head["content"], head["look"], top, top + rows, height)
         of_image = self._records.setdefault(head["id"], {})
         if any(one.content != record.content or one.height != height for one in of_image.values()):
             of_image.clear()
@@ -219,7 +219,9 @@ class Journal:
 class JournalLabels:
     """The label map of a large image, whose bands are read from the journal where they are asked for."""
 
-    def __init__(self, records: Sequence[_Record], read: Callable[[_Record], Entry]) -> None:
+    def __init__(
+        self, records: Sequence[_JournalRecord], read: Callable[[_JournalRecord], JournalEntry]
+    ) -> None:
         self._records = records
         self._read = read
         self._kept = records[0], read(records[0]).labels_hw
@@ -234,24 +236,24 @@ class JournalLabels:
         ]
         return np.concatenate(parts)[:, region.left : region.right]
 
-    def _band(self, record: _Record) -> LabelMap:
+    def _band(self, record: _JournalRecord) -> LabelMap:
         if self._kept[0] != record:
             self._kept = record, self._read(record).labels_hw
         return self._kept[1]
 
 
-def _whole_records(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+def _read_whole_records(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     """Intact records with their offsets. Ends before the first truncated record, where it leaves the file."""
     while True:
         offset = file.tell()
-        payload = _next_payload(file)
+        payload = _read_next_payload(file)
         if payload is None:
             file.seek(offset)
             return
         yield offset, payload
 
 
-def _next_payload(file: IO[bytes]) -> bytes | None:
+def _read_next_payload(file: IO[bytes]) -> bytes | None:
     frame = file.read(_FRAME.size)
     if len(frame) < _FRAME.size:
         return None

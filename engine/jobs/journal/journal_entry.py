@@ -17,7 +17,7 @@ from seg.labels.task import LabelMap, Task, bytes_apart, bytes_together, classes
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class BandRows:
     """The place of a band: its first row, and the number of all rows of the label map."""
 
     top: int
@@ -25,7 +25,7 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """The label map of one image, on the output's grid; with `rows`, a band of it.
 
     `content` is the hash of the image's file: if the file has changed, the entry is outdated. `stat_hash`
@@ -36,7 +36,7 @@ class Entry:
     content: str
     labels_hw: LabelMap
     stat_hash: str | None = None
-    rows: Rows | None = None
+    rows: BandRows | None = None
 
     @classmethod
     def of(cls, image_id: str, source: ImageSource, labels_hw: LabelMap) -> Self:
@@ -56,9 +56,9 @@ class Entry:
 
     @classmethod
     def unpacked(cls, payload: bytes) -> Self:
-        head, png = split_payload(payload)
-        labels_hw = bytes_together(decode_indexes(png), _bytes_of(head))
-        return cls(head["id"], head["content"], labels_hw, head["look"], rows_of(head))
+        head, png = split_entry_payload(payload)
+        labels_hw = bytes_together(decode_indexes(png), _bytes_per_label(head))
+        return cls(head["id"], head["content"], labels_hw, head["look"], rows_of_journal_entry(head))
 
 
 class BandEntries:
@@ -76,8 +76,8 @@ class BandEntries:
         """The payload of a band; raises DataError if the file has changed."""
         source = self._source_of(image_id)
         content = source.content() if band.is_last else self._content_of(source)
-        rows = Rows(band.top, band.height)
-        return Entry(image_id, content, band.labels_hw, source.settled_stat_hash, rows).packed()
+        rows = BandRows(band.top, band.height)
+        return JournalEntry(image_id, content, band.labels_hw, source.settled_stat_hash, rows).packed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +94,15 @@ class ExpectedLabels:
     def problem_of(self, payload: bytes) -> str:
         """Why an intact record cannot belong to this run; empty if it can."""
         try:
-            head, png = split_payload(payload)
-            (rows, width), wanted_hw = size_of_labels(head, png), self.size_of(head["id"])
-            band = rows_of(head)
+            head, png = split_entry_payload(payload)
+            (rows, width), wanted_hw = size_of_entry_labels(head, png), self.size_of(head["id"])
+            band = rows_of_journal_entry(head)
             if band and not 0 <= band.top <= band.of - rows:
                 return f"{head['id']}: its rows are not those of a label map"
             size_hw = (band.of if band else rows), width
             if wanted_hw is not None and sorted(size_hw) != sorted(wanted_hw):
                 return "{}: it is {}x{}, but the image {}x{}".format(head["id"], *size_hw, *wanted_hw)
-            entry = Entry.unpacked(payload)
+            entry = JournalEntry.unpacked(payload)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return "it is not a label map with the id of an image"
         dtype = label_dtype(self.task, self.classes)
@@ -112,18 +112,18 @@ class ExpectedLabels:
         return ""
 
 
-def size_of_labels(head: Mapping[str, Any], png: bytes) -> tuple[int, int]:
+def size_of_entry_labels(head: Mapping[str, Any], png: bytes) -> tuple[int, int]:
     """Height and width of the label map of a payload; raises ValueError if there is no PNG."""
-    rows, width = _size_of_png(png)
-    return rows // _bytes_of(head), width
+    rows, width = _size_of_entry_png(png)
+    return rows // _bytes_per_label(head), width
 
 
-def _bytes_of(head: Mapping[str, Any]) -> int:
+def _bytes_per_label(head: Mapping[str, Any]) -> int:
     """The bytes of a label."""
     return int(head.get("bytes", 1))
 
 
-def _size_of_png(png: bytes) -> tuple[int, int]:
+def _size_of_entry_png(png: bytes) -> tuple[int, int]:
     """Height and width in a PNG's header; raises ValueError if there is no header."""
     if png[:8] != b"\x89PNG\r\n\x1a\n" or len(png) < 24:
         raise ValueError("is not a PNG")
@@ -131,15 +131,15 @@ def _size_of_png(png: bytes) -> tuple[int, int]:
     return height, width
 
 
-def rows_of(head: Mapping[str, Any]) -> Rows | None:
+def rows_of_journal_entry(head: Mapping[str, Any]) -> BandRows | None:
     """The rows of a band, by the line of JSON; raises ValueError or TypeError where they are none."""
     if "rows" not in head:
         return None
     top, height = head["rows"]
-    return Rows(int(top), int(height))
+    return BandRows(int(top), int(height))
 
 
-def split_payload(payload: bytes) -> tuple[dict[str, Any], bytes]:
+def split_entry_payload(payload: bytes) -> tuple[dict[str, Any], bytes]:
     """The line of JSON and the PNG of a payload; raises ValueError where there is no JSON."""
     head, _, png = payload.partition(b"\n")
     return json.loads(head), png

@@ -10,12 +10,12 @@ from seg.engine.image_source import ImageSource
 from seg.engine.jobs.fingerprint import run_fingerprint
 from seg.engine.jobs.journal.journal import Journal
 from seg.engine.jobs.journal.journal_entry import ExpectedLabels
-from seg.engine.jobs.shift import ShiftCheck
+from seg.engine.jobs.shift import LabelShiftCheck
 from seg.engine.passes.passes import Size
 from seg.engine.resolved import ResolvedEnsemble
-from seg.engine.submissions import SubmissionFormat, open_format
-from seg.engine.submissions.base import write_labels
-from seg.engine.submissions.formats import check_images
+from seg.engine.submissions import SubmissionFormat, open_submission_format
+from seg.engine.submissions.base import write_submission
+from seg.engine.submissions.formats import check_images_suit_format
 from seg.engine.submissions.output import submission_output
 from seg.files.outputs import Output
 from seg.terminal.notices import notice
@@ -69,11 +69,11 @@ class JournalledRun(Generic[Item]):
         """
         spec, samples = resolved.spec, [image.sample for image in images]
         places = {image.sample.id: image.place for image in images}
-        check_images(spec.output.format, places)
+        check_images_suit_format(spec.output.format, places)
         target = submission_output(spec, spec.output.file, reads=reads, overwrite=overwrite)
         target.check()
         data = spec.data
-        form = open_format(
+        form = open_submission_format(
             spec.output, resolved.classes, data.unlabelled, places.__getitem__, samples, task=data.task
         )
         return cls(resolved, images, target, form)
@@ -95,7 +95,7 @@ class JournalledRun(Generic[Item]):
             has_deadline: whether a deadline may drop passes, so that the journal is that of such a run.
         """
         ids = [image.sample.id for image in self.images]
-        shift = ShiftCheck(self.resolved)
+        shift = LabelShiftCheck(self.resolved)
         fingerprint = run_fingerprint(
             self.resolved, [image.sample for image in self.images], has_deadline=has_deadline
         )
@@ -106,7 +106,7 @@ class JournalledRun(Generic[Item]):
             summary = predict(journal, missing)
             labelled = ((image_id, journal.labels(image_id)) for image_id in ids)
             with self.target.writing() as path:
-                write_labels(self.form, path, shift.count(labelled))
+                write_submission(self.form, path, shift.count(labelled))
         if finding := shift.finding():
             notice(finding)
         return summary

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 
 
-class Places:
+class ProcessPlaces:
     """So many places, numbered from 0. Belongs to one event loop."""
 
     def __init__(self, count: int) -> None:

@@ -27,7 +27,7 @@ from typing import Any, Final, Self, TypeVar
 import numpy as np
 
 from seg.engine.runtimes.base import ImagesNHWC
-from seg.engine.serve.bodies.places import Places
+from seg.engine.serve.bodies.places import ProcessPlaces
 from seg.engine.serve.bodies.request_body import BodyHeader
 from seg.engine.serve.http.admission import Reservation
 from seg.engine.serve.http.errors import HttpError
@@ -64,12 +64,12 @@ _BROKEN: Final = (EOFError, OSError, ValueError)
 Result = TypeVar("Result")
 
 
-def memory_for(most_pixels: int, most_bytes: int, image_type: ImageType = RGB8) -> int:
+def memory_of_body_process(most_pixels: int, most_bytes: int, image_type: ImageType = RGB8) -> int:
     """What one process may allocate for bodies of so many pixels and bytes."""
-    return most_pixels * _decoding_bytes(image_type) + most_bytes * _COPIES_OF_BODY + _ROOM
+    return most_pixels * _decoding_bytes_a_pixel(image_type) + most_bytes * _COPIES_OF_BODY + _ROOM
 
 
-def _decoding_bytes(image_type: ImageType) -> int:
+def _decoding_bytes_a_pixel(image_type: ImageType) -> int:
     """What decoding takes for each pixel."""
     return max(_BYTES_A_PIXEL, _COPIES_OF_BANDS * image_type.bytes_a_pixel)
 
@@ -183,11 +183,11 @@ class BodyReader:
 
     def __init__(self, most_pixels: int, most_bytes: int, image_type: ImageType = RGB8) -> None:
         self._most_pixels = most_pixels
-        self._memory = memory_for(most_pixels, most_bytes, image_type)
+        self._memory = memory_of_body_process(most_pixels, most_bytes, image_type)
         self._threads = ThreadPoolExecutor(PROCESSES, thread_name_prefix="seg-body")
         # The first starts now; the others when so many bodies are read at once for the first time.
         self._processes: list[BodyProcess | None] = [*[None] * (PROCESSES - 1), self._start()]
-        self._places = Places(PROCESSES)
+        self._places = ProcessPlaces(PROCESSES)
 
     @asynccontextmanager
     async def open(
@@ -210,7 +210,7 @@ class BodyReader:
             opened = OpenBody(process, reply, header.image_type, self._run)
             try:
                 if header.kind == "image":
-                    reading.add(_decoding_bytes(header.image_type) * prod(opened.shape))
+                    reading.add(_decoding_bytes_a_pixel(header.image_type) * prod(opened.shape))
                 yield opened
             finally:
                 if not opened.is_read:

@@ -13,7 +13,7 @@ import numpy as np
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, FormParser, parse_options_header
 
-from seg.data.deep.decode import decode_deep, header_of
+from seg.data.deep.decode import decode_deep, header_of_deep
 from seg.data.deep.percentiles import scale_by_percentiles
 from seg.data.images.image_header import image_size
 from seg.data.images.images import decode_image
@@ -70,7 +70,7 @@ class ImageBody:
         """
         self._data = _file_of_form(header.content_type, body) if is_multipart(header.content_type) else body
         if not self._data:
-            raise _bad("there is no image: send its bytes, or a form with one file")
+            raise _bad_body("there is no image: send its bytes, or a form with one file")
         self._header = header
         try:
             height, width = self._size()
@@ -90,16 +90,18 @@ class ImageBody:
         try:
             image_hwc = self._decoded()
         except DataError as error:
-            raise _bad(str(error)) from error
+            raise _bad_body(str(error)) from error
         except ValueError as error:
-            raise _bad(f"the image: {error}") from error
+            raise _bad_body(f"the image: {error}") from error
         if sorted(image_hwc.shape[:2]) != sorted((height, width)):
             found = f"{image_hwc.shape[1]}x{image_hwc.shape[0]}"
-            raise _bad(f"the image is damaged: its header says {width}x{height} pixels, and it has {found}")
+            raise _bad_body(
+                f"the image is damaged: its header says {width}x{height} pixels, and it has {found}"
+            )
         return image_hwc[None]
 
     def _size(self) -> tuple[int, int]:
-        return image_size(self._data) if self._header.image_type == RGB8 else header_of(self._data)[0]
+        return image_size(self._data) if self._header.image_type == RGB8 else header_of_deep(self._data)[0]
 
     def _decoded(self) -> ImageHWB:
         if self._header.image_type == RGB8:
@@ -118,7 +120,7 @@ class TensorBody:
         Raises:
             HttpError: 400 or 413.
         """
-        self._asked, self._tail = kserve_v2.parse(body, header.json_length, header.image_type)
+        self._asked, self._tail = kserve_v2.parse_infer_request(body, header.json_length, header.image_type)
         refuse_more_pixels(self._asked.pixels, header.most_pixels)
         count, height, width, _ = self._asked.inputs[0].shape
         self.shape = (count, height, width)
@@ -126,10 +128,10 @@ class TensorBody:
 
     def pixels(self) -> kserve_v2.ImagesNHWC:
         """Images `[N, H, W, B]`; raises HttpError (400) where the values do not fit the shape."""
-        return kserve_v2.images_of(self._asked, self._tail)
+        return kserve_v2.images_of_infer_request(self._asked, self._tail)
 
 
-def read_header(header: BodyHeader, body: bytes) -> ImageBody | TensorBody:
+def read_body_header(header: BodyHeader, body: bytes) -> ImageBody | TensorBody:
     """The body with its shape known and no pixel decoded; raises HttpError where it cannot be read."""
     return ImageBody(header, body) if header.kind == "image" else TensorBody(header, body)
 
@@ -164,7 +166,7 @@ def _file_of_form(content_type: str, body: bytes) -> bytes:
         parser.write(body)
         parser.finalize()
     except (FormParserError, ValueError, AssertionError) as error:
-        raise _bad(f"the form cannot be read: {error}") from error
+        raise _bad_body(f"the form cannot be read: {error}") from error
     files = [part for part in parts if isinstance(part, File)]
     if not files:
         return b""
@@ -172,10 +174,10 @@ def _file_of_form(content_type: str, body: bytes) -> bytes:
     return files[0].file_object.read()
 
 
-def _bad(line: str) -> HttpError:
+def _bad_body(line: str) -> HttpError:
     return HttpError(HTTPStatus.BAD_REQUEST, line)
 
 
-def as_bytes(images_nhwc: ImageHWB) -> memoryview:
+def pixels_as_bytes(images_nhwc: ImageHWB) -> memoryview:
     """The pixels one after another."""
     return np.ascontiguousarray(images_nhwc).reshape(-1).view(np.uint8).data

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import cv2
 
-from seg.engine.serve.bodies.request_body import BodyHeader, as_bytes, read_header
+from seg.engine.serve.bodies.request_body import BodyHeader, pixels_as_bytes, read_body_header
 from seg.engine.serve.http.errors import HttpError
 
 NICENESS: Final = 5
@@ -30,40 +30,40 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     cv2.setNumThreads(1)
     pipe = Connection(int(sys.argv[1]))
-    _limit_memory(int(sys.argv[2]))
+    _limit_memory_of_process(int(sys.argv[2]))
     libc = ctypes.CDLL(None)
     while True:
         try:
-            _serve_one(pipe)
+            _read_one_body(pipe)
             if hasattr(libc, "malloc_trim"):
                 libc.malloc_trim(0)
         except EOFError:
             return
         except HttpError as error:
-            _reply(pipe, {"status": error.status, "error": error.line})
+            _reply_with_json(pipe, {"status": error.status, "error": error.line})
         except MemoryError:
             line = "the body takes too much memory to read: send tensors as binary data, and smaller images"
-            _reply(pipe, {"status": HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "error": line})
+            _reply_with_json(pipe, {"status": HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "error": line})
 
 
-def _serve_one(pipe: Connection) -> None:
+def _read_one_body(pipe: Connection) -> None:
     header = BodyHeader.from_json(json.loads(pipe.recv_bytes()))
-    body = read_header(header, pipe.recv_bytes())
-    _reply(pipe, {"shape": body.shape, "request": body.request})
+    body = read_body_header(header, pipe.recv_bytes())
+    _reply_with_json(pipe, {"shape": body.shape, "request": body.request})
     if pipe.recv_bytes() == b"pixels":
         images_nhwc = body.pixels()
-        _reply(pipe, {"shape": images_nhwc.shape[:3]})
-        pipe.send_bytes(as_bytes(images_nhwc))
+        _reply_with_json(pipe, {"shape": images_nhwc.shape[:3]})
+        pipe.send_bytes(pixels_as_bytes(images_nhwc))
 
 
-def _limit_memory(count: int) -> None:
+def _limit_memory_of_process(count: int) -> None:
     """Let this process allocate so many bytes more; where the system does not tell what it has, no limit."""
     if _STATM.exists():
         taken = int(_STATM.read_text(encoding="ascii").split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (taken + count, taken + count))
 
 
-def _reply(pipe: Connection, values: dict[str, Any]) -> None:
+def _reply_with_json(pipe: Connection, values: dict[str, Any]) -> None:
     pipe.send_bytes(json.dumps(values).encode())
 
 

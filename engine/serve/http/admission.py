@@ -95,7 +95,7 @@ class Admission:
     def request(self) -> Iterator[Reservation]:
         """A place, and the memory set aside for it; raises HttpError (429) where there is no place."""
         if self.inside >= self._requests:
-            raise _too_many(f"{self.inside} requests are being worked on")
+            raise _too_many_requests(f"{self.inside} requests are being worked on")
         self.inside += 1
         reservation = Reservation(self)
         try:
@@ -116,7 +116,7 @@ class Admission:
             )
         with self._lock:
             if self.held + count > most:
-                raise _too_many(f"{self.held / 1e6:.0f} MB of memory are in use")
+                raise _too_many_requests(f"{self.held / 1e6:.0f} MB of memory are in use")
             self.held += count
 
     def give_back(self, count: int) -> None:
@@ -149,5 +149,5 @@ class ResponseMiddleware:
             await self._app(scope, receive, send_in_pieces)
 
 
-def _too_many(why: str) -> HttpError:
+def _too_many_requests(why: str) -> HttpError:
     return HttpError(HTTPStatus.TOO_MANY_REQUESTS, f"{why}: try again in a second")

@@ -102,8 +102,8 @@ class BoundedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.forget(self)
-        _cancel(self._header_timer)
-        _cancel(self._stall_timer)
+        _cancel_timer(self._header_timer)
+        _cancel_timer(self._stall_timer)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -114,7 +114,7 @@ class BoundedProtocol(H11Protocol):
             return
         super().data_received(data)
         if self.is_in_request:
-            _cancel(self._header_timer)
+            _cancel_timer(self._header_timer)
             self._header_timer = None
         else:
             self._await_header()
@@ -135,7 +135,7 @@ class BoundedProtocol(H11Protocol):
     def resume_writing(self) -> None:
         """Called when the client has caught up."""
         super().resume_writing()
-        _cancel(self._stall_timer)
+        _cancel_timer(self._stall_timer)
 
     def hang_up(self) -> None:
         """Close at once, whatever is under way."""
@@ -161,7 +161,7 @@ class BoundedProtocol(H11Protocol):
         """Close when all is written; give up on a client that does not read it in time."""
         if not self._socket.is_closing():
             self._socket.close()
-            _cancel(self._stall_timer)
+            _cancel_timer(self._stall_timer)
             self._stall_timer = self.loop.call_later(seconds, self.hang_up)
 
     def _await_header(self) -> None:
@@ -204,7 +204,7 @@ class _ClosedGently:
         return getattr(self._transport, name)
 
 
-def _cancel(timer: asyncio.TimerHandle | None) -> None:
+def _cancel_timer(timer: asyncio.TimerHandle | None) -> None:
     """Cancel a timer that may not be set."""
     if timer is not None:
         timer.cancel()

@@ -10,13 +10,13 @@ from starlette.requests import ClientDisconnect
 Result = TypeVar("Result")
 
 
-async def until_disconnect(request: Request, work: "asyncio.Future[Result]") -> Result:
+async def await_until_disconnect(request: Request, work: "asyncio.Future[Result]") -> Result:
     """Await work, and cancel it when the client disconnects or time is over. The body was read before.
 
     Raises:
         ClientDisconnect: nobody is there who would read the response.
     """
-    disconnected = asyncio.ensure_future(_disconnect(request))
+    disconnected = asyncio.ensure_future(_wait_for_disconnect(request))
     either: set[asyncio.Future[Any]] = {work, disconnected}
     try:
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -30,6 +30,6 @@ async def until_disconnect(request: Request, work: "asyncio.Future[Result]") -> 
                 await work
 
 
-async def _disconnect(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

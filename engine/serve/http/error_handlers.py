@@ -16,19 +16,19 @@ def add_error_handlers(app: FastAPI) -> None:
 
     async def http_error(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HttpError)
-        return _response(error.status, error.line, error.headers)
+        return _error_response(error.status, error.line, error.headers)
 
     async def no_such_path(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        return _response(error.status_code, f"{request.method} {request.url.path[:80]}: {error.detail}")
+        return _error_response(error.status_code, f"{request.method} {request.url.path[:80]}: {error.detail}")
 
     async def wrong_parameter(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
-        return _response(HTTPStatus.BAD_REQUEST, f"{first['loc'][-1]}: {first['msg']}")
+        return _error_response(HTTPStatus.BAD_REQUEST, f"{first['loc'][-1]}: {first['msg']}")
 
     async def disconnected(_: Request, __: Exception) -> JSONResponse:
-        return _response(HTTPStatus.BAD_REQUEST, "the request was cut off")
+        return _error_response(HTTPStatus.BAD_REQUEST, "the request was cut off")
 
     app.add_exception_handler(HttpError, http_error)
     app.add_exception_handler(HTTPException, no_such_path)
@@ -36,5 +36,5 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ClientDisconnect, disconnected)
 
 
-def _response(status: int, line: str, headers: dict[str, str] | None = None) -> JSONResponse:
+def _error_response(status: int, line: str, headers: dict[str, str] | None = None) -> JSONResponse:
     return JSONResponse({"error": line}, status, headers)

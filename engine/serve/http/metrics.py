@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seg.engine.serve.http.admission import Admission
-from seg.engine.serve.labelling.messages import Figures
+from seg.engine.serve.labelling.messages import EngineFigures
 
 SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -18,7 +18,7 @@ SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 class Metrics:
     """Requests by path and status with their seconds, who is inside, and where the engine's time goes."""
 
-    def __init__(self, figures: Callable[[], Figures], admission: Admission) -> None:
+    def __init__(self, figures: Callable[[], EngineFigures], admission: Admission) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "seg_requests", "Requests that were answered.", ("path", "status"), registry=self._registry
@@ -51,7 +51,7 @@ class Metrics:
 
 
 class _EngineTime(Collector):
-    def __init__(self, figures: Callable[[], Figures]) -> None:
+    def __init__(self, figures: Callable[[], EngineFigures]) -> None:
         self._figures = figures
 
     def collect(self) -> Iterator[Metric]:

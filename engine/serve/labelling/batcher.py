@@ -22,7 +22,7 @@ IDLE_S: Final = 1.0
 """When nothing came for so long, memory that was freed is given back to the system."""
 
 
-class _Labels(Future[LabelMap]):
+class _FutureLabels(Future[LabelMap]):
     """A label map to come, of which is known that nobody awaits it any more, even when it was begun."""
 
     is_abandoned = False
@@ -32,11 +32,11 @@ class _Labels(Future[LabelMap]):
         return super().cancel()
 
 
-class _Order:
+class _QueuedImage:
     """An image `[H, W, B]` and its label map. No tile is cut of one that was abandoned."""
 
     def __init__(self, image_hwc: ImageHWB, memory: int, *, is_cut: bool) -> None:
-        self.labels = _Labels()
+        self.labels = _FutureLabels()
         self.memory = memory
         self.is_cut = is_cut
         self.shape = image_hwc.shape
@@ -71,8 +71,8 @@ class DynamicBatcher:
         self.clock = Clock()
         self._most_memory = most_memory
         self._ensemble = ensemble
-        self._waiting: FairQueue[_Order] = FairQueue(prod(ensemble.tile.size) if ensemble.tile else 0)
-        self._begun: set[_Order] = set()
+        self._waiting: FairQueue[_QueuedImage] = FairQueue(prod(ensemble.tile.size) if ensemble.tile else 0)
+        self._begun: set[_QueuedImage] = set()
         self._lock = threading.Lock()
         self._memory_of_orders = 0
         self._is_closed = False
@@ -102,7 +102,7 @@ class DynamicBatcher:
         height, width = image_hwc.shape[:2]
         tile = self._ensemble.tile
         is_cut = tile is not None and (height > tile.size[0] or width > tile.size[1])
-        order = _Order(image_hwc, memory, is_cut=is_cut)
+        order = _QueuedImage(image_hwc, memory, is_cut=is_cut)
         with self._lock:
             self._memory_of_orders += memory
         order.labels.add_done_callback(lambda _: self._forget_memory(memory))
@@ -137,12 +137,12 @@ class DynamicBatcher:
             self._begin_again_one_by_one()
         self._forget_delivered()
 
-    def _label_all(self, orders: Iterable[tuple[_Order, _Order] | None]) -> Iterator[None]:
+    def _label_all(self, orders: Iterable[tuple[_QueuedImage, _QueuedImage] | None]) -> Iterator[None]:
         return self._ensemble.label_all(
-            orders, _deliver, clock=self.clock, on_damaged=_give_up, large_give_way=True
+            orders, _deliver_labels, clock=self.clock, on_damaged=_fail_damaged_image, large_give_way=True
         )
 
-    def _arrivals(self) -> Iterator[tuple[_Order, _Order] | None]:
+    def _arrivals(self) -> Iterator[tuple[_QueuedImage, _QueuedImage] | None]:
         """Orders in a fair order; None where there is none, a tile has its turn, or memory is short.
 
         The first is begun however much memory is held.
@@ -161,7 +161,7 @@ class DynamicBatcher:
                     self._begun.add(order)
                 yield order, order
 
-    def _next(self) -> _Order | None:
+    def _next(self) -> _QueuedImage | None:
         return self._waiting.next(is_cutting=any(order.is_cut for order in self._begun))
 
     def _is_over_memory(self) -> bool:
@@ -173,7 +173,7 @@ class DynamicBatcher:
         with self._lock:
             self._memory_of_orders -= count
 
-    def _held(self) -> set[_Order]:
+    def _held(self) -> set[_QueuedImage]:
         with self._lock:
             return set(self._begun)
 
@@ -198,9 +198,9 @@ class DynamicBatcher:
                     order.labels.set_exception(error)
 
 
-def _deliver(order: _Order, labels_hw: LabelMap) -> None:
+def _deliver_labels(order: _QueuedImage, labels_hw: LabelMap) -> None:
     order.labels.set_result(labels_hw)
 
 
-def _give_up(order: _Order, error: DataError) -> None:
+def _fail_damaged_image(order: _QueuedImage, error: DataError) -> None:
     order.labels.set_exception(error)

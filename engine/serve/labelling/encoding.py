@@ -12,7 +12,7 @@ import numpy as np
 from seg.data.deep.picture import picture_of
 from seg.engine.serve import kserve_v2
 from seg.engine.serve.labelling.messages import Result
-from seg.engine.submissions.tables.rle import encode, encode_masks
+from seg.engine.submissions.tables.rle import encode_rle, encode_rle_of_masks
 from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
@@ -41,7 +41,7 @@ def encoding_memory(result: Result, shape: Sequence[int], label_bytes: int = 1) 
 
 
 @dataclass(frozen=True, slots=True)
-class Encoder:
+class LabelEncoder:
     """What label maps mean and how they are drawn.
 
     Attributes:
@@ -64,25 +64,25 @@ class Encoder:
         """Label maps, `[H, W]`, in one of the forms; those of one image have one."""
         match result:
             case "png":
-                return as_png(labels[0]), {"Content-Type": "image/png"}
+                return encode_label_png(labels[0]), {"Content-Type": "image/png"}
             case "overlay":
                 image_hwc = image_hwb if self.pixel_range is None else picture_of(image_hwb, self.pixel_range)
                 drawn_hwc = overlay(image_hwc, labels[0], self.classes, clear=self.clear, task=self.task)
-                return _as_jpeg(drawn_hwc), {"Content-Type": "image/jpeg"}
+                return _encode_overlay_jpeg(drawn_hwc), {"Content-Type": "image/jpeg"}
             case "rle":
-                return as_json(self._runs(labels[0]))
+                return encode_json(self._runs(labels[0]))
             case "json" | "binary":
-                return kserve_v2.response(self.name, request_id, labels, binary=result == "binary")
+                return kserve_v2.infer_response(self.name, request_id, labels, binary=result == "binary")
             case "page":
                 raise ValueError("the page shows more than labels")
 
     def _runs(self, labels_hw: LabelMap) -> dict[str, Any]:
         classes = len(self.classes)
         if classes_overlap(self.task):
-            runs = encode_masks(labels_hw, classes, self.rle)
+            runs = encode_rle_of_masks(labels_hw, classes, self.rle)
             pixels = masks_of(labels_hw, self.task, classes).sum((1, 2))
         else:
-            runs = encode(labels_hw, classes, self.rle)
+            runs = encode_rle(labels_hw, classes, self.rle)
             pixels = np.bincount(labels_hw.ravel(), minlength=classes)
         return {
             "height": labels_hw.shape[0],
@@ -96,22 +96,22 @@ class Encoder:
         }
 
 
-def as_json(values: Mapping[str, Any]) -> Encoded:
+def encode_json(values: Mapping[str, Any]) -> Encoded:
     """An object as JSON."""
     text = json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.encode(), {"Content-Type": "application/json"}
 
 
-def as_png(grey_hw: LabelMap) -> bytes:
+def encode_label_png(grey_hw: LabelMap) -> bytes:
     """A greyscale PNG of 8 or 16 bits; of larger labels their bytes below each other, see `bytes_apart`."""
-    return _encoded(".png", grey_hw if grey_hw.itemsize <= _PNG_BYTES else bytes_apart(grey_hw), ())
+    return _encode_image(".png", grey_hw if grey_hw.itemsize <= _PNG_BYTES else bytes_apart(grey_hw), ())
 
 
-def _as_jpeg(image_hwc: ImageHWC) -> bytes:
+def _encode_overlay_jpeg(image_hwc: ImageHWC) -> bytes:
     options = (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)
-    return _encoded(".jpg", np.ascontiguousarray(image_hwc[..., ::-1]), options)
+    return _encode_image(".jpg", np.ascontiguousarray(image_hwc[..., ::-1]), options)
 
 
-def _encoded(kind: str, pixels: LabelMap, options: Sequence[int]) -> bytes:
+def _encode_image(kind: str, pixels: LabelMap, options: Sequence[int]) -> bytes:
     _, data = cv2.imencode(kind, pixels, options)
     return data.tobytes()

@@ -18,7 +18,15 @@ from typing import Final, Self
 from seg.engine.runtimes.base import ImagesNHWC
 from seg.engine.serve.http.errors import HttpError
 from seg.engine.serve.labelling.encoding import Encoded
-from seg.engine.serve.labelling.messages import Cancel, Done, Facts, Failed, Figures, Result, Task
+from seg.engine.serve.labelling.messages import (
+    CancelTask,
+    EngineFacts,
+    EngineFigures,
+    LabellingTask,
+    Result,
+    TaskDone,
+    TaskFailed,
+)
 from seg.engine.serve.labelling.worker import EngineOptions
 from seg.errors import SegError
 
@@ -28,7 +36,7 @@ ARENAS: Final = {"MALLOC_ARENA_MAX": "2"}
 """glibc keeps what is freed for each of many threads, which adds up; two do as well here."""
 
 
-class DiedError(SegError):
+class EngineDiedError(SegError):
     """The engine process ended before it was ready."""
 
 
@@ -37,7 +45,7 @@ class EngineProcess:
     """A process that is ready, the pipe to it, and how it is ended."""
 
     pipe: Connection
-    facts: Facts
+    facts: EngineFacts
     end: Callable[[], None]
 
     @classmethod
@@ -65,21 +73,21 @@ class EngineProcess:
 
         try:
             ours.send(options)
-            return cls(ours, ready(ours), end)
+            return cls(ours, wait_for_engine(ours), end)
         except BaseException:
             end()
             raise
 
 
-def ready(pipe: Connection) -> Facts:
+def wait_for_engine(pipe: Connection) -> EngineFacts:
     """Wait for the first message of an engine process; raises what kept it from starting."""
     try:
         message = pipe.recv()
     except (EOFError, OSError) as error:
-        raise DiedError("the engine's process ended while it loaded the models") from error
+        raise EngineDiedError("the engine's process ended while it loaded the models") from error
     if isinstance(message, Exception):
         raise message
-    facts: Facts = message
+    facts: EngineFacts = message
     return facts
 
 
@@ -95,7 +103,7 @@ class Engine:
     def __init__(self, process: EngineProcess, start: Callable[[], EngineProcess]) -> None:
         """`start` gives another process; it may take long."""
         self.facts = process.facts
-        self.figures = Figures()
+        self.figures = EngineFigures()
         self.is_ready = True
         self._process = process
         self._start = start
@@ -116,7 +124,7 @@ class Engine:
         Raises:
             HttpError: 503 where the engine is not there.
         """
-        task = Task(next(self._numbers), result, images_nhwc.shape, request_id)
+        task = LabellingTask(next(self._numbers), result, images_nhwc.shape, request_id)
         future: Future[Encoded] = Future()
         # So it cannot be cancelled: it ends when the engine is done with it.
         future.set_running_or_notify_cancel()
@@ -131,7 +139,7 @@ class Engine:
         """Say that nobody waits for a result; the future ends when the engine is done with it."""
         numbers = [number for number, one in self._waiting.copy().items() if one is future]
         for number in numbers:
-            self._sending.submit(self._send, Cancel(number), None)
+            self._sending.submit(self._send, CancelTask(number), None)
 
     def close(self) -> None:
         """End the process."""
@@ -141,7 +149,7 @@ class Engine:
         self._listener.join()
         self._process.pipe.close()
 
-    def _send(self, message: Task | Cancel, images_nhwc: ImagesNHWC | None) -> None:
+    def _send(self, message: LabellingTask | CancelTask, images_nhwc: ImagesNHWC | None) -> None:
         # What is sent to a process that died fails with all others: see `_listen`.
         with suppress(OSError):
             self._process.pipe.send(message)
@@ -173,15 +181,15 @@ class Engine:
         """Whether it was closed, which another thread may do at any moment."""
         return self._is_closed
 
-    def _note(self, message: Done | Failed | Figures) -> None:
-        if isinstance(message, Figures):
+    def _note(self, message: TaskDone | TaskFailed | EngineFigures) -> None:
+        if isinstance(message, EngineFigures):
             self.figures = message
             return
         self.figures = message.figures
-        content = self._process.pipe.recv_bytes() if isinstance(message, Done) else b""
+        content = self._process.pipe.recv_bytes() if isinstance(message, TaskDone) else b""
         with self._lock:
             future = self._waiting.pop(message.number)
-        if isinstance(message, Done):
+        if isinstance(message, TaskDone):
             future.set_result((content, message.headers))
         else:
             future.set_exception(HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, message.line))

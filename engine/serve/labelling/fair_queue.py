@@ -16,7 +16,7 @@ WHOLE_PER_TILE: Final = 3
 
 
 @dataclass(order=True, slots=True)
-class _Entry(Generic[Item]):
+class _FairQueueEntry(Generic[Item]):
     due: float
     number: int
     pixels: int = field(compare=False)
@@ -31,8 +31,8 @@ class FairQueue(Generic[Item]):
     """
 
     def __init__(self, tile_pixels: int) -> None:
-        self._whole: list[_Entry[Item]] = []
-        self._cut: list[_Entry[Item]] = []
+        self._whole: list[_FairQueueEntry[Item]] = []
+        self._cut: list[_FairQueueEntry[Item]] = []
         self._most_before_tile = WHOLE_PER_TILE * tile_pixels
         self._since_tile = 0
         self._count = 0
@@ -46,7 +46,9 @@ class FairQueue(Generic[Item]):
         with self._changed:
             self._count += 1
             due = time.monotonic() + WAIT_S_A_MEGAPIXEL * pixels / 1e6
-            heapq.heappush(self._cut if is_cut else self._whole, _Entry(due, self._count, pixels, item))
+            heapq.heappush(
+                self._cut if is_cut else self._whole, _FairQueueEntry(due, self._count, pixels, item)
+            )
             self._changed.notify()
 
     def wake(self) -> None:

@@ -44,13 +44,13 @@ _CGROUP_LIMITS: Final = (
 _MEMINFO: Final = Path("/proc/meminfo")
 
 
-def default_memory() -> int:
+def default_server_memory() -> int:
     """Half of what is free on this machine, or of what its container may take, in bytes."""
     if not _MEMINFO.exists():
         return USUAL_MEMORY
     lines = _MEMINFO.read_text(encoding="ascii").splitlines()
     free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    return int(min(free, *map(_limit_in, _CGROUP_LIMITS)) * _SHARE_OF_MACHINE)
+    return int(min(free, *map(_memory_limit_in, _CGROUP_LIMITS)) * _SHARE_OF_MACHINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class EngineCost:
         return self.network + self.merging
 
 
-def measure(ensemble: Ensemble) -> EngineCost:
+def measure_engine_cost(ensemble: Ensemble) -> EngineCost:
     """Run a batch on each stream of each member, before anything else ran, and see what it takes."""
     network = 0.0
     image_type = fused_type(ensemble.image_types)
@@ -151,7 +151,7 @@ def plan_memory(ensemble: Ensemble, memory: int, most_pixels: int, beside: int) 
     classes, pixel_bytes = len(ensemble.classes), fused_type(ensemble.image_types).bytes_a_pixel
     if not can_measure_memory():
         return MemoryPlan(ensemble.tile, most_pixels, 0, None, memory, classes, pixel_bytes)
-    cost = measure(ensemble).bytes_a_pixel
+    cost = measure_engine_cost(ensemble).bytes_a_pixel
     loaded = resident_bytes()
     free = memory - loaded - beside
     frame = max(0, int(free * _SHARE_OF_ENGINE / cost))
@@ -173,7 +173,7 @@ def plan_memory(ensemble: Ensemble, memory: int, most_pixels: int, beside: int) 
     return MemoryPlan(tile, most_pixels, engine, loaded + engine, free - engine, classes, pixel_bytes)
 
 
-def _limit_in(path: Path) -> float:
+def _memory_limit_in(path: Path) -> float:
     try:
         return float(path.read_text(encoding="ascii"))
     except (OSError, ValueError):

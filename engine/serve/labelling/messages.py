@@ -17,7 +17,7 @@ Result = Literal["png", "rle", "overlay", "page", "json", "binary"]
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class LabellingTask:
     """Images to label, whose pixels follow, `[N, H, W, B]`.
 
     Attributes:
@@ -32,14 +32,14 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancel:
+class CancelTask:
     """Nobody waits for a task any more."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class MemberFacts:
     """A member, the share of its vote, and its views."""
 
     name: str
@@ -48,13 +48,13 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class EngineFacts:
     """What the engine process says once it is ready; notes are for the user, a line each."""
 
     notes: tuple[str, ...]
     classes: tuple[ClassInfo, ...]
     task: ClassTask
-    members: tuple[Member, ...]
+    members: tuple[MemberFacts, ...]
     passes: int
     memory: MemoryPlan
     image_type: ImageType
@@ -67,7 +67,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class EngineFigures:
     """What the engine works on, and what it has done so far."""
 
     waiting: int = 0
@@ -77,18 +77,18 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class TaskDone:
     """A task is done: its encoded result follows, with these headers."""
 
     number: int
     headers: dict[str, str]
-    figures: Figures
+    figures: EngineFigures
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class TaskFailed:
     """A task is over without a result; the line says why."""
 
     number: int
     line: str
-    figures: Figures
+    figures: EngineFigures

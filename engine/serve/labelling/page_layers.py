@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from seg.engine.ensemble import Ensemble
 from seg.engine.member import Member
-from seg.engine.serve.labelling.encoding import as_png
+from seg.engine.serve.labelling.encoding import encode_label_png
 from seg.image_type import ImageHWB
 from seg.labels.task import LabelMap, bytes_apart
 
@@ -22,31 +22,31 @@ def page_layers(ensemble: Ensemble, image_hwc: ImageHWB) -> dict[str, Any]:
 
     Probabilities of one predictor at a time are in memory.
     """
-    labels_hw, first = _layer("ensemble", ensemble, image_hwc)
+    labels_hw, first = _page_layer("ensemble", ensemble, image_hwc)
     layers = [first | {"agreement": 1.0}]
     for member in ensemble.members:
-        own_hw, layer = _layer(member.name, _alone(ensemble, member), image_hwc)
+        own_hw, layer = _page_layer(member.name, _ensemble_of_member(ensemble, member), image_hwc)
         layers.append(layer | {"agreement": float((own_hw == labels_hw).mean())})
     height, width = image_hwc.shape[:2]
     return {"height": height, "width": width, "layers": layers}
 
 
-def _layer(name: str, predictor: Ensemble, image_hwc: ImageHWB) -> tuple[LabelMap, dict[str, Any]]:
+def _page_layer(name: str, predictor: Ensemble, image_hwc: ImageHWB) -> tuple[LabelMap, dict[str, Any]]:
     """The labels of one predictor, and what the page draws of them."""
     prediction = predictor.predict(image_hwc)
     confidence_hw = prediction.confidence
     return prediction.labels, {
         "name": name,
-        "labels": _inlined(bytes_apart(prediction.labels)),
-        "confidence": _inlined(np.rint(CERTAIN * confidence_hw).astype(np.uint8)),
+        "labels": _png_data_url(bytes_apart(prediction.labels)),
+        "confidence": _png_data_url(np.rint(CERTAIN * confidence_hw).astype(np.uint8)),
         "sure": float(confidence_hw.mean()),
     }
 
 
-def _alone(ensemble: Ensemble, member: Member) -> Ensemble:
+def _ensemble_of_member(ensemble: Ensemble, member: Member) -> Ensemble:
     """A member as its own ensemble, in which all of its classes weigh the same."""
     return replace(ensemble, members=(replace(member, class_weights=()),))
 
 
-def _inlined(grey_hw: NDArray[np.uint8]) -> str:
-    return f"data:image/png;base64,{b64encode(as_png(grey_hw)).decode('ascii')}"
+def _png_data_url(grey_hw: NDArray[np.uint8]) -> str:
+    return f"data:image/png;base64,{b64encode(encode_label_png(grey_hw)).decode('ascii')}"

@@ -22,9 +22,17 @@ from seg.engine.ensemble import Ensemble
 from seg.engine.resolved import resolve_ensemble
 from seg.engine.runtimes.base import ImagesNHWC
 from seg.engine.serve.labelling.batcher import DynamicBatcher
-from seg.engine.serve.labelling.encoding import Encoded, Encoder, as_json
+from seg.engine.serve.labelling.encoding import Encoded, LabelEncoder, encode_json
 from seg.engine.serve.labelling.memory import MemoryPlan, plan_memory
-from seg.engine.serve.labelling.messages import Cancel, Done, Facts, Failed, Figures, Member, Task
+from seg.engine.serve.labelling.messages import (
+    CancelTask,
+    EngineFacts,
+    EngineFigures,
+    LabellingTask,
+    MemberFacts,
+    TaskDone,
+    TaskFailed,
+)
 from seg.engine.serve.labelling.page_layers import page_layers
 from seg.image_type import fused_type
 from seg.labels.task import LabelMap
@@ -71,15 +79,15 @@ def main() -> None:
         pipe.send(error)
         return
     with suppress(EOFError, OSError):
-        work(pipe, ensemble, options.spec, options.name, plan)
+        run_engine(pipe, ensemble, options.spec, options.name, plan)
     # What it computes nobody reads any more.
     os._exit(0)
 
 
-def work(pipe: Connection, ensemble: Ensemble, spec: EnsembleSpec, name: str, plan: MemoryPlan) -> None:
+def run_engine(pipe: Connection, ensemble: Ensemble, spec: EnsembleSpec, name: str, plan: MemoryPlan) -> None:
     """Say that the engine is ready, and do tasks until None comes; raises EOFError at the end of the pipe."""
-    pipe.send(_facts(ensemble, plan))
-    encoder = Encoder(
+    pipe.send(_engine_facts(ensemble, plan))
+    encoder = LabelEncoder(
         ensemble.classes,
         spec.output.rle,
         spec.data.background(ensemble.classes),
@@ -87,16 +95,16 @@ def work(pipe: Connection, ensemble: Ensemble, spec: EnsembleSpec, name: str, pl
         ensemble.task,
         ensemble.pixel_range,
     )
-    worker = _Worker(pipe, ensemble, encoder, plan)
+    worker = _EngineWorker(pipe, ensemble, encoder, plan)
     while (message := pipe.recv()) is not None:
         worker.take(message)
     worker.close()
 
 
-def _facts(ensemble: Ensemble, plan: MemoryPlan) -> Facts:
+def _engine_facts(ensemble: Ensemble, plan: MemoryPlan) -> EngineFacts:
     weight = sum(member.weight for member in ensemble.members)
-    members = tuple(Member(one.name, one.weight / weight, tuple(one.views)) for one in ensemble.members)
-    return Facts(
+    members = tuple(MemberFacts(one.name, one.weight / weight, tuple(one.views)) for one in ensemble.members)
+    return EngineFacts(
         ensemble.notes,
         ensemble.classes,
         ensemble.task,
@@ -108,8 +116,8 @@ def _facts(ensemble: Ensemble, plan: MemoryPlan) -> Facts:
     )
 
 
-class _Worker:
-    def __init__(self, pipe: Connection, ensemble: Ensemble, encoder: Encoder, plan: MemoryPlan) -> None:
+class _EngineWorker:
+    def __init__(self, pipe: Connection, ensemble: Ensemble, encoder: LabelEncoder, plan: MemoryPlan) -> None:
         self._pipe = pipe
         self._ensemble = ensemble
         self._encoder = encoder
@@ -120,8 +128,8 @@ class _Worker:
         self._paging = ThreadPoolExecutor(1, thread_name_prefix="seg-page")
         self._sending = threading.Lock()
 
-    def take(self, message: Task | Cancel) -> None:
-        if isinstance(message, Cancel):
+    def take(self, message: LabellingTask | CancelTask) -> None:
+        if isinstance(message, CancelTask):
             for future in self._begun.get(message.number, ()):
                 future.cancel()
             return
@@ -138,7 +146,7 @@ class _Worker:
         self._encoding.shutdown()
         self._paging.shutdown()
 
-    def _label(self, task: Task, images_nhwc: ImagesNHWC) -> None:
+    def _label(self, task: LabellingTask, images_nhwc: ImagesNHWC) -> None:
         memory = self._plan.image_bytes((task.shape[1], task.shape[2]))
         futures = [self._batcher.submit(image_hwc, memory) for image_hwc in images_nhwc]
         self._begun[task.number] = futures
@@ -153,33 +161,35 @@ class _Worker:
             future.add_done_callback(one_is_over)
         self._send(self._figures())
 
-    def _encoded(self, task: Task, images_nhwc: ImagesNHWC, futures: list[Future[LabelMap]]) -> Encoded:
+    def _encoded(
+        self, task: LabellingTask, images_nhwc: ImagesNHWC, futures: list[Future[LabelMap]]
+    ) -> Encoded:
         labels = [future.result() for future in futures]
         return self._encoder.encode(task.result, task.request_id, images_nhwc[0], labels)
 
     def _page(self, images_nhwc: ImagesNHWC) -> Encoded:
-        return as_json(page_layers(self._ensemble, images_nhwc[0]))
+        return encode_json(page_layers(self._ensemble, images_nhwc[0]))
 
-    def _answer(self, task: Task, do: Callable[[], Encoded]) -> None:
+    def _answer(self, task: LabellingTask, do: Callable[[], Encoded]) -> None:
         try:
             content, headers = do()
         except (Exception, CancelledError) as error:
-            self._send(Failed(task.number, f"the engine fails on this image: {error}", self._figures()))
+            self._send(TaskFailed(task.number, f"the engine fails on this image: {error}", self._figures()))
         else:
-            self._send(Done(task.number, headers, self._figures()), content)
+            self._send(TaskDone(task.number, headers, self._figures()), content)
         finally:
             self._begun.pop(task.number, None)
 
-    def _send(self, message: Done | Failed | Figures, content: bytes | None = None) -> None:
+    def _send(self, message: TaskDone | TaskFailed | EngineFigures, content: bytes | None = None) -> None:
         # Where nobody reads any more, the main thread finds that the pipe is closed.
         with self._sending, suppress(OSError):
             self._pipe.send(message)
             if content is not None:
                 self._pipe.send_bytes(content)
 
-    def _figures(self) -> Figures:
+    def _figures(self) -> EngineFigures:
         clock = self._batcher.clock
-        return Figures(
+        return EngineFigures(
             self._batcher.waiting, self._batcher.begun, clock.passes, tuple(dict(clock.seconds).items())
         )
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from seg.data import Sample
 from seg.data.coco.coco_file import CocoRle
-from seg.data.coco.rasterise import MaskHW, rasterise
+from seg.data.coco.rasterise import MaskHW, rasterise_to_mask
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.coco.coco_ids import CocoIds, is_coco_id
@@ -59,9 +59,9 @@ class CocoResults:
     def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
         by_image: dict[str, list[_Entry]] = {}
         place_of: dict[str, int] = {}
-        for number, entry in enumerate(_load(path)):
+        for number, entry in enumerate(_load_coco_results(path)):
             place = f"{path}: entry {number}"
-            _check_entry(place, entry)
+            _check_coco_entry(place, entry)
             first = place_of.setdefault(json.dumps([entry[key] for key in _KEYS], sort_keys=True), number)
             if first != number:
                 raise DataError(f"{place}: is entry {first} once more: remove one")
@@ -81,7 +81,7 @@ class CocoResults:
         for place, entry in entries:
             if entry["category_id"] not in label_of_id:
                 raise DataError(f"{place}: {entry['category_id']} is not a class id")
-            label, mask_hw = label_of_id[entry["category_id"]], _mask(place, entry, size_hw)
+            label, mask_hw = label_of_id[entry["category_id"]], _mask_of_coco_entry(place, entry, size_hw)
             labels_hw[mask_hw] = label
             masks_chw[label] |= mask_hw
         return pack_masks(masks_chw) if classes_overlap(self._task) else labels_hw
@@ -110,7 +110,7 @@ class CocoResults:
                 yield label, labels_hw == label
 
 
-def _check_entry(place: str, entry: Any) -> None:
+def _check_coco_entry(place: str, entry: Any) -> None:
     """Raise DataError if a key is missing or an id has a wrong type."""
     if not isinstance(entry, dict) or not all(key in entry for key in _KEYS):
         raise DataError(f"{place}: needs all of {', '.join(_KEYS)}")
@@ -123,17 +123,17 @@ def _check_entry(place: str, entry: Any) -> None:
         raise DataError(f"{place}: its score is {score!r}: a finite number is expected")
 
 
-def _mask(place: str, entry: dict[str, Any], size_hw: Size) -> MaskHW:
+def _mask_of_coco_entry(place: str, entry: dict[str, Any], size_hw: Size) -> MaskHW:
     """Decode with the size of the image, not the file's: a few bytes can claim a mask of a terabyte."""
     try:
-        return rasterise(CocoRle.model_validate(entry["segmentation"]), size_hw)
+        return rasterise_to_mask(CocoRle.model_validate(entry["segmentation"]), size_hw)
     except ValidationError as error:
         raise DataError(f"{place}: its segmentation is not an object with size and counts") from error
     except ValueError as error:
         raise DataError(f"{place}: {error}") from error
 
 
-def _load(path: Path) -> list[Any]:
+def _load_coco_results(path: Path) -> list[Any]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -60,12 +60,12 @@ class CocoPanoptic:
     def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
         label_of = {c.id: label for label, c in enumerate(self._classes)}
         registry = ImageRegistry(size_of)
-        for number, annotation in enumerate(_annotations(path)):
+        for number, annotation in enumerate(_read_panoptic_annotations(path)):
             place = f"{path / INDEX}: annotation {number}"
-            _check_annotation(place, annotation)
+            _check_panoptic_annotation(place, annotation)
             image_id = self._coco_ids.to_image(place, annotation["image_id"])
             size_hw = registry.register(place, image_id)
-            file = _inside(path, annotation["file_name"])
+            file = _panoptic_png_of(path, annotation["file_name"])
             check_header_size(file, image_id, size_of)
             ids_hw3 = read_image(file).astype(np.int64)
             ids_hw = ids_hw3[..., 0] + 256 * ids_hw3[..., 1] + 65536 * ids_hw3[..., 2]
@@ -92,13 +92,13 @@ class CocoPanoptic:
                 "bbox": bbox,
             }
             for label, area in zip(labels.tolist(), areas.tolist(), strict=True)
-            for bbox in [_box(labels_hw == label)]
+            for bbox in [_bounding_box(labels_hw == label)]
         ]
         coco_id = self._coco_ids.to_coco(image_id)
         return {"image_id": coco_id, "file_name": file_name, "segments_info": segments}
 
 
-def _check_annotation(place: str, annotation: object) -> None:
+def _check_panoptic_annotation(place: str, annotation: object) -> None:
     """Raise DataError if a key is missing or has a wrong type."""
     if (
         not isinstance(annotation, dict)
@@ -113,7 +113,7 @@ def _check_annotation(place: str, annotation: object) -> None:
             raise DataError(f"{place}: a segment needs id and category_id")
 
 
-def _inside(path: Path, file_name: str) -> Path:
+def _panoptic_png_of(path: Path, file_name: str) -> Path:
     """The image file in the submission's folder; raises DataError if the name leads out of it."""
     file = path / file_name
     if not file.resolve().is_relative_to(path.resolve()):
@@ -121,14 +121,14 @@ def _inside(path: Path, file_name: str) -> Path:
     return file
 
 
-def _box(mask_hw: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> list[int]:
+def _bounding_box(mask_hw: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> list[int]:
     """The bounding box of a mask: left, top, width and height."""
     rows, columns = np.flatnonzero(mask_hw.any(1)), np.flatnonzero(mask_hw.any(0))
     top, left = int(rows[0]), int(columns[0])
     return [left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1]
 
 
-def _annotations(path: Path) -> list[dict[str, Any]]:
+def _read_panoptic_annotations(path: Path) -> list[dict[str, Any]]:
     try:
         index = json.loads((path / INDEX).read_text(encoding="utf-8"))
         annotations: list[dict[str, Any]] = index["annotations"]

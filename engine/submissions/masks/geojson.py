@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.images.band_file import has_rasterio, silence_georeferencing_warnings
-from seg.data.regions.label_raster import LabelRaster, mask_of_class, size_of
+from seg.data.regions.label_raster import LabelRaster, mask_of_class, size_of_labels
 from seg.distribution import install_advice
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, LabelsByRegion, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.masks.geotiff import ImageOf
-from seg.engine.submissions.masks.image_location import ImageLocation, location_of
+from seg.engine.submissions.masks.image_location import ImageLocation, location_of_image
 from seg.errors import DataError, MissingRuntimeError
 from seg.files.file_names import FileNames, id_of_name
 from seg.files.outputs import output_folder
@@ -77,9 +77,9 @@ class GeoJsonFolder:
             for image_id, labels in images:
                 file = folder / names.name_of(image_id)
                 file.parent.mkdir(parents=True, exist_ok=True)
-                location = location_of(self._image_of(image_id))
+                location = location_of_image(self._image_of(image_id))
                 if self._full_size_of is not None:
-                    location = location.in_size(size_of(labels), self._full_size_of(image_id))
+                    location = location.in_size(size_of_labels(labels), self._full_size_of(image_id))
                 with file.open("w", encoding="utf-8", newline="\n") as written:
                     written.write('{"type": "FeatureCollection",')
                     if location.crs:
@@ -98,12 +98,12 @@ class GeoJsonFolder:
         for file in files:
             image_id = id_of_name(file.relative_to(path).as_posix().removesuffix(SUFFIX))
             size_hw = registry.register(str(file), image_id)
-            yield image_id, self._draw(file, size_hw, location_of(self._image_of(image_id)))
+            yield image_id, self._draw(file, size_hw, location_of_image(self._image_of(image_id)))
 
     def _features(self, labels: LabelRaster, location: ImageLocation) -> Iterator[dict[str, Any]]:
         for rings, label in self._outlines(labels):
             c = self._classes[label]
-            pixels = _area(rings[0]) - sum(_area(hole) for hole in rings[1:])
+            pixels = _area_of_ring(rings[0]) - sum(_area_of_ring(hole) for hole in rings[1:])
             properties: dict[str, Any] = {
                 "objectType": "annotation",
                 "classification": {"name": c.name, "color": list(c.colour)},
@@ -112,9 +112,11 @@ class GeoJsonFolder:
             }
             if location.area_name:
                 properties[location.area_name] = round(pixels * location.pixel_area, 3)
-            simple = [ring for ring in (_simplified(ring, self._simplify) for ring in rings) if len(ring) > 3]
+            simple = [
+                ring for ring in (_simplify_ring(ring, self._simplify) for ring in rings) if len(ring) > 3
+            ]
             if simple:
-                coordinates = [_placed(ring, location) for ring in simple]
+                coordinates = [_ring_at_location(ring, location) for ring in simple]
                 geometry = {"type": "Polygon", "coordinates": coordinates}
                 yield {"type": "Feature", "geometry": geometry, "properties": properties}
 
@@ -122,11 +124,11 @@ class GeoJsonFolder:
         """The outlines of all classes, where they overlap class by class."""
         if self._overlap:
             for bit in range(len(self._classes)):
-                parts = _outlines(mask_of_class(labels, bit))
+                parts = _outlines_of_labels(mask_of_class(labels, bit))
                 yield from ((rings, bit) for rings, is_class in parts if is_class)
             return
         bare = {self._background, IGNORE_INDEX}
-        yield from ((rings, label) for rings, label in _outlines(labels) if label not in bare)
+        yield from ((rings, label) for rings, label in _outlines_of_labels(labels) if label not in bare)
 
     def _draw(self, file: Path, size_hw: Size, location: ImageLocation) -> LabelMap:
         label_of = {c.name: label for label, c in enumerate(self._classes)}
@@ -137,16 +139,16 @@ class GeoJsonFolder:
                 for feature in features
             ]
             if not self._overlap:
-                return _painted(shapes, self._background, size_hw, location)
+                return _draw_outlines(shapes, self._background, size_hw, location)
             by_class = ([(ring, 1) for ring, label in shapes if label == bit] for bit in label_of.values())
-            return pack_masks(np.stack([_painted(own, 0, size_hw, location) == 1 for own in by_class]))
+            return pack_masks(np.stack([_draw_outlines(own, 0, size_hw, location) == 1 for own in by_class]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DataError(
                 f"{file}: has no outlines of these classes: {type(error).__name__}: {error}"
             ) from error
 
 
-def _painted(
+def _draw_outlines(
     shapes: Sequence[tuple[Any, int]], fill: int, size_hw: Size, location: ImageLocation
 ) -> LabelsHW:
     """Outlines with the value of each, and `fill` elsewhere."""
@@ -161,17 +163,17 @@ def _painted(
     return drawn
 
 
-def _outlines(labels: LabelRaster) -> Iterator[tuple[list[Ring], int]]:
+def _outlines_of_labels(labels: LabelRaster) -> Iterator[tuple[list[Ring], int]]:
     """The outline and holes of each connected part of a class, along the edges of pixels, and its label."""
     from rasterio.features import shapes
 
-    with _rasterio_band(labels) as band:
+    with _labels_as_rasterio_band(labels) as band:
         for geometry, value in shapes(band, connectivity=4):
             yield [np.array(ring, dtype=np.float64) for ring in geometry["coordinates"]], int(value)
 
 
 @contextmanager
-def _rasterio_band(labels: LabelRaster) -> Iterator[Any]:
+def _labels_as_rasterio_band(labels: LabelRaster) -> Iterator[Any]:
     """A label map for GDAL, which goes through it row by row: an array, or a file made of its bands."""
     import rasterio
     from rasterio.windows import Window
@@ -180,7 +182,7 @@ def _rasterio_band(labels: LabelRaster) -> Iterator[Any]:
         yield labels
         return
     silence_georeferencing_warnings()
-    height, width = size_of(labels)
+    height, width = size_of_labels(labels)
     layout = {"width": width, "height": height, "count": 1, "dtype": "uint8", "compress": "deflate"}
     tiles = {"tiled": True, "blockxsize": _BLOCK, "blockysize": _BLOCK, "BIGTIFF": "IF_SAFER"}
     with tempfile.TemporaryDirectory() as folder:
@@ -193,13 +195,13 @@ def _rasterio_band(labels: LabelRaster) -> Iterator[Any]:
             yield rasterio.band(written, 1)
 
 
-def _area(ring: Ring) -> float:
+def _area_of_ring(ring: Ring) -> float:
     """The area within a ring, in pixels, by the shoelace formula."""
     x, y = ring[:-1].T
     return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
 
 
-def _simplified(ring: Ring, tolerance: float) -> Ring:
+def _simplify_ring(ring: Ring, tolerance: float) -> Ring:
     """The ring with fewer corners, moved by at most the tolerance. Source: Douglas and Peucker, 1973."""
     if not tolerance:
         return ring
@@ -207,7 +209,7 @@ def _simplified(ring: Ring, tolerance: float) -> Ring:
     return np.concatenate([kept, kept[:1]]).astype(np.float64)
 
 
-def _placed(ring: Ring, location: ImageLocation) -> list[list[float]]:
+def _ring_at_location(ring: Ring, location: ImageLocation) -> list[list[float]]:
     if location.transform is None:
         return [[float(x), float(y)] for x, y in ring]
     return [list(location.transform @ (float(x), float(y))) for x, y in ring]

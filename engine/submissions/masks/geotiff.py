@@ -11,7 +11,7 @@ import numpy as np
 from seg.data.images.band_file import CACHE_BYTES, has_rasterio, silence_georeferencing_warnings
 from seg.data.images.pyramid import TIFF_SUFFIXES, is_pyramid
 from seg.data.images.raster import LARGE
-from seg.data.regions.label_raster import LabelRaster, size_of
+from seg.data.regions.label_raster import LabelRaster, size_of_labels
 from seg.distribution import install_advice
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, LabelsByRegion, SizeOf
@@ -74,10 +74,10 @@ class GeoTiffFolder:
             for image_id, labels in images:
                 file = folder / names.name_of(image_id)
                 file.parent.mkdir(parents=True, exist_ok=True)
-                place = georeference_of(self._image_of(image_id), size_of(labels))
+                place = georeference_of(self._image_of(image_id), size_of_labels(labels))
                 self._write_one(file, image_id, labels, place)
-                if math.prod(size_of(labels)) > LARGE:
-                    _add_overviews(file, size_of(labels))
+                if math.prod(size_of_labels(labels)) > LARGE:
+                    _add_geotiff_overviews(file, size_of_labels(labels))
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
         found = filter(Path.is_file, path.rglob("*"))
@@ -88,7 +88,7 @@ class GeoTiffFolder:
         for file in files:
             image_id = id_of_name(file.relative_to(path).as_posix().removesuffix(file.suffix))
             size_hw = registry.register(str(file), image_id)
-            values_hw = _values_of(file, image_id, size_of)
+            values_hw = _read_geotiff_values(file, image_id, size_of)
             registry.check_size(str(file), values_hw, size_hw)
             yield image_id, self._values.decode(str(file), values_hw)
 
@@ -98,7 +98,7 @@ class GeoTiffFolder:
 
         silence_georeferencing_warnings()
         values = self._values
-        height, width = size_of(labels)
+        height, width = size_of_labels(labels)
         layout = {
             **_LAYOUT,
             "dtype": values.dtype.name,
@@ -130,7 +130,7 @@ def check_georeferences(images: Iterable[str]) -> None:
         georeference_of(image, (1, 1))
 
 
-def _add_overviews(file: Path, size_hw: Size) -> None:
+def _add_geotiff_overviews(file: Path, size_hw: Size) -> None:
     """Add copies of a half, a quarter and so on of the size, down to that of a block, for viewers."""
     import rasterio
     from rasterio.enums import Resampling
@@ -152,7 +152,7 @@ def georeference_of(image: str, size_hw: Size) -> dict[str, Any]:
 
     if is_pyramid(Path(image)):
         return {}
-    with _opened(image) as dataset:
+    with _open_geotiff(image) as dataset:
         across, down = dataset.width / size_hw[1], dataset.height / size_hw[0]
         points, system = dataset.gcps
         if points:
@@ -168,10 +168,10 @@ def georeference_of(image: str, size_hw: Size) -> dict[str, Any]:
         return {"crs": dataset.crs, "transform": finer}
 
 
-def _values_of(file: Path, image_id: str, size_of: SizeOf) -> ValuesHW:
+def _read_geotiff_values(file: Path, image_id: str, size_of: SizeOf) -> ValuesHW:
     from rasterio.errors import RasterioError
 
-    with _opened(str(file)) as dataset:
+    with _open_geotiff(str(file)) as dataset:
         if dataset.count != 1 or np.dtype(dataset.dtypes[0]).kind not in "iu":
             found = f"{dataset.count} bands of {', '.join(dict.fromkeys(dataset.dtypes))}"
             raise DataError(f"{file}: has {found}: a label map has one band of integers")
@@ -182,7 +182,7 @@ def _values_of(file: Path, image_id: str, size_of: SizeOf) -> ValuesHW:
             raise DataError(f"{file}: is truncated or damaged") from error
 
 
-def _opened(place: str) -> "DatasetReader":
+def _open_geotiff(place: str) -> "DatasetReader":
     import rasterio
 
     silence_georeferencing_warnings()

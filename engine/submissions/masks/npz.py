@@ -46,7 +46,7 @@ class NpzFile:
                     image_id = id_of_name(name.removesuffix(_SUFFIX))
                     place = f"{path}: {name}"
                     with archive.open(name) as file:
-                        _check_header(place, file, registry.register(place, image_id))
+                        _check_npz_header(place, file, registry.register(place, image_id))
                     with archive.open(name) as file:
                         values_hw = np.lib.format.read_array(file, allow_pickle=False)
                     yield image_id, self._values.decode(place, values_hw)
@@ -54,7 +54,7 @@ class NpzFile:
             raise DataError(f"{path}: is not an npz of label maps: {error}") from error
 
 
-def _check_header(place: str, file: IO[bytes], size_hw: Size) -> None:
+def _check_npz_header(place: str, file: IO[bytes], size_hw: Size) -> None:
     """Check an array's header before it is unpacked: a few bytes of zip can claim a terabyte."""
     if np.lib.format.read_magic(file) != (1, 0):
         raise DataError(f"{place} is not an array in npy format 1.0")

@@ -40,7 +40,7 @@ class PixelValues:
             [label if values == "positions" else c.id for label, c in enumerate(classes)], dtype=np.int64
         )
         self.classes = dict(zip(self.of_label.tolist(), classes, strict=True))
-        self.dtype = np.dtype(_smallest(classes, self.of_label, types))
+        self.dtype = np.dtype(_smallest_pixel_type(classes, self.of_label, types))
         largest = int(np.iinfo(self.dtype).max)
         self.void = None if largest in self.of_label else largest
         known = dict(zip(self.of_label.tolist(), range(len(classes)), strict=True))
@@ -97,7 +97,9 @@ class PixelValues:
         )
 
 
-def _smallest(classes: Sequence[ClassInfo], values: NDArray[np.int64], types: PixelTypes) -> type[np.integer]:
+def _smallest_pixel_type(
+    classes: Sequence[ClassInfo], values: NDArray[np.int64], types: PixelTypes
+) -> type[np.integer]:
     for one in types:
         if np.iinfo(one).min <= values.min() and values.max() <= np.iinfo(one).max:
             return one

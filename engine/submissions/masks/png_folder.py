@@ -35,7 +35,7 @@ class PngFolder:
 
     def __init__(self, values: PixelValues | BitValues) -> None:
         self._values = values
-        self._palette = palette_of(values.colours) if values.dtype == np.uint8 else None
+        self._palette = png_palette_of(values.colours) if values.dtype == np.uint8 else None
 
     def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
         names = FileNames(_SUFFIX)
@@ -59,7 +59,7 @@ class PngFolder:
             yield image_id, self._values.decode(str(file), values_hw)
 
 
-def palette_of(colours: Mapping[int, Colour]) -> bytes:
+def png_palette_of(colours: Mapping[int, Colour]) -> bytes:
     """Red, green and blue of each value from 0 to 255: its colour, or black."""
     black = (0, 0, 0)
     return bytes(channel for value in range(_COLOURS) for channel in colours.get(value, black))
@@ -83,8 +83,8 @@ def encode_png(values_hw: ValuesHW, palette: bytes | None) -> bytes:
         (b"IDAT", zlib.compress(unfiltered.tobytes())),
         (b"IEND", b""),
     ]
-    return _SIGNATURE + b"".join(_chunk(name, content) for name, content in chunks)
+    return _SIGNATURE + b"".join(_png_chunk(name, content) for name, content in chunks)
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
+def _png_chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

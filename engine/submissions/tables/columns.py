@@ -3,12 +3,12 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from seg.data.tables.column_names import NAMES, known_column, plain_name
+from seg.data.tables.column_names import NAMES, known_column, plain_column_name
 from seg.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class TableColumns:
     """The positions of columns, and the classes that columns are named after, if they are."""
 
     id: int
@@ -17,7 +17,7 @@ class Columns:
     classes: tuple[str, ...] = ()
 
 
-def find_columns(place: str, header: Sequence[str], class_names: Collection[str]) -> Columns:
+def find_table_columns(place: str, header: Sequence[str], class_names: Collection[str]) -> TableColumns:
     """The columns of a header.
 
     A column named like a class has the run lengths of that class. The column of ids is known by its name, or
@@ -27,29 +27,29 @@ def find_columns(place: str, header: Sequence[str], class_names: Collection[str]
         DataError: they cannot be told apart.
     """
     if len(set(header)) < len(header):
-        raise DataError(f"{place}: two columns have one name: {_shown(header)}")
+        raise DataError(f"{place}: two columns have one name: {_header_text(header)}")
     of_classes = [at for at, name in enumerate(header) if name in class_names]
     if of_classes and len(of_classes) == len(header) - 1:
         (of_ids,) = set(range(len(header))) - set(of_classes)
-        return Columns(of_ids, tuple(of_classes), classes=tuple(header[at] for at in of_classes))
+        return TableColumns(of_ids, tuple(of_classes), classes=tuple(header[at] for at in of_classes))
     row_class = known_column(header, "class") if len(header) == 3 else None
     if len(header) != (2 if row_class is None else 3) or of_classes:
         raise DataError(
-            f"{place}: its columns are {_shown(header)}, but known are an id, run lengths or pixels, and"
-            " perhaps a class (named class, ClassId, label or category); or an id and a column named after"
-            f" each class ({', '.join(class_names)})"
+            f"{place}: its columns are {_header_text(header)}, but known are an id, run lengths or pixels,"
+            " and perhaps a class (named class, ClassId, label or category); or an id and a column named"
+            f" after each class ({', '.join(class_names)})"
         )
     others = [at for at in range(len(header)) if at != row_class]
     named = known_column(header, "id")
     of_ids = others[0] if named is None else named
-    return Columns(of_ids, tuple(at for at in others if at != of_ids), row_class)
+    return TableColumns(of_ids, tuple(at for at in others if at != of_ids), row_class)
 
 
-def names_class(column: str) -> bool:
+def is_named_like_classes(column: str) -> bool:
     """Whether a column of ids is named as if its ids named classes, too, such as `ImageId_ClassId`."""
-    plain = plain_name(column)
+    plain = plain_column_name(column)
     return ("class" in plain or "label" in plain) and plain not in NAMES["class"]
 
 
-def _shown(header: Sequence[str]) -> str:
+def _header_text(header: Sequence[str]) -> str:
     return repr(",".join(header)[:60])

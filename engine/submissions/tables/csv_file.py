@@ -13,7 +13,7 @@ from seg.files.atomic import atomic_path, regular
 Row = Sequence[str]
 
 
-def write_table(path: Path, header: Row, rows: Iterable[Row]) -> None:
+def write_csv_table(path: Path, header: Row, rows: Iterable[Row]) -> None:
     """Write a CSV, atomically.
 
     Raises:
@@ -34,7 +34,7 @@ def write_table(path: Path, header: Row, rows: Iterable[Row]) -> None:
         ) from error
 
 
-def read_table(path: Path) -> Iterator[tuple[int, list[str]]]:
+def read_csv_table(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The rows of a CSV with their line numbers, the header first; empty lines are skipped.
 
     Raises:

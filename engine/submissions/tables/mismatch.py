@@ -9,7 +9,7 @@ from seg.data import Sample
 _SHOWN: Final = 3
 
 
-def other_images(
+def mismatch_of_images(
     theirs: Sequence[str], image_of: Mapping[str, str], samples: Sequence[Sample], ids: Mapping[str, str]
 ) -> str:
     """What differs between the images of a sample and those of a spec; empty if they are the same.
@@ -27,19 +27,21 @@ def other_images(
     ours = [ids.get(sample.id, sample.file_name or sample.id) for sample in left]
     counts = []
     if unknown:
-        counts.append(f"{len(unknown)} of its {len(theirs)} ids have no image ({_some(unknown)})")
+        counts.append(f"{len(unknown)} of its {len(theirs)} ids have no image ({_mismatched_names(unknown)})")
     if left:
-        counts.append(f"{len(left)} of the split's {len(samples)} images have no id ({_some(ours)})")
-    return f"{' and '.join(counts)}: {_nearest(unknown, left, ids)}"
+        counts.append(
+            f"{len(left)} of the split's {len(samples)} images have no id ({_mismatched_names(ours)})"
+        )
+    return f"{' and '.join(counts)}: {_fix_of_mismatch(unknown, left, ids)}"
 
 
-def _nearest(unknown: Sequence[str], left: Sequence[Sample], ids: Mapping[str, str]) -> str:
+def _fix_of_mismatch(unknown: Sequence[str], left: Sequence[Sample], ids: Mapping[str, str]) -> str:
     """The fix: a pattern of ids that fits, or the nearest image."""
     if not unknown:
         return "let data.predict name the images of the sample"
     if not left:
         return "add their images to data.predict"
-    pattern = _pattern(unknown[:_SHOWN], left)
+    pattern = _id_pattern_of_mismatch(unknown[:_SHOWN], left)
     if pattern:
         return f"its ids are made like {pattern!r}: set output: {{id: {pattern!r}}}"
     names = [ids.get(sample.id, sample.file_name or sample.id) for sample in left]
@@ -48,7 +50,7 @@ def _nearest(unknown: Sequence[str], left: Sequence[Sample], ids: Mapping[str, s
     return f"{nearest}are these the images of data.predict, and does output.id make their ids?"
 
 
-def _pattern(unknown: Sequence[str], left: Sequence[Sample]) -> str:
+def _id_pattern_of_mismatch(unknown: Sequence[str], left: Sequence[Sample]) -> str:
     """Text around an image's name that makes all these ids; empty if there is none."""
     found = []
     for name in unknown:
@@ -60,5 +62,5 @@ def _pattern(unknown: Sequence[str], left: Sequence[Sample]) -> str:
     return found[0] if len(set(found)) == 1 else ""
 
 
-def _some(names: Sequence[str]) -> str:
+def _mismatched_names(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")

@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Final
 
 from seg.data import Sample
-from seg.engine.submissions.tables.columns import find_columns, names_class
+from seg.engine.submissions.tables.columns import find_table_columns, is_named_like_classes
 from seg.engine.submissions.tables.row_classes import RowClasses
-from seg.engine.submissions.tables.sample_submission import follow_sample, read_sample
+from seg.engine.submissions.tables.sample_submission import follow_sample_submission, read_sample_submission
 from seg.engine.submissions.tables.table_format import TableFormat
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
@@ -26,17 +26,19 @@ def open_table(
         DataError: the sample is for other images or classes, or nothing tells the class of a row.
     """
     row_classes = RowClasses(output, classes, unlabelled)
-    ids = ids_of(output, samples)
+    ids = table_ids_of(output, samples)
     if output.sample:
-        table = read_sample(output.sample)
+        table = read_sample_submission(output.sample)
         if table.rows:
-            return follow_sample(table, row_classes, samples, ids)
-        _refuse_unknown_ids(output, samples)
-        return _of_header(str(output.sample), table.header, row_classes, ids)
-    return _of_header("output.columns", output.columns or _default_header(row_classes), row_classes, ids)
+            return follow_sample_submission(table, row_classes, samples, ids)
+        _refuse_unknown_form_of_ids(output, samples)
+        return _table_of_header(str(output.sample), table.header, row_classes, ids)
+    return _table_of_header(
+        "output.columns", output.columns or _default_table_header(row_classes), row_classes, ids
+    )
 
 
-def ids_of(output: OutputSpec, samples: Sequence[Sample]) -> dict[str, str]:
+def table_ids_of(output: OutputSpec, samples: Sequence[Sample]) -> dict[str, str]:
     """The id in the CSV of each image, if the spec has a pattern for it.
 
     Raises:
@@ -60,7 +62,7 @@ def ids_of(output: OutputSpec, samples: Sequence[Sample]) -> dict[str, str]:
     return {image_id: name for name, image_id in image_of.items()}
 
 
-def _refuse_unknown_ids(output: OutputSpec, samples: Sequence[Sample]) -> None:
+def _refuse_unknown_form_of_ids(output: OutputSpec, samples: Sequence[Sample]) -> None:
     """A sample without rows does not show whether ids have folder and ending; a contest takes one form."""
     sample = next((one for one in samples if one.file_name not in {"", one.id}), None)
     if output.id is None and sample is not None:
@@ -70,20 +72,20 @@ def _refuse_unknown_ids(output: OutputSpec, samples: Sequence[Sample]) -> None:
         )
 
 
-def _default_header(row_classes: RowClasses) -> tuple[str, ...]:
+def _default_table_header(row_classes: RowClasses) -> tuple[str, ...]:
     if row_classes.output.format != "kaggle-per-image":
         return _HEADERS[row_classes.output.format]
     names = [row_classes.classes[label].name for label in row_classes.labelled]
     return ("ImageId", *(names if len(names) > 1 else ["EncodedPixels"]))
 
 
-def _of_header(
+def _table_of_header(
     place: str, header: tuple[str, ...], row_classes: RowClasses, ids: Mapping[str, str]
 ) -> TableFormat:
     """The format of a CSV of which only the header is known; its rows follow the images."""
     output = row_classes.output
     has_pixels = output.format == "pixels"
-    columns = find_columns(place, header, [] if has_pixels else [c.name for c in row_classes.classes])
+    columns = find_table_columns(place, header, [] if has_pixels else [c.name for c in row_classes.classes])
     table = TableFormat(
         header,
         columns.id,
@@ -102,7 +104,7 @@ def _of_header(
         return table
     if columns.classes:
         return row_classes.in_table(table, labels=row_classes.of_columns(place, columns))
-    is_joined = separator is not None or (output.id is None and names_class(header[columns.id]))
+    is_joined = separator is not None or (output.id is None and is_named_like_classes(header[columns.id]))
     if columns.row_class is not None or is_joined:
         table = replace(table, class_separator=separator or "_")
         return row_classes.in_table(table, label_of_class=row_classes.written)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.tables.table_format import Key, TableFormat
-from seg.engine.submissions.tables.table_rows import read_rows, write_rows
+from seg.engine.submissions.tables.table_rows import read_table_rows, write_table_rows
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import LabelsHW
@@ -29,13 +29,13 @@ class PixelTable:
         self._by_id = self._ids.argsort()
 
     def write(self, path: Path, images: Iterable[LabelledImage]) -> None:
-        write_rows(path, self._style, map(self._row, images))
+        write_table_rows(path, self._style, map(self._row, images))
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
         registry = ImageRegistry(size_of)
-        for row in read_rows(path, self._style):
+        for row in read_table_rows(path, self._style):
             height, width = registry.register(f"{path}:{row.line}", row.image_id)
-            ids = _numbers(path, row.line, row.values[0])
+            ids = _parse_pixel_string(path, row.line, row.values[0])
             if len(ids) != height * width:
                 raise DataError(f"{path}:{row.line}: has {len(ids)} pixels, not {height} x {width}")
             yield row.image_id, self._labels(path, row.line, ids).reshape(height, width)
@@ -57,7 +57,7 @@ class PixelTable:
         return labels
 
 
-def _numbers(path: Path, line: int, text: str) -> NDArray[np.int64]:
+def _parse_pixel_string(path: Path, line: int, text: str) -> NDArray[np.int64]:
     """Numbers separated by white space, parsed digit by digit for all numbers at once."""
     codes = np.frombuffer(f" {text} ".encode(), dtype=np.uint8)
     is_space = (codes == ord(" ")) | ((codes >= ord("\t")) & (codes <= ord("\r")))

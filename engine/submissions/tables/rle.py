@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.regions.label_raster import LabelRaster, mask_of_class, size_of
+from seg.data.regions.label_raster import LabelRaster, mask_of_class, size_of_labels
 from seg.data.regions.region import Size
 from seg.engine.submissions.tables.number_text import join_numbers, split_numbers
 from seg.errors import DataError
@@ -27,7 +27,7 @@ ROWS_OF_A_BAND: Final = 512
 _NUMPY_ORDER: Final[dict[str, Literal["C", "F"]]] = {"rows": "C", "columns": "F"}
 
 
-class Runs(NamedTuple):
+class LabelRuns(NamedTuple):
     """Runs of equal labels, int64 `[R]` each: the first pixel, counted from 0, the length and the label."""
 
     starts: NDArray[np.int64]
@@ -35,12 +35,12 @@ class Runs(NamedTuple):
     labels: NDArray[np.int64]
 
 
-def encode(labels: LabelRaster, classes: int, style: RleSpec = KAGGLE) -> list[str]:
+def encode_rle(labels: LabelRaster, classes: int, style: RleSpec = KAGGLE) -> list[str]:
     """The run-length encoding of every class of a label map, which is read band by band if it is no array.
 
     A class without pixels gets the empty string.
     """
-    height, width = size_of(labels)
+    height, width = size_of_labels(labels)
     if not height * width:
         return [""] * classes
     rows = height if isinstance(labels, np.ndarray) else ROWS_OF_A_BAND
@@ -48,19 +48,19 @@ def encode(labels: LabelRaster, classes: int, style: RleSpec = KAGGLE) -> list[s
         _runs_of_band(labels[top : min(top + rows, height), :], top, (height, width), style)
         for top in range(0, height, rows)
     )
-    starts, lengths, run_labels = _joined(list(bands))
+    starts, lengths, run_labels = _join_runs_of_bands(list(bands))
     order = np.argsort(run_labels, kind="stable")
     pairs = np.stack((starts[order] + style.first, lengths[order]), axis=1)
     bounds = np.searchsorted(run_labels[order], np.arange(classes + 1))
     return join_numbers(pairs.ravel(), 2 * bounds)
 
 
-def encode_masks(labels: LabelRaster, classes: int, style: RleSpec = KAGGLE) -> list[str]:
+def encode_rle_of_masks(labels: LabelRaster, classes: int, style: RleSpec = KAGGLE) -> list[str]:
     """The same of a label map with a bit for each class."""
-    return [encode(mask_of_class(labels, bit), 2, style)[1] for bit in range(classes)]
+    return [encode_rle(mask_of_class(labels, bit), 2, style)[1] for bit in range(classes)]
 
 
-def _runs_of_band(band_hw: LabelsHW, top: int, size_hw: Size, style: RleSpec) -> Runs:
+def _runs_of_band(band_hw: LabelsHW, top: int, size_hw: Size, style: RleSpec) -> LabelRuns:
     """The runs of some rows, by the numbers that their pixels have in the whole image."""
     rows, width = band_hw.shape
     by_rows = style.order == "rows"
@@ -75,10 +75,10 @@ def _runs_of_band(band_hw: LabelsHW, top: int, size_hw: Size, style: RleSpec) ->
     else:
         column, row = np.divmod(begins, rows)
         starts = column * size_hw[0] + top + row
-    return Runs(starts, lengths, pixels[begins].astype(np.int64))
+    return LabelRuns(starts, lengths, pixels[begins].astype(np.int64))
 
 
-def _joined(bands: Sequence[Runs]) -> Runs:
+def _join_runs_of_bands(bands: Sequence[LabelRuns]) -> LabelRuns:
     """The runs of all bands in order, and those that touch as one."""
     if len(bands) == 1:
         return bands[0]
@@ -87,10 +87,10 @@ def _joined(bands: Sequence[Runs]) -> Runs:
     starts, lengths, labels = starts[order], lengths[order], labels[order]
     # Runs cover all pixels, so that one ends where the next begins.
     firsts = np.concatenate(([0], np.flatnonzero(labels[1:] != labels[:-1]) + 1))
-    return Runs(starts[firsts], np.add.reduceat(lengths, firsts), labels[firsts])
+    return LabelRuns(starts[firsts], np.add.reduceat(lengths, firsts), labels[firsts])
 
 
-def parse(text: str, pixels: int, style: RleSpec = KAGGLE) -> NDArray[np.int64]:
+def parse_rle(text: str, pixels: int, style: RleSpec = KAGGLE) -> NDArray[np.int64]:
     """Starts, counted from 0, and lengths of the runs of a class, int64 `[R, 2]`.
 
     Raises:
@@ -117,20 +117,20 @@ def parse(text: str, pixels: int, style: RleSpec = KAGGLE) -> NDArray[np.int64]:
     return runs
 
 
-def decode(text: str, size_hw: tuple[int, int], style: RleSpec = KAGGLE) -> NDArray[np.bool_]:
+def decode_rle(text: str, size_hw: tuple[int, int], style: RleSpec = KAGGLE) -> NDArray[np.bool_]:
     """The mask, bool `[H, W]`, of one encoded class.
 
     Raises:
-        DataError: the runs do not fit a mask of that size: see `parse`.
+        DataError: the runs do not fit a mask of that size: see `parse_rle`.
     """
     pixels = size_hw[0] * size_hw[1]
-    labels = merge_runs([parse(text, pixels, style)], pixels, 1)
-    mask_hw: NDArray[np.bool_] = reshape(labels, size_hw, style) == 0
+    labels = merge_runs([parse_rle(text, pixels, style)], pixels, 1)
+    mask_hw: NDArray[np.bool_] = reshape_in_rle_order(labels, size_hw, style) == 0
     return mask_hw
 
 
 def merge_runs(runs: Sequence[NDArray[np.int64]], pixels: int, background: int) -> NDArray[np.uint8]:
-    """A flat label map from the runs of each class, int64 `[R, 2]` as returned by `parse`.
+    """A flat label map from the runs of each class, int64 `[R, 2]` as returned by `parse_rle`.
 
     Raises:
         DataError: a pixel has two classes.
@@ -147,6 +147,6 @@ def merge_runs(runs: Sequence[NDArray[np.int64]], pixels: int, background: int) 
     return np.repeat(values, stretches)
 
 
-def reshape(pixels: NDArray[np.uint8], size_hw: tuple[int, int], style: RleSpec) -> LabelsHW:
+def reshape_in_rle_order(pixels: NDArray[np.uint8], size_hw: tuple[int, int], style: RleSpec) -> LabelsHW:
     """Reshape flat pixels to an image `[H, W]` in the style's order, without a copy."""
     return pixels.reshape(size_hw, order=_NUMPY_ORDER[style.order])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-from seg.engine.submissions.tables.columns import Columns
+from seg.engine.submissions.tables.columns import TableColumns
 from seg.engine.submissions.tables.table_format import TableFormat
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo, is_background
@@ -95,7 +95,7 @@ class RowClasses:
             )
         return self.foreground[0]
 
-    def of_columns(self, place: str, columns: Columns) -> tuple[int, ...]:
+    def of_columns(self, place: str, columns: TableColumns) -> tuple[int, ...]:
         """The classes of columns that are named after them; raises DataError if a class has no column."""
         label_of_name = {c.name: label for label, c in enumerate(self.classes)}
         labels = tuple(label_of_name[name] for name in columns.classes)
@@ -108,12 +108,12 @@ class RowClasses:
         Raises:
             DataError: they are neither.
         """
-        spellings: Sequence[Callable[[str], str]] = (str, str, _plain)
+        spellings: Sequence[Callable[[str], str]] = (str, str, _plain_class_name)
         known: Sequence[Mapping[str, int]] = [self.written]
         if self.output.classes is None:
             by_id = {str(c.id): label for label, c in enumerate(self.classes)}
             by_name = {c.name: label for label, c in enumerate(self.classes)}
-            known = [by_id, by_name, {_plain(name): label for name, label in by_name.items()}]
+            known = [by_id, by_name, {_plain_class_name(name): label for name, label in by_name.items()}]
         distinct = list(dict.fromkeys(texts))
         for label_of, spelled in zip(known, spellings, strict=False):
             if all(spelled(text) in label_of for text in distinct):
@@ -131,8 +131,8 @@ class RowClasses:
         if missing:
             name = self.classes[missing[0]].name
             raise DataError(
-                f"{place}: has no {what} of class {name!r}{_and_more(missing)}: name the classes as the"
-                f" contest does; or, if it is not wanted, set output: {{drop: [{name}]}}"
+                f"{place}: has no {what} of class {name!r}{_and_more_classes(missing)}: name the classes as"
+                f" the contest does; or, if it is not wanted, set output: {{drop: [{name}]}}"
             )
 
     def _label_of_name(self, name: str, key: str) -> int:
@@ -142,9 +142,9 @@ class RowClasses:
         return names.index(name)
 
 
-def _and_more(some: Sequence[object]) -> str:
+def _and_more_classes(some: Sequence[object]) -> str:
     return "" if len(some) == 1 else f" and {len(some) - 1} more"
 
 
-def _plain(name: str) -> str:
+def _plain_class_name(name: str) -> str:
     return name.casefold().replace(" ", "_").replace("-", "_")

@@ -12,7 +12,7 @@ from seg.engine.submissions.base import LabelledImage, LabelsByRegion, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.tables import rle
 from seg.engine.submissions.tables.table_format import Key, TableFormat
-from seg.engine.submissions.tables.table_rows import TableRow, read_rows, write_rows
+from seg.engine.submissions.tables.table_rows import TableRow, read_table_rows, write_table_rows
 from seg.errors import DataError
 from seg.labels.task import LabelMap, Task, classes_overlap, pack_masks
 from seg.spec.ensemble.output import RleSpec
@@ -34,14 +34,14 @@ class RunLengthTable:
         self.write_by_region(path, images)
 
     def write_by_region(self, path: Path, images: Iterable[LabelsByRegion]) -> None:
-        write_rows(path, self._style, itertools.chain.from_iterable(map(self._rows, images)))
+        write_table_rows(path, self._style, itertools.chain.from_iterable(map(self._rows, images)))
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
         registry = ImageRegistry(size_of)
         found = set()
-        rows = read_rows(path, self._style)
+        rows = read_table_rows(path, self._style)
         for image_id, rows_of_image in itertools.groupby(rows, key=lambda row: row.image_id):
-            canvas: _Canvas | None = None
+            canvas: _RunLengthCanvas | None = None
             line_of: dict[str, int] = {}
             for row in rows_of_image:
                 self._check_class(path, row, line_of)
@@ -58,15 +58,15 @@ class RunLengthTable:
                     size_hw = registry.register(str(path), image_id)
                     yield image_id, self._canvas(path, size_hw).labels_hw()
 
-    def _canvas(self, path: Path, size_hw: Size) -> "_Canvas":
+    def _canvas(self, path: Path, size_hw: Size) -> "_RunLengthCanvas":
         background = None if self._overlap else self._style.background
-        return _Canvas(path, size_hw, self._classes, background, self._style.rle)
+        return _RunLengthCanvas(path, size_hw, self._classes, background, self._style.rle)
 
     def _check_class(self, path: Path, row: TableRow, line_of: dict[str, int]) -> None:
         """Raise DataError for a class that is unknown, or that an earlier row of the image has."""
         style, class_text = self._style, row.key[1]
         if style.has_row_for_each_class and class_text not in style.label_of_class:
-            raise DataError(f"{path}:{row.line}: {unknown_class(style, row.key)}")
+            raise DataError(f"{path}:{row.line}: {unknown_class_in_row(style, row.key)}")
         if class_text in line_of:
             raise DataError(
                 f"{path}:{row.line}: {style.show(row.key)!r} is already in line {line_of[class_text]}:"
@@ -84,7 +84,7 @@ class RunLengthTable:
 
     def _rows(self, image: LabelsByRegion) -> Iterator[tuple[Key, Sequence[str]]]:
         image_id, labels = image
-        encode = rle.encode_masks if self._overlap else rle.encode
+        encode = rle.encode_rle_of_masks if self._overlap else rle.encode_rle
         encoded = encode(labels, self._classes, self._style.rle)
         for key in self._style.keys_of_image(image_id):
             values = [encoded[label] for label in self._labels_of(key)]
@@ -92,7 +92,7 @@ class RunLengthTable:
                 yield key, [value or self._style.empty for value in values]
 
 
-def unknown_class(style: TableFormat, key: Key) -> str:
+def unknown_class_in_row(style: TableFormat, key: Key) -> str:
     """The problem of a row that names no known class."""
     known = f"known are {', '.join(style.label_of_class)}"
     if style.class_column is not None:
@@ -100,7 +100,7 @@ def unknown_class(style: TableFormat, key: Key) -> str:
     return f"{style.show(key)!r} does not end in a class id: {known}"
 
 
-class _Canvas:
+class _RunLengthCanvas:
     """Collects the runs of an image's classes and draws them as a label map.
 
     `background` is the label of pixels of no run; None where classes overlap.
@@ -119,16 +119,18 @@ class _Canvas:
     def add(self, line: int, label: int, text: str) -> None:
         self._line = line
         with self._errors_with_line():
-            self._runs[label] = rle.parse(text, self._size_hw[0] * self._size_hw[1], self._style)
+            self._runs[label] = rle.parse_rle(text, self._size_hw[0] * self._size_hw[1], self._style)
 
     def labels_hw(self) -> LabelMap:
         count = self._size_hw[0] * self._size_hw[1]
         if self._background is None:
             flat = [rle.merge_runs([runs], count, 1) for runs in self._runs]
-            return pack_masks(np.stack([rle.reshape(one, self._size_hw, self._style) == 0 for one in flat]))
+            return pack_masks(
+                np.stack([rle.reshape_in_rle_order(one, self._size_hw, self._style) == 0 for one in flat])
+            )
         with self._errors_with_line():
             pixels = rle.merge_runs(self._runs, count, self._background)
-        return rle.reshape(pixels, self._size_hw, self._style)
+        return rle.reshape_in_rle_order(pixels, self._size_hw, self._style)
 
     @contextmanager
     def _errors_with_line(self) -> Iterator[None]:

@@ -123,6 +123,6 @@ class TableFormat:
         return sorted(found, key=len, reverse=True)
 
 
-def image_ids(keys: Iterable[Key]) -> list[str]:
+def image_ids_of_rows(keys: Iterable[Key]) -> list[str]:
     """The ids of the images of some rows, each once."""
     return list(dict.fromkeys(image for image, _ in keys))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seg.engine.submissions.tables.csv_file import read_table, write_table
+from seg.engine.submissions.tables.csv_file import read_csv_table, write_csv_table
 from seg.engine.submissions.tables.table_format import Key, TableFormat
 from seg.errors import DataError
 
@@ -19,31 +19,33 @@ class TableRow:
     values: Sequence[str]
 
 
-def write_rows(path: Path, style: TableFormat, rows: Iterable[tuple[Key, Sequence[str]]]) -> None:
+def write_table_rows(path: Path, style: TableFormat, rows: Iterable[tuple[Key, Sequence[str]]]) -> None:
     """Write rows as they come, or those of the sample in its order.
 
     Raises:
         OutputError: the folder cannot be written.
         DataError: a row of the sample has no prediction.
     """
-    write_table(path, style.header, (style.fields(key, values) for key, values in _in_order(style, rows)))
+    write_csv_table(
+        path, style.header, (style.fields(key, values) for key, values in _rows_in_sample_order(style, rows))
+    )
 
 
-def read_rows(path: Path, style: TableFormat) -> Iterator[TableRow]:
+def read_table_rows(path: Path, style: TableFormat) -> Iterator[TableRow]:
     """The rows of a file, grouped by image if a sample's order separates them.
 
     Raises:
         DataError: the header or the number of fields of a row is wrong.
     """
-    rows = _rows_of_file(path, style)
+    rows = _read_rows_of_file(path, style)
     if style.rows is None:
         return rows
     position = {style.image_of(name): at for at, (name, _) in enumerate(style.rows)}
     return iter(sorted(rows, key=lambda row: position.get(row.image_id, len(position))))
 
 
-def _rows_of_file(path: Path, style: TableFormat) -> Iterator[TableRow]:
-    lines = read_table(path)
+def _read_rows_of_file(path: Path, style: TableFormat) -> Iterator[TableRow]:
+    lines = read_csv_table(path)
     line, found = next(lines, (1, []))
     if tuple(found) != style.header:
         wanted = ",".join(style.header)
@@ -55,7 +57,7 @@ def _rows_of_file(path: Path, style: TableFormat) -> Iterator[TableRow]:
         yield TableRow(line, style.image_of(key[0]), key, style.values(fields))
 
 
-def _in_order(
+def _rows_in_sample_order(
     style: TableFormat, rows: Iterable[tuple[Key, Sequence[str]]]
 ) -> Iterator[tuple[Key, Sequence[str]]]:
     if style.rows is None:

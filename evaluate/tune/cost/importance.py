@@ -35,7 +35,7 @@ class MemberValue:
     views: dict[str, float]
 
 
-class Subsets:
+class MemberSubsets:
     """Scores of a mixture's subsets of members, computed once each."""
 
     def __init__(self, scorer: MixtureScorer, mixture: Mixture) -> None:
@@ -51,29 +51,29 @@ class Subsets:
 
 def value_members(scorer: MixtureScorer, mixture: Mixture) -> list[MemberValue]:
     """The importance of every member of the mixture."""
-    subsets = Subsets(scorer, mixture)
+    subsets = MemberSubsets(scorer, mixture)
     all_members = frozenset(mixture.members)
-    shapley = _shapley(subsets, mixture.members)
+    shapley = _shapley_values(subsets, mixture.members)
     return [
         MemberValue(
             name=scorer.names[member],
             alone=subsets.score(frozenset({member})),
             left_out=subsets.score(all_members) - subsets.score(all_members - {member}),
             shapley=shapley[member],
-            views=_view_values(scorer, mixture, member),
+            views=_importance_of_views(scorer, mixture, member),
         )
         for member in mixture.members
     ]
 
 
-def disagreement(scorer: MixtureScorer) -> NDArray[np.float64]:
+def disagreement_of_members(scorer: MixtureScorer) -> NDArray[np.float64]:
     """The share of pixels on which two members differ, float64 `[M, M]`."""
     members = range(len(scorer.names))
     labels = [scorer.predict(Mixture.single(member, scorer.views)) for member in members]
     return np.array([[float((labels[a] != labels[b]).mean()) for b in members] for a in members])
 
 
-def _shapley(subsets: Subsets, members: Sequence[int]) -> dict[int, float]:
+def _shapley_values(subsets: MemberSubsets, members: Sequence[int]) -> dict[int, float]:
     if len(members) <= MAX_EXACT_MEMBERS:
         return {member: _exact_shapley(subsets, members, member) for member in members}
     random = np.random.default_rng(0)
@@ -86,7 +86,7 @@ def _shapley(subsets: Subsets, members: Sequence[int]) -> dict[int, float]:
     return value
 
 
-def _exact_shapley(subsets: Subsets, members: Sequence[int], member: int) -> float:
+def _exact_shapley(subsets: MemberSubsets, members: Sequence[int], member: int) -> float:
     others = [other for other in members if other != member]
     total = 0.0
     for size in range(len(others) + 1):
@@ -96,7 +96,7 @@ def _exact_shapley(subsets: Subsets, members: Sequence[int], member: int) -> flo
     return total / math.factorial(len(members))
 
 
-def _view_values(scorer: MixtureScorer, mixture: Mixture, member: int) -> dict[str, float]:
+def _importance_of_views(scorer: MixtureScorer, mixture: Mixture, member: int) -> dict[str, float]:
     single = Mixture.single(member, mixture.views)
     views = mixture.views[member]
     if len(views) == 1:

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.tune.cost.importance import MemberValue, disagreement, value_members
+from seg.evaluate.tune.cost.importance import MemberValue, disagreement_of_members, value_members
 from seg.evaluate.tune.cost.mixture_scorer import MixtureScorer
-from seg.evaluate.tune.cost.sub_ensembles import SubEnsemble, pareto_front, price_sub_ensembles
+from seg.evaluate.tune.cost.sub_ensembles import SubEnsemble, pareto_sub_ensembles, price_sub_ensembles
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,13 @@ class MemberStudy:
     @property
     def front(self) -> tuple[SubEnsemble, ...]:
         """The Pareto front of the sub-ensembles."""
-        return tuple(pareto_front(self.sub_ensembles))
+        return tuple(pareto_sub_ensembles(self.sub_ensembles))
 
 
 def study_members(scorer: MixtureScorer, mixture: Mixture, per_pass_ms: Sequence[float]) -> MemberStudy:
     """Measure the members of a mixture; `per_pass_ms` has the milliseconds of a pass of each."""
     return MemberStudy(
         values=tuple(value_members(scorer, mixture)),
-        disagreement=disagreement(scorer),
+        disagreement=disagreement_of_members(scorer),
         sub_ensembles=tuple(price_sub_ensembles(scorer, mixture, per_pass_ms)),
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seg.evaluate.tune.cost.member_study import MemberStudy
-from seg.evaluate.tune.cost.sub_ensembles import SubEnsemble
+from seg.evaluate.tune.cost.sub_ensembles import SubEnsemble, describe_sub_ensemble
 from seg.pictures.charts import Point, draw_trade_offs
 
 
@@ -23,12 +23,8 @@ def draw_pareto(path: Path, metric: str, names: Sequence[str], study: MemberStud
         )
 
     points = sorted(map(point, study.sub_ensembles), key=lambda one: one.group)
-    notes = [f"{number}  {_name(names, one)}" for number, one in enumerate(front, start=1)]
+    notes = [
+        f"{number}  {describe_sub_ensemble(names, one)}: {one.score:.4f}"
+        for number, one in enumerate(front, start=1)
+    ]
     draw_trade_offs(path, f"val {metric}", {"ms an image": points}, notes)
-
-
-def _name(names: Sequence[str], candidate: SubEnsemble) -> str:
-    mixture = candidate.mixture
-    members = " + ".join(names[member] for member in mixture.members)
-    passes = "1 pass" if mixture.passes == 1 else f"{mixture.passes} passes"
-    return f"{members}, {passes}: {candidate.score:.4f}"

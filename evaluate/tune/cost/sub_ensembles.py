@@ -35,12 +35,12 @@ def price_sub_ensembles(
     return [
         SubEnsemble(candidate, scorer.score(candidate), candidate.milliseconds(per_pass_ms))
         for viewed in dict.fromkeys((mixture, upright))
-        for candidate in _sub_ensembles(scorer, viewed)
+        for candidate in _list_sub_ensembles(scorer, viewed)
         if scorer.knows_all_classes(candidate)
     ]
 
 
-def pareto_front(candidates: Sequence[SubEnsemble]) -> list[SubEnsemble]:
+def pareto_sub_ensembles(candidates: Sequence[SubEnsemble]) -> list[SubEnsemble]:
     """The Pareto front, from the cheapest to the best."""
     front: list[SubEnsemble] = []
     for candidate in sorted(candidates, key=lambda candidate: (candidate.milliseconds, -candidate.score)):
@@ -49,7 +49,14 @@ def pareto_front(candidates: Sequence[SubEnsemble]) -> list[SubEnsemble]:
     return front
 
 
-def _sub_ensembles(scorer: MixtureScorer, mixture: Mixture) -> list[Mixture]:
+def describe_sub_ensemble(names: Sequence[str], sub_ensemble: SubEnsemble) -> str:
+    """Its members, of all names, and the number of their passes."""
+    mixture = sub_ensemble.mixture
+    members = " + ".join(names[member] for member in mixture.members)
+    return f"{members}, {mixture.passes} {'pass' if mixture.passes == 1 else 'passes'}"
+
+
+def _list_sub_ensembles(scorer: MixtureScorer, mixture: Mixture) -> list[Mixture]:
     members = mixture.members
     if len(members) <= MAX_EXACT_MEMBERS:
         sizes = range(1, len(members) + 1)

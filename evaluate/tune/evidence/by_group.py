@@ -15,7 +15,7 @@ MOST_FOLDS: Final = 8
 BLOCKS: Final = 4
 
 
-def fold_groups(group_i: GroupI, most: int = MOST_FOLDS) -> GroupI:
+def folds_of_groups(group_i: GroupI, most: int = MOST_FOLDS) -> GroupI:
     """The fold of each image: whole groups, the largest first, each to the fold with the fewest images."""
     images_g = np.bincount(group_i)
     shuffled = np.random.default_rng(0).permutation(len(images_g))
@@ -27,23 +27,23 @@ def fold_groups(group_i: GroupI, most: int = MOST_FOLDS) -> GroupI:
     return fold_g[group_i]
 
 
-def blocks(images: int) -> GroupI:
+def blocks_of_images(images: int) -> GroupI:
     """Four blocks of images that follow one another."""
     return np.arange(images) * BLOCKS // images
 
 
-def score(judged: ImageTallies, group_i: GroupI, criterion: Criterion) -> float:
+def score_by_criterion(judged: ImageTallies, group_i: GroupI, criterion: Criterion) -> float:
     """The score of all images, or of the group with the lowest."""
-    return judged.score if criterion == "mean" else worst_group(judged, group_i)
+    return judged.score if criterion == "mean" else score_of_worst_group(judged, group_i)
 
 
-def worst_group(judged: ImageTallies, group_i: GroupI) -> float:
+def score_of_worst_group(judged: ImageTallies, group_i: GroupI) -> float:
     """The lowest score of a group that has anything to judge."""
     scores_g = judged.by_group(group_i).image_scores
     return float(np.nanmin(scores_g)) if np.isfinite(scores_g).any() else float("nan")
 
 
-def error_of_gain(
+def gain_error_across_groups(
     first: ImageTallies, second: ImageTallies, group_i: GroupI, criterion: Criterion = "mean"
 ) -> float:
     """The standard error of the difference of two scores on the same images, across groups.
@@ -57,8 +57,8 @@ def error_of_gain(
     others = np.arange(groups - 1)
     return jackknife_error(
         [
-            score(first_g.without(group), others, criterion)
-            - score(second_g.without(group), others, criterion)
+            score_by_criterion(first_g.without(group), others, criterion)
+            - score_by_criterion(second_g.without(group), others, criterion)
             for group in range(groups)
         ]
     )

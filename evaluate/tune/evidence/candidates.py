@@ -7,7 +7,12 @@ from typing import Final
 
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.metrics.groups import GroupI
-from seg.evaluate.tune.evidence.by_group import Criterion, error_of_gain, score, worst_group
+from seg.evaluate.tune.evidence.by_group import (
+    Criterion,
+    gain_error_across_groups,
+    score_by_criterion,
+    score_of_worst_group,
+)
 from seg.evaluate.tune.fits.departures import Departure, Departures
 from seg.metrics.image_tallies import ImageTallies
 
@@ -33,7 +38,7 @@ class LeftOutScores:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class MixtureCandidate:
     """A mixture by its name; `left_out` is None if there is one group, of which nothing can be left out."""
 
     name: str
@@ -45,7 +50,7 @@ class Candidate:
         return self.left_out is not None and self.left_out.gain > self.left_out.error
 
 
-def list_candidates(
+def list_mixture_candidates(
     all_views: Sequence[Views],
     views: Sequence[Views],
     departures: Departures,
@@ -53,7 +58,7 @@ def list_candidates(
     equal: ImageTallies,
     group_i: GroupI,
     criterion: Criterion,
-) -> list[Candidate]:
+) -> list[MixtureCandidate]:
     """Best member, equal weights in all views, and the steps to the chosen departure, which is the last.
 
     Args:
@@ -77,14 +82,16 @@ def list_candidates(
         steps.pop(Departure())
     best_member = Departure(weights="best member")
     return [
-        Candidate(
+        MixtureCandidate(
             SINGLE,
             departures.fit(best_member).mixture(views),
             left_out(partial(departures.judge, best_member)),
         ),
-        Candidate(EQUAL, Mixture.of([1.0] * len(views), all_views), left_out(lambda: equal)),
+        MixtureCandidate(EQUAL, Mixture.of([1.0] * len(views), all_views), left_out(lambda: equal)),
         *(
-            Candidate(name, departures.fit(step).mixture(views), left_out(partial(departures.judge, step)))
+            MixtureCandidate(
+                name, departures.fit(step).mixture(views), left_out(partial(departures.judge, step))
+            )
             for step, name in reversed(steps.items())
         ),
     ]
@@ -94,10 +101,10 @@ def left_out_scores(
     judged: ImageTallies, equal: ImageTallies, group_i: GroupI, criterion: Criterion
 ) -> LeftOutScores:
     """The scores of what was judged on groups left out, over equal weights."""
-    reached = score(judged, group_i, criterion)
+    reached = score_by_criterion(judged, group_i, criterion)
     return LeftOutScores(
         score=reached,
-        gain=reached - score(equal, group_i, criterion),
-        error=error_of_gain(judged, equal, group_i, criterion),
-        worst=worst_group(judged, group_i),
+        gain=reached - score_by_criterion(equal, group_i, criterion),
+        error=gain_error_across_groups(judged, equal, group_i, criterion),
+        worst=score_of_worst_group(judged, group_i),
     )

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from seg.evaluate.metrics.groups import GroupI
-from seg.evaluate.tune.evidence.by_group import error_of_gain, score
+from seg.evaluate.tune.evidence.by_group import gain_error_across_groups, score_by_criterion
 from seg.evaluate.tune.fits.departures import Departure, Departures
 
 EXPONENTS: Final = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
@@ -31,7 +31,9 @@ KEPT: Final = 0.5
 """The share of the best exponent that is kept: it was chosen on few groups."""
 
 ERRORS: Final = 2.0
-"""Standard errors within which two strengths of factors are as good, and which a stacking must gain."""
+"""Standard errors within which two strengths of factors are as good, and that a stacking or temperatures
+must gain.
+"""
 
 
 def choose_departure(departures: Departures, group_i: GroupI) -> Departure:
@@ -39,9 +41,13 @@ def choose_departure(departures: Departures, group_i: GroupI) -> Departure:
     enough = int(group_i.max()) + 1 >= ENOUGH_GROUPS
     tried = [Departure("by score", one) for one in (EXPONENTS if enough else EXPONENTS_OF_FEW)]
     departures.judge_all(tried)
-    best = max(tried, key=lambda one: _score(departures, one))
+    best = max(tried, key=lambda one: _score_departure(departures, one))
     chosen = replace(best, exponent=KEPT * best.exponent)
-    return _smallest(departures, [replace(chosen, factors=one) for one in FACTORS]) if enough else chosen
+    return (
+        _smallest_good_departure(departures, [replace(chosen, factors=one) for one in FACTORS])
+        if enough
+        else chosen
+    )
 
 
 def choose_stacking(departures: Departures, chosen: Departure) -> Departure:
@@ -50,29 +56,29 @@ def choose_stacking(departures: Departures, chosen: Departure) -> Departure:
     departures.judge_all(stacked)
 
     def sure_gain(one: Departure) -> float:
-        gain, error = gain_over(departures, one, chosen)
+        gain, error = gain_over_departure(departures, one, chosen)
         return gain - ERRORS * error
 
     return max(stacked, key=sure_gain)
 
 
-def gain_over(departures: Departures, one: Departure, other: Departure) -> tuple[float, float]:
+def gain_over_departure(departures: Departures, one: Departure, other: Departure) -> tuple[float, float]:
     """The gain of one departure over another on groups that were left out, and its standard error."""
     both = departures.judge(one), departures.judge(other)
-    gain = _score(departures, one) - _score(departures, other)
-    return gain, error_of_gain(*both, departures.part_i, departures.criterion)
+    gain = _score_departure(departures, one) - _score_departure(departures, other)
+    return gain, gain_error_across_groups(*both, departures.part_i, departures.criterion)
 
 
-def _smallest(departures: Departures, tried: Sequence[Departure]) -> Departure:
+def _smallest_good_departure(departures: Departures, tried: Sequence[Departure]) -> Departure:
     """The first departure that is at most so many standard errors below the best."""
     departures.judge_all(tried)
-    best = max(tried, key=lambda one: _score(departures, one))
+    best = max(tried, key=lambda one: _score_departure(departures, one))
     for one in tried[: tried.index(best)]:
-        loss, error = gain_over(departures, best, one)
+        loss, error = gain_over_departure(departures, best, one)
         if loss <= ERRORS * error:
             return one
     return best
 
 
-def _score(departures: Departures, departure: Departure) -> float:
-    return score(departures.judge(departure), departures.part_i, departures.criterion)
+def _score_departure(departures: Departures, departure: Departure) -> float:
+    return score_by_criterion(departures.judge(departure), departures.part_i, departures.criterion)

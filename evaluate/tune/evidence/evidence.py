@@ -1,10 +1,10 @@
 """What a tuning was judged on, in a sentence: for the command line and as a comment of the YAML."""
 
 from seg.evaluate.tune.evidence.choose_departure import ENOUGH_GROUPS
-from seg.evaluate.tune.tune import Tuned
+from seg.evaluate.tune.tune import TuningResult
 
 
-def evidence_of(tuned: Tuned) -> str:
+def describe_tuning_evidence(tuned: TuningResult) -> str:
     """The selected candidate, what it gains, and on what that was judged.
 
     A gain is only claimed of groups that nothing was fitted on.

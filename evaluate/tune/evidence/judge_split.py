@@ -9,13 +9,13 @@ import numpy as np
 from seg.data import Sample, open_split
 from seg.data.groups import Groups, group_images
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.cache.passes import Passes, open_passes
+from seg.evaluate.cache.passes import CachedPasses, open_cached_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.groups import number_groups
-from seg.evaluate.tune.evidence.by_group import error_of_gain, worst_group
+from seg.evaluate.tune.evidence.by_group import gain_error_across_groups, score_of_worst_group
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
 from seg.evaluate.tune.open_fitted_on import with_dropped_members
-from seg.evaluate.tune.tune import Tuned
+from seg.evaluate.tune.tune import TuningResult
 from seg.evaluate.tune.whole_maps import WholeMaps
 from seg.metrics.from_counts import open_counted
 from seg.metrics.image_tallies import ImageTallies
@@ -40,7 +40,7 @@ class JudgedScores:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class SplitJudgement:
     """The groups of the split's images, and the scores of each mixture by name, by a metric."""
 
     split: SplitName
@@ -49,7 +49,9 @@ class Judgement:
     scores: Mapping[str, JudgedScores]
 
 
-def judge_tuned(spec: EnsembleSpec, tuned: Tuned, name: SplitName, cache: ProbabilityCache) -> Judgement:
+def judge_tuned_on_split(
+    spec: EnsembleSpec, tuned: TuningResult, name: SplitName, cache: ProbabilityCache
+) -> SplitJudgement:
     """Score the chosen mixture on a split that it was not fitted on; raises as `judge_split`."""
     of_members = tuned.passes.of_members
     mixtures = {
@@ -62,7 +64,7 @@ def judge_tuned(spec: EnsembleSpec, tuned: Tuned, name: SplitName, cache: Probab
 
 def judge_split(
     spec: EnsembleSpec, mixtures: Mapping[str, Mixture], name: SplitName, cache: ProbabilityCache
-) -> Judgement:
+) -> SplitJudgement:
     """Score mixtures of a spec's members with weight on a split; equal weights are among them.
 
     Raises:
@@ -70,27 +72,27 @@ def judge_split(
         ModelError, MissingRuntimeError: a member cannot be run.
     """
     split = open_split(spec.data, name)
-    passes = open_passes(spec, split, cache)
+    passes = open_cached_passes(spec, split, cache)
     metric = open_counted(spec.metric, split.classes, spec.data.task)
     if passes.overlap:
-        judged = _judge_overlapping(passes, metric.metric, list(mixtures.values()))
+        judged = _judge_overlapping_mixtures(passes, metric.metric, list(mixtures.values()))
     else:
         whole_maps = WholeMaps(passes, metric, tuple(range(passes.images)))
         judged = whole_maps.judge([[mixture] * passes.images for mixture in mixtures.values()])
-    return judgement_of(spec, name, split.samples, dict(zip(mixtures, judged, strict=True)))
+    return judgement_of_split(spec, name, split.samples, dict(zip(mixtures, judged, strict=True)))
 
 
-def judgement_of(
+def judgement_of_split(
     spec: EnsembleSpec,
     name: SplitName,
     samples: Sequence[Sample],
     by_name: Mapping[str, ImageTallies],
     over: str = EQUAL,
-) -> Judgement:
+) -> SplitJudgement:
     """The scores of a split's images by tallies of several mixtures, and their gains over one of these."""
     groups = group_images(samples, spec.data.group)
     group_i = number_groups(groups.labels)
-    return Judgement(
+    return SplitJudgement(
         name,
         spec.metric.title,
         groups,
@@ -98,15 +100,17 @@ def judgement_of(
             one: JudgedScores(
                 tallies.score,
                 tallies.score - by_name[over].score,
-                error_of_gain(tallies, by_name[over], group_i),
-                worst_group(tallies, group_i),
+                gain_error_across_groups(tallies, by_name[over], group_i),
+                score_of_worst_group(tallies, group_i),
             )
             for one, tallies in by_name.items()
         },
     )
 
 
-def _judge_overlapping(passes: Passes, metric: Metric, mixtures: Sequence[Mixture]) -> list[ImageTallies]:
+def _judge_overlapping_mixtures(
+    passes: CachedPasses, metric: Metric, mixtures: Sequence[Mixture]
+) -> list[ImageTallies]:
     """The tallies of all images for each mixture, decided by the spec's rules."""
     decision, tallies = passes.ensemble.decision(), []
     with progress("judge", passes.images, unit="images") as advance:

@@ -11,7 +11,12 @@ import numpy as np
 
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.metrics.groups import GroupI
-from seg.evaluate.tune.evidence.by_group import Criterion, error_of_gain, fold_groups, score
+from seg.evaluate.tune.evidence.by_group import (
+    Criterion,
+    folds_of_groups,
+    gain_error_across_groups,
+    score_by_criterion,
+)
 from seg.metrics.image_tallies import ImageTallies
 
 AREAS: Final = (16, 64, 256, 1024, 4096)
@@ -35,21 +40,21 @@ def fit_least_area(
     """
     areas = (0, *(area for area in AREAS if area <= MOST * pixels))
     judged = judge([[replace(one, least_area=area) for one in mixture_i] for area in areas])
-    fold_i = fold_groups(group_i)
+    fold_i = folds_of_groups(group_i)
     left_out = judged[0].tallies_ic2.copy()
     for fold in range(int(fold_i.max()) + 1):
         is_in_i = fold_i == fold
-        best = _best([one.of_images(~is_in_i) for one in judged], group_i[~is_in_i], criterion)
+        best = _index_of_best_area([one.of_images(~is_in_i) for one in judged], group_i[~is_in_i], criterion)
         left_out[is_in_i] = judged[best].tallies_ic2[is_in_i]
     fitted = replace(judged[0], tallies_ic2=left_out)
-    gain = score(fitted, group_i, criterion) - score(judged[0], group_i, criterion)
-    area = areas[_best(judged, group_i, criterion)]
-    if not area or not gain > error_of_gain(fitted, judged[0], group_i, criterion):
+    gain = score_by_criterion(fitted, group_i, criterion) - score_by_criterion(judged[0], group_i, criterion)
+    area = areas[_index_of_best_area(judged, group_i, criterion)]
+    if not area or not gain > gain_error_across_groups(fitted, judged[0], group_i, criterion):
         return None
     return area, fitted
 
 
-def _best(judged: Sequence[ImageTallies], group_i: GroupI, criterion: Criterion) -> int:
+def _index_of_best_area(judged: Sequence[ImageTallies], group_i: GroupI, criterion: Criterion) -> int:
     """The first of the best."""
     numbers = np.unique(group_i, return_inverse=True)[1]
-    return int(np.nanargmax([score(one, numbers, criterion) for one in judged]))
+    return int(np.nanargmax([score_by_criterion(one, numbers, criterion) for one in judged]))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.evaluate.metrics.groups import GroupI
-from seg.evaluate.tune.evidence.by_group import blocks
+from seg.evaluate.tune.evidence.by_group import blocks_of_images
 from seg.labels.classes import ClassInfo
 from seg.spec.ensemble.tuned_on import TunedOnSpec, distance_of_shares
 
@@ -17,19 +17,21 @@ PixelsIC = NDArray[np.int64]
 """The number of pixels that each class is predicted for in each image."""
 
 
-def describe_images(predicted_ic: PixelsIC, group_i: GroupI, classes: Sequence[ClassInfo]) -> TunedOnSpec:
+def describe_predicted_shares(
+    predicted_ic: PixelsIC, group_i: GroupI, classes: Sequence[ClassInfo]
+) -> TunedOnSpec:
     """The shares of classes, and how far groups differ in them; of one group, blocks of images."""
     shares = (predicted_ic.sum(0) / predicted_ic.sum()).tolist()
     return TunedOnSpec(
         images=len(predicted_ic),
-        spread=round(spread_of(predicted_ic, group_i), DIGITS),
+        spread=round(spread_of_predicted_shares(predicted_ic, group_i), DIGITS),
         classes={info.name: round(share, DIGITS) for info, share in zip(classes, shares, strict=True)},
     )
 
 
-def spread_of(predicted_ic: PixelsIC, group_i: GroupI) -> float:
+def spread_of_predicted_shares(predicted_ic: PixelsIC, group_i: GroupI) -> float:
     """The distance between the group that differs most in the shares of classes, and all others."""
-    part_i = group_i if group_i.max() else blocks(len(group_i))
+    part_i = group_i if group_i.max() else blocks_of_images(len(group_i))
     pixels_gc = np.stack([predicted_ic[part_i == part].sum(0) for part in range(int(part_i.max()) + 1)])
     others_gc = pixels_gc.sum(0) - pixels_gc
     return max(

@@ -28,7 +28,7 @@ ScoresCN = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Pixels:
+class FactorPixels:
     """Scores and labels of n pixels, and the number of each one's image."""
 
     scores_cn: ScoresCN
@@ -40,11 +40,11 @@ class Pixels:
         return int(self.image_n[-1]) + 1
 
 
-def fit_factors(
+def fit_class_factors(
     scores_cin: ScoresCIN, labels_in: NDArray[np.uint8], metric: CountedMetric
 ) -> NDArray[np.float64]:
     """The factors of the highest score on these pixels, float64 `[C]`; their geometric mean is 1."""
-    pixels = pixels_of(scores_cin, labels_in, metric)
+    pixels = pixels_for_factors(scores_cin, labels_in, metric)
     factors_c = np.ones(len(scores_cin))
     reached = 0.0
     for _ in range(ROUNDS):
@@ -58,17 +58,17 @@ def fit_factors(
                 reached = float(scores[step])
         if reached == before:
             break
-    return normalised(factors_c)
+    return normalised_factors(factors_c)
 
 
-def normalised(factors_c: NDArray[np.float64]) -> NDArray[np.float64]:
+def normalised_factors(factors_c: NDArray[np.float64]) -> NDArray[np.float64]:
     """Scaled to a geometric mean of 1."""
     scaled_c: NDArray[np.float64] = factors_c / np.exp(np.log(factors_c).mean())
     return scaled_c
 
 
 def scores_by_factor(
-    pixels: Pixels, factors_c: NDArray[np.float64], label: int, metric: CountedMetric
+    pixels: FactorPixels, factors_c: NDArray[np.float64], label: int, metric: CountedMetric
 ) -> NDArray[np.float64]:
     """The score with the factor of one class multiplied by each of `FACTORS`, float64 `[S]`."""
     scaled_cn = pixels.scores_cn * factors_c[:, None].astype(np.float32)
@@ -81,19 +81,21 @@ def scores_by_factor(
     classes, was_right_n = len(scaled_cn), rival_n == pixels.truth_n
     truth_n, rival_n = (labels_n + classes * pixels.image_n for labels_n in (pixels.truth_n, rival_n))
     shape = (pixels.images, classes)
-    left = _cumulative_counts(step_n, rival_n, shape)
-    lost = _cumulative_counts(step_n[was_right_n], rival_n[was_right_n], shape)
-    won = _cumulative_counts(step_n, truth_n, shape)[..., label]
-    hit = _counts(rival_n[was_right_n], shape) - lost
+    left = _label_counts_at_factors(step_n, rival_n, shape)
+    lost = _label_counts_at_factors(step_n[was_right_n], rival_n[was_right_n], shape)
+    won = _label_counts_at_factors(step_n, truth_n, shape)[..., label]
+    hit = _label_counts_of_images(rival_n[was_right_n], shape) - lost
     hit[..., label] = won
-    predicted = _counts(rival_n, shape) - left
+    predicted = _label_counts_of_images(rival_n, shape) - left
     predicted[..., label] = left.sum(-1)
-    truth = np.broadcast_to(_counts(truth_n, shape), hit.shape)
+    truth = np.broadcast_to(_label_counts_of_images(truth_n, shape), hit.shape)
     tallies = metric.tallies(Counts(*(counts.astype(np.float64) for counts in (hit, truth, predicted))))
     return metric.metric.scores_of(np.stack([one.sum(1) for one in tallies], axis=-1))
 
 
-def pixels_of(scores_cin: ScoresCIN, labels_in: NDArray[np.uint8], metric: CountedMetric) -> Pixels:
+def pixels_for_factors(
+    scores_cin: ScoresCIN, labels_in: NDArray[np.uint8], metric: CountedMetric
+) -> FactorPixels:
     """All pixels as one image where that is the same, else those of so many images that can be counted."""
     classes, images, count = scores_cin.shape
     if not metric.adds_up:
@@ -101,7 +103,7 @@ def pixels_of(scores_cin: ScoresCIN, labels_in: NDArray[np.uint8], metric: Count
         scores_cin, labels_in = scores_cin[:, ::every], labels_in[::every]
         images = len(labels_in)
     image_n = np.zeros(images * count, np.intp) if metric.adds_up else np.arange(images).repeat(count)
-    return Pixels(scores_cin.reshape(classes, -1), labels_in.ravel(), image_n)
+    return FactorPixels(scores_cin.reshape(classes, -1), labels_in.ravel(), image_n)
 
 
 def _best_other_class(scores_cn: ScoresCN, label: int) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
@@ -111,12 +113,12 @@ def _best_other_class(scores_cn: ScoresCN, label: int) -> tuple[NDArray[np.float
     return others_cn.max(0), others_cn.argmax(0)
 
 
-def _counts(cell_n: NDArray[np.intp], shape: tuple[int, int]) -> NDArray[np.int64]:
+def _label_counts_of_images(cell_n: NDArray[np.intp], shape: tuple[int, int]) -> NDArray[np.int64]:
     """The number of pixels of each image and label, `[I, C]`."""
     return np.bincount(cell_n, minlength=shape[0] * shape[1]).reshape(shape)
 
 
-def _cumulative_counts(
+def _label_counts_at_factors(
     step_n: NDArray[np.intp], cell_n: NDArray[np.intp], shape: tuple[int, int]
 ) -> NDArray[np.int64]:
     """The number of pixels of each image and label that have changed at each step, `[S, I, C]`."""

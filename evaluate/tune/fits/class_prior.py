@@ -22,18 +22,18 @@ class ClassPrior:
     split: str
 
 
-def count_prior(spec: EnsembleSpec, val: Split) -> ClassPrior:
+def count_class_prior(spec: EnsembleSpec, val: Split) -> ClassPrior:
     """Count in the labels of the training images; in those of `val` if the dataset has no training images.
 
     Raises:
         DataError: labels cannot be read.
     """
     if spec.data.train and spec.data.train.labelled:
-        return ClassPrior(_shares(open_split(spec.data, "train"), len(val.classes)), "train")
-    return ClassPrior(_shares(val, len(val.classes)), "val")
+        return ClassPrior(_class_shares_of_split(open_split(spec.data, "train"), len(val.classes)), "train")
+    return ClassPrior(_class_shares_of_split(val, len(val.classes)), "val")
 
 
-def _shares(split: Split, classes: int) -> NDArray[np.float64]:
+def _class_shares_of_split(split: Split, classes: int) -> NDArray[np.float64]:
     """Shares, with one pixel more of each class, so that none is 0."""
     images = len(split.samples)
     chosen = np.unique(np.linspace(0, images - 1, min(images, SAMPLED)).round().astype(int))

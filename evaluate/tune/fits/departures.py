@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.metrics.groups import GroupI
-from seg.evaluate.tune.evidence.by_group import Criterion, blocks, fold_groups
-from seg.evaluate.tune.fits.class_factors import fit_factors, normalised
+from seg.evaluate.tune.evidence.by_group import Criterion, blocks_of_images, folds_of_groups
+from seg.evaluate.tune.fits.class_factors import fit_class_factors, normalised_factors
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.fits.stacking import FittedStacking
-from seg.evaluate.tune.fits.weights import WeightsM, best_member, equal_weights, weights_by_score
-from seg.evaluate.tune.scorer import CountsICC, judge_counts
+from seg.evaluate.tune.fits.weights import WeightsM, equal_weights, weight_on_best_member, weights_by_score
+from seg.evaluate.tune.scorer import CountsICC, tallies_of_counts
 from seg.metrics.image_tallies import ImageTallies
 
 DIGITS: Final = 4
@@ -56,7 +56,7 @@ class Departure:
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class FittedDeparture:
     """Weights of members `[M]`, which sum to 1, factors of classes `[C]` with a geometric mean of 1, and a
     stacking of the members with weight, if any.
     """
@@ -74,12 +74,12 @@ class Fitted:
         return mixture if (factors == 1).all() else replace(mixture, factors=tuple(factors.tolist()))
 
 
-JudgeFits = Callable[[Sequence[Sequence[Fitted]]], list[ImageTallies]]
+JudgeFits = Callable[[Sequence[Sequence[FittedDeparture]]], list[ImageTallies]]
 """Judges images, each decided by its own fit; several times."""
 
 
 @dataclass
-class Part:
+class DepartureFits:
     """Images to fit on, with what was fitted on them so far."""
 
     pixels: MemberPixels
@@ -105,10 +105,12 @@ class Part:
             scores_cin = self.pixels.merged(
                 self.weights(before), prior_factors(self.prior_c, before.exponent)
             )
-            self._changes[before] = np.log(fit_factors(scores_cin, self.pixels.labels_in, self.pixels.metric))
+            self._changes[before] = np.log(
+                fit_class_factors(scores_cin, self.pixels.labels_in, self.pixels.metric)
+            )
         return self._changes[before]
 
-    def stacking(self, departure: Departure, fitted: Fitted) -> FittedStacking:
+    def stacking(self, departure: Departure, fitted: FittedDeparture) -> FittedStacking:
         """The stacking on top of what was fitted for the departure without one."""
         before = replace(departure, stacking=0.0)
         if before not in self._stackings:
@@ -117,7 +119,7 @@ class Part:
 
     @cached_property
     def _best_m(self) -> WeightsM:
-        return best_member(self.pixels)
+        return weight_on_best_member(self.pixels)
 
     @cached_property
     def _by_score_m(self) -> WeightsM:
@@ -140,24 +142,26 @@ class Departures:
         judge_fits: JudgeFits | None = None,
     ) -> None:
         self.criterion = criterion
-        self.part_i = group_i if group_i.max() else blocks(len(group_i))
-        self._fold_i = fold_groups(self.part_i)
+        self.part_i = group_i if group_i.max() else blocks_of_images(len(group_i))
+        self._fold_i = folds_of_groups(self.part_i)
         folds = range(int(self._fold_i.max()) + 1)
         self._others = [self._part(pixels, self._fold_i != fold, prior_c) for fold in folds]
         self._left_out = [pixels.of_images(self._fold_i == fold) for fold in folds]
-        self._whole = Part(pixels, group_i, prior_c, criterion)
+        self._whole = DepartureFits(pixels, group_i, prior_c, criterion)
         self._judge_fits = judge_fits or self._judge_pixels
         self._judged: dict[Departure, ImageTallies] = {}
 
-    def _part(self, pixels: MemberPixels, chosen_i: NDArray[np.bool_], prior_c: NDArray[np.float64]) -> Part:
+    def _part(
+        self, pixels: MemberPixels, chosen_i: NDArray[np.bool_], prior_c: NDArray[np.float64]
+    ) -> DepartureFits:
         numbered_i = np.unique(self.part_i[chosen_i], return_inverse=True)[1]
-        return Part(pixels.of_images(chosen_i), numbered_i, prior_c, self.criterion)
+        return DepartureFits(pixels.of_images(chosen_i), numbered_i, prior_c, self.criterion)
 
-    def fit(self, departure: Departure) -> Fitted:
+    def fit(self, departure: Departure) -> FittedDeparture:
         """Fit on all images."""
         return self._fit(self._whole, departure)
 
-    def fits_left_out(self, departure: Departure) -> list[Fitted]:
+    def fits_left_out(self, departure: Departure) -> list[FittedDeparture]:
         """The fit for each image, on the groups of other folds."""
         fits = [self._fit(others, departure) for others in self._others]
         return [fits[fold] for fold in self._fold_i]
@@ -174,10 +178,10 @@ class Departures:
             self._judged |= zip(new, judged, strict=True)
         return [self._judged[one] for one in departures]
 
-    def _judge_pixels(self, fits: Sequence[Sequence[Fitted]]) -> list[ImageTallies]:
-        return [judge_counts(self._whole.pixels.metric, self._count(one)) for one in fits]
+    def _judge_pixels(self, fits: Sequence[Sequence[FittedDeparture]]) -> list[ImageTallies]:
+        return [tallies_of_counts(self._whole.pixels.metric, self._count(one)) for one in fits]
 
-    def _count(self, fit_i: Sequence[Fitted]) -> CountsICC:
+    def _count(self, fit_i: Sequence[FittedDeparture]) -> CountsICC:
         """Counts of the pixels of each image, decided by its own fit, which is that of its fold."""
         classes = self._whole.pixels.classes
         counts_icc = np.zeros((len(fit_i), classes, classes), np.int64)
@@ -187,12 +191,12 @@ class Departures:
             counts_icc[is_in_i] = left_out.counts(fitted.weights_m, fitted.factors_c, fitted.stacking)
         return counts_icc
 
-    def _fit(self, part: Part, departure: Departure) -> Fitted:
+    def _fit(self, part: DepartureFits, departure: Departure) -> FittedDeparture:
         factors_c = prior_factors(part.prior_c, departure.exponent)
         if departure.factors:
             kept_c = self._reliability(departure)
             factors_c = factors_c * np.exp(departure.factors * kept_c * part.change(departure))
-        fitted = Fitted(part.weights(departure), normalised(factors_c))
+        fitted = FittedDeparture(part.weights(departure), normalised_factors(factors_c))
         if not departure.stacking:
             return fitted
         return replace(fitted, stacking=part.stacking(departure, fitted).scaled(departure.stacking))
@@ -208,4 +212,4 @@ class Departures:
 
 def prior_factors(prior_c: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
     """Factors that divide probabilities by a power of the classes' shares."""
-    return normalised(np.maximum(prior_c, MIN_SHARE) ** -exponent)
+    return normalised_factors(np.maximum(prior_c, MIN_SHARE) ** -exponent)

@@ -13,7 +13,7 @@ from seg.engine.passes.shares import class_shares
 from seg.engine.passes.views import VIEWS
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.tune.fits.stacking import MOST_PIXELS, FittedStacking, fit_stacking
-from seg.evaluate.tune.scorer import CountsICC, Scorer, judge_counts
+from seg.evaluate.tune.scorer import CountsICC, PixelScorer, tallies_of_counts
 from seg.metrics.from_counts import CountedMetric
 from seg.metrics.image_tallies import ImageTallies
 
@@ -43,7 +43,7 @@ class MemberPixels:
     metric: CountedMetric
 
     @classmethod
-    def of(cls, scorer: Scorer, views: Sequence[Views]) -> Self:
+    def of(cls, scorer: PixelScorer, views: Sequence[Views]) -> Self:
         """Some pixels of a scorer, with each member in these views."""
         thin = scorer.subsampled(max(1, -(-scorer.labels_in.size // MAX_PIXELS)))
         alone = replace(thin, coverage=())
@@ -138,7 +138,7 @@ class MemberPixels:
         stacking: FittedStacking | None = None,
     ) -> ImageTallies:
         """The metric's tallies of the pixels of each image."""
-        return judge_counts(self.metric, self.counts(weights_m, factors_c, stacking))
+        return tallies_of_counts(self.metric, self.counts(weights_m, factors_c, stacking))
 
     def counts(
         self,

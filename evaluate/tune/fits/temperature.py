@@ -12,7 +12,7 @@ import numpy as np
 
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.metrics.calibration import Reliability
-from seg.evaluate.tune.scorer import Scorer
+from seg.evaluate.tune.scorer import PixelScorer
 
 MIN_TEMPERATURE: Final = 1 / 4
 MAX_TEMPERATURE: Final = 4.0
@@ -35,7 +35,7 @@ class MemberCalibration:
     after: float
 
 
-def calibrate_members(scorer: Scorer) -> list[MemberCalibration]:
+def calibrate_members(scorer: PixelScorer) -> list[MemberCalibration]:
     """Fit every member's temperature; also measure the calibration error before and after."""
     temperatures = fit_temperatures(scorer)
     alone = [Mixture.single(member, scorer.views) for member in range(len(scorer.names))]
@@ -49,27 +49,27 @@ def calibrate_members(scorer: Scorer) -> list[MemberCalibration]:
     ]
 
 
-def fit_temperatures(scorer: Scorer) -> tuple[float, ...]:
+def fit_temperatures(scorer: PixelScorer) -> tuple[float, ...]:
     """The temperature of each member, in its views."""
     thin = scorer.subsampled(SAMPLE_STEP)
     return tuple(_best_temperature(thin, Mixture.single(m, scorer.views)) for m in range(len(scorer.names)))
 
 
-def negative_log_likelihood(scorer: Scorer, mixture: Mixture) -> float:
+def negative_log_likelihood(scorer: PixelScorer, mixture: Mixture) -> float:
     """The mean negative log-likelihood of the labels, in nats."""
     merged_cin = scorer.merged(mixture)
     truth_in = np.take_along_axis(merged_cin, scorer.labels_in[None].astype(np.intp), 0)[0]
     return float(-np.log(np.maximum(truth_in, MIN_PROBABILITY)).mean())
 
 
-def calibration_error(scorer: Scorer, mixture: Mixture) -> float:
+def calibration_error(scorer: PixelScorer, mixture: Mixture) -> float:
     """The expected calibration error of the mixture's probabilities, a share in 0..1."""
     reliability = Reliability()
     reliability.add(scorer.labels_in, scorer.merged(mixture))
     return reliability.expected_error
 
 
-def _best_temperature(scorer: Scorer, mixture: Mixture) -> float:
+def _best_temperature(scorer: PixelScorer, mixture: Mixture) -> float:
     def cost(temperature: float) -> float:
         temperatures = (temperature,) * len(scorer.names)
         return negative_log_likelihood(scorer, replace(mixture, temperatures=temperatures))

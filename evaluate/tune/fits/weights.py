@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.evaluate.metrics.groups import GroupI
-from seg.evaluate.tune.evidence.by_group import Criterion, score
+from seg.evaluate.tune.evidence.by_group import Criterion, score_by_criterion
 from seg.metrics.image_tallies import ImageTallies
 
 HALVED_BY: Final = 0.02
@@ -44,7 +44,7 @@ def equal_weights(members: int) -> WeightsM:
     return np.full(members, 1 / members)
 
 
-def best_member(members: WeighableMembers) -> WeightsM:
+def weight_on_best_member(members: WeighableMembers) -> WeightsM:
     """All weight on the member with the highest score, of those that know all classes."""
     alone_mm = np.eye(len(members.known_mc))
     whole = np.flatnonzero(members.known_mc.all(1))
@@ -54,15 +54,17 @@ def best_member(members: WeighableMembers) -> WeightsM:
 
 def weights_by_score(members: WeighableMembers, group_i: GroupI, criterion: Criterion = "mean") -> WeightsM:
     """Half the weight for every `HALVED_BY` that a member's score is behind the best."""
-    scores_m = _scores(
-        members.known_mc, lambda weights_m: score(members.judge(weights_m), group_i, criterion)
+    scores_m = _scores_of_members(
+        members.known_mc, lambda weights_m: score_by_criterion(members.judge(weights_m), group_i, criterion)
     )
     weights_m = 2.0 ** ((scores_m - scores_m.max()) / HALVED_BY)
     weights_m[weights_m < MIN_SHARE] = 0
     return np.asarray(weights_m / weights_m.sum())
 
 
-def _scores(known_mc: NDArray[np.float32], score_of: Callable[[WeightsM], float]) -> NDArray[np.float64]:
+def _scores_of_members(
+    known_mc: NDArray[np.float32], score_of: Callable[[WeightsM], float]
+) -> NDArray[np.float64]:
     """The score of each member; of a specialist, the best one's less what is lost with it."""
     members, equal_m = len(known_mc), equal_weights(len(known_mc))
     knows_all_m = known_mc.all(1)

@@ -21,14 +21,14 @@ NOTHING: Final = "nothing predicted"
 Rules = tuple[ClassRule, ...]
 
 
-class Decided(NamedTuple):
+class MixtureAndRules(NamedTuple):
     """What decides an image."""
 
     mixture: Mixture
     rules: Rules
 
 
-class Judged(NamedTuple):
+class JudgedDecisions(NamedTuple):
     """Tallies of all images by the name of what decided them, and which of them predict anything at all."""
 
     tallies: Mapping[str, ImageTallies]
@@ -36,8 +36,8 @@ class Judged(NamedTuple):
 
 
 def judge_decisions(
-    passes: LabelledPasses, metric: Metric, deciding: Mapping[str, Sequence[Decided]]
-) -> Judged:
+    passes: LabelledPasses, metric: Metric, deciding: Mapping[str, Sequence[MixtureAndRules]]
+) -> JudgedDecisions:
     """Decide all images in several ways, each image by its own mixture and rules; and by nothing at all."""
     tallies: dict[str, list[TallyC2]] = {name: [] for name in (NOTHING, *deciding)}
     predicting: set[str] = set()
@@ -45,17 +45,21 @@ def judge_decisions(
         for image in range(passes.images):
             truth_chw = masks_of(passes.labels(image), "multilabel", passes.classes)
             labelled_hw = ~ignored_in(passes.labels(image), "multilabel", passes.classes)
-            masks = _decide(passes, image, {name: one[image] for name, one in deciding.items()})
+            masks = _decide_masks_of_image(
+                passes, image, {name: one[image] for name, one in deciding.items()}
+            )
             for name, masks_chw in {NOTHING: np.zeros_like(truth_chw), **masks}.items():
                 tallies[name].append(metric.tally_masks(truth_chw, masks_chw, labelled_hw))
                 if masks_chw.any():
                     predicting.add(name)
             advance()
     by_name = {name: ImageTallies(metric, np.stack(listed)) for name, listed in tallies.items()}
-    return Judged(by_name, frozenset(predicting))
+    return JudgedDecisions(by_name, frozenset(predicting))
 
 
-def _decide(passes: LabelledPasses, image: int, deciding: Mapping[str, Decided]) -> dict[str, MasksCHW]:
+def _decide_masks_of_image(
+    passes: LabelledPasses, image: int, deciding: Mapping[str, MixtureAndRules]
+) -> dict[str, MasksCHW]:
     """The masks of one image by name; each mixture is merged once."""
     cached_image = passes.cached_image(image)
     merged: dict[Mixture, ProbabilitiesCHW] = {}

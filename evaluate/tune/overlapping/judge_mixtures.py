@@ -9,7 +9,8 @@ import numpy as np
 from seg.errors import SpecError
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE, LeftOutScores, left_out_scores
-from seg.evaluate.tune.fits.useful_views import without_harmful
+from seg.evaluate.tune.evidence.choose_departure import ERRORS
+from seg.evaluate.tune.fits.useful_views import without_harmful_views
 from seg.evaluate.tune.overlapping.judge_decisions import NOTHING, Rules, judge_decisions
 from seg.evaluate.tune.overlapping.mixtures import ALONE, BY_SCORE, CALIBRATED, list_mixtures
 from seg.evaluate.tune.overlapping.sampled_members import SampledPasses
@@ -49,7 +50,7 @@ class JudgedMixtures:
 
 def judge_mixtures(images: TuningImages, sampled: SampledPasses) -> JudgedMixtures:
     """Judge mixtures in the useful views, and choose one; raises SpecError if there is nothing to judge."""
-    views = _useful_views(images, sampled)
+    views = _useful_views_by_threshold(images, sampled)
     candidates = list_mixtures(sampled, views, images.criterion)
     whole = {one.name: one.fit_mixture(images.group_i) for one in candidates}
     counts = count_mixtures(images.passes, list(whole.values()))
@@ -76,24 +77,24 @@ def judge_mixtures(images: TuningImages, sampled: SampledPasses) -> JudgedMixtur
         )
         for (name, mixture), counts_c in zip(whole.items(), counts, strict=True)
     }
-    return JudgedMixtures(nothing, by_name, by_name[_choose(images, judged)])
+    return JudgedMixtures(nothing, by_name, by_name[_choose_judged_mixture(images, judged)])
 
 
-def _choose(images: TuningImages, judged: Mapping[str, ImageTallies]) -> str:
-    """Weights by score, with temperatures if these gain more than their standard error."""
+def _choose_judged_mixture(images: TuningImages, judged: Mapping[str, ImageTallies]) -> str:
+    """Weights by score, with temperatures if these gain more than so many of their standard errors."""
     if BY_SCORE not in judged:
         return ALONE
     gain, error = images.gain(judged[CALIBRATED], judged[BY_SCORE])
-    return CALIBRATED if gain > error else BY_SCORE
+    return CALIBRATED if gain > ERRORS * error else BY_SCORE
 
 
-def _useful_views(images: TuningImages, sampled: SampledPasses) -> tuple[Views, ...]:
+def _useful_views_by_threshold(images: TuningImages, sampled: SampledPasses) -> tuple[Views, ...]:
     """Each member's views without those that lower its score with the best thresholds."""
 
     def useful_of(member: int) -> Views:
         def judge(seen: Views) -> ImageTallies:
             return sampled.members({member: seen}).judge(np.ones(1))
 
-        return without_harmful(sampled.views[member], judge, images.group_i)
+        return without_harmful_views(sampled.views[member], judge, images.group_i)
 
     return tuple(map(useful_of, range(len(sampled.views))))

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from seg.evaluate.cache.labelled_passes import LabelledPasses
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.tune.overlapping.fit_rules import steps_of, with_fitted
-from seg.evaluate.tune.overlapping.judge_decisions import Decided, Rules, judge_decisions
+from seg.evaluate.tune.overlapping.fit_rules import rule_fits_in_order, with_fitted_rule
+from seg.evaluate.tune.overlapping.judge_decisions import MixtureAndRules, Rules, judge_decisions
 from seg.evaluate.tune.overlapping.region_table import Fit, count_regions
 from seg.evaluate.tune.overlapping.tuning_images import TuningImages
 from seg.labels.label_map import ProbabilitiesCHW
-from seg.labels.task import MasksCHW, masks_of
+from seg.labels.task import MasksCHW, ignored_in, masks_of
+from seg.metrics.metric import MaskHW
 from seg.terminal.progress import progress
 
 HALF: Final = "thresholds of 0.5"
@@ -45,18 +46,18 @@ def judge_rules(images: TuningImages, mixture: Mixture, kinds: int | None) -> tu
     """
     passes, metric = images.passes, images.metric
     tables = count_regions(_merged_images(passes, mixture), passes.classes, passes.labels(0).size)
-    fits = dict(list(steps_of(metric.tallies).items())[:kinds])
+    fits = dict(list(rule_fits_in_order(metric.tallies).items())[:kinds])
 
     def fitted(fit: Fit, chosen_i: NDArray[np.bool_]) -> Rules:
         found = (fit(table.of_images(chosen_i)) for table in tables)
-        return tuple(with_fitted(rule, one) for rule, one in zip(images.given, found, strict=True))
+        return tuple(with_fitted_rule(rule, one) for rule, one in zip(images.given, found, strict=True))
 
     by_image = {HALF: [images.given] * passes.images}
     by_image |= {name: images.fit_left_out(partial(fitted, fit)) for name, fit in fits.items()}
     judged = judge_decisions(
         passes,
         metric.metric,
-        {name: [Decided(mixture, rules) for rules in rules_i] for name, rules_i in by_image.items()},
+        {name: [MixtureAndRules(mixture, rules) for rules in rules_i] for name, rules_i in by_image.items()},
     )
     steps = [JudgedRules(HALF, images.given, images.score(judged.tallies[HALF]), 0.0, 0.0, True)]
     for name, fit in fits.items():
@@ -69,10 +70,14 @@ def judge_rules(images: TuningImages, mixture: Mixture, kinds: int | None) -> tu
     return tuple(steps)
 
 
-def _merged_images(passes: LabelledPasses, mixture: Mixture) -> Iterator[tuple[ProbabilitiesCHW, MasksCHW]]:
-    """Merged probabilities and true masks of all images."""
+def _merged_images(
+    passes: LabelledPasses, mixture: Mixture
+) -> Iterator[tuple[ProbabilitiesCHW, MasksCHW, MaskHW]]:
+    """Merged probabilities, true masks and labelled pixels of all images."""
     with progress("count regions", passes.images, unit="images") as advance:
         for image in range(passes.images):
-            truth_chw = masks_of(passes.labels(image), "multilabel", passes.classes)
-            yield passes.cached_image(image).merged(mixture), truth_chw
+            labels_hw = passes.labels(image)
+            labelled_hw = ~ignored_in(labels_hw, "multilabel", passes.classes)
+            truth_chw = masks_of(labels_hw, "multilabel", passes.classes)
+            yield passes.cached_image(image).merged(mixture), truth_chw, labelled_hw
             advance()

@@ -13,9 +13,9 @@ from seg.evaluate.metrics.groups import GroupI
 from seg.evaluate.tune.evidence.by_group import Criterion
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
 from seg.evaluate.tune.fits.departures import DIGITS
-from seg.evaluate.tune.fits.weights import WeightsM, best_member, equal_weights, weights_by_score
-from seg.evaluate.tune.overlapping.judge_decisions import Decided, Rules
-from seg.evaluate.tune.overlapping.sampled_members import SampledMembers, SampledPasses, views_of
+from seg.evaluate.tune.fits.weights import WeightsM, equal_weights, weight_on_best_member, weights_by_score
+from seg.evaluate.tune.overlapping.judge_decisions import MixtureAndRules, Rules
+from seg.evaluate.tune.overlapping.sampled_members import SampledMembers, SampledPasses, views_by_member
 from seg.evaluate.tune.overlapping.temperatures import fit_sigmoid_temperatures
 from seg.evaluate.tune.overlapping.whole_counts import best_threshold
 from seg.metrics.from_counts import Counts, Tallies
@@ -51,7 +51,9 @@ class WeighedMembers:
         if self.is_calibrated:
             fitted = fit_sigmoid_temperatures(self.sampled.of_images(chosen_i), self.views)
             temperatures = tuple(round(one, DIGITS) for one in fitted)
-        members = self.sampled.members(views_of(self.views), temperatures) if temperatures else self._members
+        members = (
+            self.sampled.members(views_by_member(self.views), temperatures) if temperatures else self._members
+        )
         weights_m = self.fit(members.of_images(chosen_i), numbered_i)
         mixture = Mixture.of(weights_m.round(DIGITS).tolist(), self.views)
         return replace(mixture, temperatures=temperatures)
@@ -63,7 +65,7 @@ class WeighedMembers:
         tallies: Tallies,
         given: Rules,
         chosen_i: NDArray[np.bool_],
-    ) -> Decided:
+    ) -> MixtureAndRules:
         """The mixture and thresholds that are fitted on some images.
 
         Args:
@@ -74,11 +76,11 @@ class WeighedMembers:
             rule.model_copy(update={"threshold": best_threshold(counts.of_images(chosen_i), tallies)})
             for rule, counts in zip(given, counts_c, strict=True)
         )
-        return Decided(self.fit_mixture(group_i, chosen_i), tuple(rules))
+        return MixtureAndRules(self.fit_mixture(group_i, chosen_i), tuple(rules))
 
     @cached_property
     def _members(self) -> SampledMembers:
-        return self.sampled.members(views_of(self.views))
+        return self.sampled.members(views_by_member(self.views))
 
 
 def list_mixtures(
@@ -102,7 +104,7 @@ def fits_of_weights(count: int, criterion: Criterion = "mean") -> dict[str, FitW
         return equal_weights(members.members)
 
     def single(members: SampledMembers, group_i: GroupI) -> WeightsM:
-        return best_member(members)
+        return weight_on_best_member(members)
 
     if count == 1:
         return {ALONE: equal}

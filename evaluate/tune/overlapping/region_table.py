@@ -9,10 +9,11 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.decision.regions import find_regions, largest_area
+from seg.engine.decision.regions import area_of_largest_region, find_regions
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import MasksCHW
 from seg.metrics.from_counts import Counts
+from seg.metrics.metric import MaskHW
 from seg.spec.ensemble.decision import ClassRule, EmptyBelow
 
 THRESHOLDS: Final = tuple(round(0.05 * step, 2) for step in range(2, 19))
@@ -33,7 +34,7 @@ class RegionTable:
 
     Attributes:
         areas: in rising order, the first 0.
-        both_tai, predicted_tai: pixels of regions that are not smaller.
+        both_tai, predicted_tai: labelled pixels of regions that are not smaller.
         truth_i: pixels in the truth.
         largest_si: the largest region of pixels that have each probability of `SURE`.
     """
@@ -69,37 +70,41 @@ class RegionTable:
 
 
 def count_regions(
-    images: Iterable[tuple[ProbabilitiesCHW, MasksCHW]], classes: int, pixels: int
+    images: Iterable[tuple[ProbabilitiesCHW, MasksCHW, MaskHW]], classes: int, pixels: int
 ) -> tuple[RegionTable, ...]:
-    """The table of each class, from merged probabilities and true masks of images.
+    """The table of each class.
 
     Args:
+        images: merged probabilities, true masks, and the pixels that are labelled, which are counted.
         pixels: of an image, about; areas up to a tenth of them are tried.
     """
     largest = max(SMALLEST + 1, LARGEST_SHARE * pixels)
     areas = (0, *np.unique(np.geomspace(SMALLEST, largest, AREAS).astype(int)).tolist())
     columns: list[list[tuple[NDArray[np.int64], ...]]] = [[] for _ in range(classes)]
-    for probabilities_chw, truth_chw in images:
+    for probabilities_chw, truth_chw, labelled_hw in images:
         for column, probabilities_hw, truth_hw in zip(columns, probabilities_chw, truth_chw, strict=True):
-            column.append(_count_image(probabilities_hw, truth_hw, np.array(areas)))
+            column.append(_count_regions_of_image(probabilities_hw, truth_hw, labelled_hw, np.array(areas)))
     return tuple(
         RegionTable(areas, *(np.stack(parts, axis=-1) for parts in zip(*column, strict=True)))
         for column in columns
     )
 
 
-def _count_image(
-    probabilities_hw: NDArray[np.float32], truth_hw: NDArray[np.bool_], areas_a: NDArray[np.int64]
+def _count_regions_of_image(
+    probabilities_hw: NDArray[np.float32], truth_hw: MaskHW, labelled_hw: MaskHW, areas_a: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], ...]:
     connectivity = ClassRule().connectivity
     both_ta, predicted_ta = (np.zeros((len(THRESHOLDS), len(areas_a)), np.int64) for _ in range(2))
     for position, threshold in enumerate(THRESHOLDS):
         numbers_hw, areas_n = find_regions(probabilities_hw > np.float32(threshold), connectivity)
-        hits_n = np.bincount(numbers_hw[truth_hw], minlength=len(areas_n))
-        hits_n[0] = 0
+        counted_n, hits_n = (
+            np.bincount(numbers_hw[pixels_hw], minlength=len(areas_n))
+            for pixels_hw in (labelled_hw, truth_hw)
+        )
+        counted_n[0] = hits_n[0] = 0
         stays_an = areas_n >= areas_a[:, None]
-        predicted_ta[position], both_ta[position] = stays_an @ areas_n, stays_an @ hits_n
-    largest_s = [largest_area(probabilities_hw >= np.float32(sure), connectivity) for sure in SURE]
+        predicted_ta[position], both_ta[position] = stays_an @ counted_n, stays_an @ hits_n
+    largest_s = [area_of_largest_region(probabilities_hw >= np.float32(sure), connectivity) for sure in SURE]
     return both_ta, predicted_ta, np.array(truth_hw.sum()), np.array(largest_s)
 
 

@@ -11,7 +11,7 @@ from seg.engine.passes.shares import class_shares
 from seg.evaluate.cache.labelled_passes import LabelledPasses
 from seg.evaluate.cache.merge import Coverage
 from seg.evaluate.cache.mixture import Mixture, Views
-from seg.evaluate.tune.overlapping.threshold_curves import best_position, count_at_thresholds
+from seg.evaluate.tune.overlapping.threshold_curves import count_at_thresholds, position_of_best_threshold
 from seg.labels.probability_codec import from_sigmoid_levels
 from seg.labels.task import THRESHOLD, ignored_in, masks_of, pack_masks
 from seg.metrics.from_counts import CountedMetric, Counts, class_score
@@ -70,7 +70,7 @@ class SampledMembers:
         best = []
         for label, truth_in in enumerate(self.truth_cin):
             counts = count_at_thresholds(self.merged(weights_m, label), truth_in)
-            threshold = best_position(class_score(self.metric.tallies, counts))
+            threshold = position_of_best_threshold(class_score(self.metric.tallies, counts))
             at_best = Counts(counts.both[threshold], counts.truth, counts.predicted[threshold])
             best.append(np.stack(self.metric.tallies(at_best), axis=1))
         return ImageTallies(self.metric.metric, np.stack(best, axis=1))
@@ -151,7 +151,7 @@ class SampledPasses:
         return not self.coverage or any(not self.coverage[member] for member in mixture.members)
 
 
-def sample_passes(passes: LabelledPasses, metric: CountedMetric, seed: int = 0) -> SampledPasses:
+def sample_member_passes(passes: LabelledPasses, metric: CountedMetric, seed: int = 0) -> SampledPasses:
     """Sample the same number of labelled pixels from every image; of one without labels, any pixels."""
     keys = [(member, view) for member, views in enumerate(passes.views) for view in views]
     classes = passes.classes
@@ -181,6 +181,6 @@ def sample_passes(passes: LabelledPasses, metric: CountedMetric, seed: int = 0) 
     )
 
 
-def views_of(views: Sequence[Views]) -> dict[int, Views]:
+def views_by_member(views: Sequence[Views]) -> dict[int, Views]:
     """The views of all members by their positions."""
     return dict(enumerate(views))

@@ -13,15 +13,15 @@ from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.cost.budget import Budget
 from seg.evaluate.tune.cost.member_study import MemberStudy, study_members
-from seg.evaluate.tune.evidence.by_group import Criterion, blocks
+from seg.evaluate.tune.evidence.by_group import Criterion, blocks_of_images
 from seg.evaluate.tune.evidence.choose_departure import ENOUGH_GROUPS
 from seg.evaluate.tune.fits.temperature import MemberCalibration
-from seg.evaluate.tune.open_fitted_on import FittedOn, open_fitted_on
-from seg.evaluate.tune.overlapping.fit_rules import with_fitted
+from seg.evaluate.tune.open_fitted_on import FittedOn, open_images_to_tune
+from seg.evaluate.tune.overlapping.fit_rules import with_fitted_rule
 from seg.evaluate.tune.overlapping.judge_decisions import Rules
 from seg.evaluate.tune.overlapping.judge_mixtures import JudgedMixture, JudgedMixtures, judge_mixtures
 from seg.evaluate.tune.overlapping.judge_rules import JudgedRules, judge_rules
-from seg.evaluate.tune.overlapping.sampled_members import SampledPasses, sample_passes
+from seg.evaluate.tune.overlapping.sampled_members import SampledPasses, sample_member_passes
 from seg.evaluate.tune.overlapping.temperatures import calibrate_sigmoids
 from seg.evaluate.tune.overlapping.tuning_images import TuningImages
 from seg.metrics.from_counts import open_counted
@@ -93,17 +93,17 @@ def tune_overlapping(
         DataError: the images have no labels or are too few, or a run does not tell what it held out.
         ModelError, MissingRuntimeError: a member cannot be run.
     """
-    passes = open_fitted_on(spec, on, cache)
+    passes = open_images_to_tune(spec, on, cache)
     split = passes.split
     metric = open_counted(spec.metric, split.classes, spec.data.task)
     groups = group_images(split.samples, spec.data.group)
-    group_i = number_groups(groups.labels) if groups.count > 1 else blocks(passes.images)
-    given = tuple(with_fitted(rule, ClassRule()) for rule in rules_of(spec.decision, split.classes))
+    group_i = number_groups(groups.labels) if groups.count > 1 else blocks_of_images(passes.images)
+    given = tuple(with_fitted_rule(rule, ClassRule()) for rule in rules_of(spec.decision, split.classes))
     images = TuningImages(passes, metric, group_i, criterion, given)
-    sampled = sample_passes(passes, metric)
+    sampled = sample_member_passes(passes, metric)
     mixtures = judge_mixtures(images, sampled)
     mixture = mixtures.chosen
-    study = _study(passes, sampled, mixtures)
+    study = _study_tuned_members(passes, sampled, mixtures)
     chosen = budget.best_of(study.front, min(passes.milliseconds)) if budget else mixture.mixture
     kinds = None if groups.count >= ENOUGH_GROUPS else 1
     steps = judge_rules(images, chosen, kinds)
@@ -129,7 +129,9 @@ def tune_overlapping(
     return max(tuned, alone, key=lambda one: one.left_out)
 
 
-def _study(passes: LabelledPasses, sampled: SampledPasses, mixtures: JudgedMixtures) -> MemberStudy:
+def _study_tuned_members(
+    passes: LabelledPasses, sampled: SampledPasses, mixtures: JudgedMixtures
+) -> MemberStudy:
     """What the members are worth, at the thresholds of the chosen mixture where they are compared."""
     chosen = mixtures.chosen
     several = len(chosen.mixture.members) > 1

@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 
 from seg.evaluate.cache.labelled_passes import LabelledPasses
 from seg.evaluate.metrics.groups import GroupI
-from seg.evaluate.tune.evidence.by_group import Criterion, error_of_gain, fold_groups, score
+from seg.evaluate.tune.evidence.by_group import (
+    Criterion,
+    folds_of_groups,
+    gain_error_across_groups,
+    score_by_criterion,
+)
 from seg.evaluate.tune.overlapping.judge_decisions import Rules
 from seg.metrics.from_counts import CountedMetric
 from seg.metrics.image_tallies import ImageTallies
@@ -34,15 +39,15 @@ class TuningImages:
 
     def fit_left_out(self, fit: Callable[[NDArray[np.bool_]], Fitted]) -> list[Fitted]:
         """For each image, what is fitted on all folds of whole groups but its own."""
-        fold_i = fold_groups(self.group_i)
+        fold_i = folds_of_groups(self.group_i)
         fits = [fit(fold_i != fold) for fold in range(int(fold_i.max()) + 1)]
         return [fits[fold] for fold in fold_i]
 
     def score(self, judged: ImageTallies) -> float:
         """The score of all images, or of the worst group."""
-        return score(judged, self.group_i, self.criterion)
+        return score_by_criterion(judged, self.group_i, self.criterion)
 
     def gain(self, judged: ImageTallies, over: ImageTallies) -> tuple[float, float]:
         """The difference of two scores, and its standard error across groups."""
         difference = self.score(judged) - self.score(over)
-        return difference, error_of_gain(judged, over, self.group_i, self.criterion)
+        return difference, gain_error_across_groups(judged, over, self.group_i, self.criterion)

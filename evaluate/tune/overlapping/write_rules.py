@@ -6,26 +6,26 @@ from typing import Any
 
 from seg.evaluate.tune.overlapping.fit_rules import FITTED
 from seg.evaluate.tune.overlapping.tune import TunedOverlapping
-from seg.evaluate.tune.write_spec import write_back
+from seg.evaluate.tune.write_spec import write_mixture
 from seg.labels.classes import ClassInfo
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.decision import ClassRule
 from seg.spec.yaml.edit import write_under
 
 
-def write_overlapping(path: Path, spec: EnsembleSpec, tuned: TunedOverlapping) -> None:
+def write_weights_and_rules(path: Path, spec: EnsembleSpec, tuned: TunedOverlapping) -> None:
     """Set the mixture and the rule of every class in the spec's own file.
 
     The evidence becomes a comment above the members, in place of that of an earlier tuning.
     """
     classes = tuned.passes.split.classes
-    write_back(path, spec, tuned.written, classes, evidence_of(tuned))
-    decision = decision_of(spec, classes, tuned.rules)
+    write_mixture(path, spec, tuned.written, classes, describe_rules_evidence(tuned))
+    decision = decision_with_rules(spec, classes, tuned.rules)
     if decision != spec.decision.model_dump(exclude_unset=True):
         write_under(path, "decision", decision, without=(*FITTED, "classes"))
 
 
-def decision_of(
+def decision_with_rules(
     spec: EnsembleSpec, classes: Sequence[ClassInfo], rules: Sequence[ClassRule]
 ) -> dict[str, Any]:
     """The decision with the fitted keys of each class, and without those that say what is the default."""
@@ -40,7 +40,7 @@ def decision_of(
     return {**kept, **({"classes": by_class} if by_class else {})}
 
 
-def evidence_of(tuned: TunedOverlapping) -> str:
+def describe_rules_evidence(tuned: TunedOverlapping) -> str:
     """What was kept, what it scores on groups that were left out, and on what that was judged."""
     names = [tuned.mixture.name, *(step.name for step in tuned.kept[1:] or tuned.kept)]
     what = tuned.metric.title + ("" if tuned.criterion == "mean" else " of the worst group")

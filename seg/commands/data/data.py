@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from seg import ranges
-from seg.commands.data.tables import print_report, print_statistics
+from seg.commands.data.tables import print_band_statistics, print_data_check
 from seg.commands.options.shared import (
     MemberName,
     Overwrite,
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Write the built-in dataset; describe and check your own.", no_args_is_help=True)
 
 
-@app.command()
-def sample(
+@app.command("sample")
+def data_sample_command(
     folder: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.")],
     seed: Annotated[
         int,
@@ -75,8 +75,8 @@ def sample(
     suggest(f"seg data check {folder / 'dataset.yaml'}")
 
 
-@app.command()
-def check(
+@app.command("check")
+def data_check_command(
     file: Annotated[Path, typer.Argument(metavar="DATASET", help="A dataset's or an ensemble's YAML.")],
     strict: Annotated[bool, typer.Option("--strict", help="Exit with code 2 for warnings, too.")] = False,
 ) -> None:
@@ -88,20 +88,22 @@ def check(
     from seg.errors import DataError
     from seg.spec import load_dataset, load_ensemble
 
-    if _is_ensemble(file):
+    if _is_ensemble_yaml(file):
         spec = load_ensemble(file)
         report = check_dataset(spec.data, [spec.recipe_of(one) for one in spec.members if one.has_recipe])
     else:
         report = check_dataset(load_dataset(file))
-    print_report(report)
+    print_data_check(report)
     failing = [finding for finding in report.findings if strict or finding.severity == "error"]
     if failing:
         raise DataError(f"{file}: {counted(len(failing), 'finding' if strict else 'error')}")
-    suggest(f"seg train {file}" if _is_ensemble(file) else f"name it in an ensemble's YAML: data: {file}")
+    suggest(
+        f"seg train {file}" if _is_ensemble_yaml(file) else f"name it in an ensemble's YAML: data: {file}"
+    )
 
 
-@app.command()
-def guess(
+@app.command("guess")
+def data_guess_command(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of images and labels.")],
     output: Annotated[
         Path | None,
@@ -114,7 +116,7 @@ def guess(
     Labels of annotation tools, such as labelme's, are named with the command that imports them.
     """
     from seg.data.guess import guess_dataset
-    from seg.data.guess.write import yaml_of
+    from seg.data.guess.write import yaml_of_guess
     from seg.files.atomic import write_text
     from seg.files.outputs import Output
 
@@ -123,16 +125,16 @@ def guess(
         typer.echo(f"{folder}: {found.layout}. Import it:")
         typer.echo(f"  seg data import {found.import_format} {folder} OUT")
     elif output is None:
-        typer.echo(yaml_of(found, Path.cwd()), nl=False)
+        typer.echo(yaml_of_guess(found, Path.cwd()), nl=False)
     else:
         with Output(output, (), overwrite).writing() as final:
-            write_text(final, yaml_of(found, output.absolute().parent))
+            write_text(final, yaml_of_guess(found, output.absolute().parent))
         typer.echo(f"{output}: written: {found.layout}")
         suggest(f"seg data check {output}")
 
 
-@app.command()
-def preview(
+@app.command("preview")
+def data_preview_command(
     file: Annotated[Path, typer.Argument(metavar="SPEC", help="An ensemble's or a dataset's YAML.")],
     member: MemberName = None,
     output: Annotated[
@@ -152,11 +154,11 @@ def preview(
     """
     require_extra("train", "torch", "seg data preview")
     check_picture_name(output)
-    data, recipe = _data_and_recipe(file, member)
+    data, recipe = _data_and_recipe_to_preview(file, member)
     from seg.data.images.images import write_image
     from seg.files.outputs import Output
     from seg.spec.reads import paths_in
-    from seg.train.preview import preview as draw_preview
+    from seg.train.preview import preview_crops as draw_preview
 
     with Output(output, (file, *paths_in(data)), overwrite).writing() as final:
         sheet_hwc, suspicious = draw_preview(data, recipe, count)
@@ -167,8 +169,8 @@ def preview(
     suggest_opening(output)
 
 
-@app.command()
-def stats(
+@app.command("stats")
+def data_stats_command(
     file: Annotated[Path, typer.Argument(metavar="SPEC", help="A dataset's or an ensemble's YAML.")],
     member: MemberName = None,
 ) -> None:
@@ -180,7 +182,7 @@ def stats(
     from seg.data.statistics import split_statistics
     from seg.spec import load_dataset, load_ensemble
 
-    if _is_ensemble(file):
+    if _is_ensemble_yaml(file):
         spec = load_ensemble(file)
         data, own = spec.data, spec.recipe_of(chosen_members(file, spec, member)[0]).input
     elif member:
@@ -191,11 +193,11 @@ def stats(
         seen = own.seen_of(data.pixel_range) if own else data.pixel_range
     except ValueError as error:
         raise SpecError(f"{file}: input: {error}") from error
-    print_statistics(split_statistics(open_split(data, "train").samples, seen))
+    print_band_statistics(split_statistics(open_split(data, "train").samples, seen))
 
 
 @app.command("import")
-def import_(
+def data_import_command(
     form: Annotated[
         str,
         typer.Argument(
@@ -211,9 +213,9 @@ def import_(
 
     Prints what was dropped, such as points and lines, which have no area.
     """
-    from seg.data.importers import import_dataset, parse_format
+    from seg.data.importers import import_dataset, parse_import_format
 
-    report = import_dataset(parse_format(form), source, folder, overwrite=overwrite)
+    report = import_dataset(parse_import_format(form), source, folder, overwrite=overwrite)
     for split, images in report.images.items():
         typer.echo(f"{split}: {counted(images, 'image')}, {counted(report.objects[split], 'object')}")
     typer.echo(f"classes: {printable(', '.join(report.classes))}")
@@ -223,10 +225,10 @@ def import_(
     suggest(f"seg data check {folder / 'dataset.yaml'}")
 
 
-def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, RecipeSpec]":
+def _data_and_recipe_to_preview(file: Path, member: str | None) -> "tuple[DatasetSpec, RecipeSpec]":
     from seg.spec import load_dataset, load_ensemble
 
-    if not _is_ensemble(file):
+    if not _is_ensemble_yaml(file):
         if member:
             raise SpecError(f"{file}: is a dataset, which has no members: remove --member")
         from seg.train.preview import whole_image_recipe
@@ -240,7 +242,7 @@ def _data_and_recipe(file: Path, member: str | None) -> "tuple[DatasetSpec, Reci
     return spec.data, spec.recipe_of(trained[0])
 
 
-def _is_ensemble(file: Path) -> bool:
+def _is_ensemble_yaml(file: Path) -> bool:
     """Whether a YAML is an ensemble's, which has `data` or `members`, rather than a dataset's."""
     from seg.spec.yaml.source import parse
 

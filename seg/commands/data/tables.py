@@ -9,7 +9,7 @@ from seg.commands.options.shared import print_table
 from seg.terminal.words import counted, printable
 
 if TYPE_CHECKING:
-    from seg.data.check.dataset import CheckReport, SplitReport
+    from seg.data.check.dataset import CheckReport, SplitCounts
     from seg.data.statistics import SplitStatistics
 
 _MOST_PAIRS: Final = 20
@@ -20,40 +20,43 @@ _MOST_CLASSES: Final = 40
 """Of a longer list, classes that no image shows have no row."""
 
 
-def print_report(report: "CheckReport") -> None:
+def print_data_check(report: "CheckReport") -> None:
     """Print the counts and findings of `seg data check`."""
-    from seg.data.check.findings import grouped
+    from seg.data.check.findings import group_findings
     from seg.data.check.learnability import IGNORED
 
-    shown = _classes_to_show(report)
+    shown = _classes_with_a_row(report)
     print_table(
         "objects of a class, images that show it, and its share of all pixels",
         ("class", *(f"{split.name} ({split.images})" for split in report.splits)),
-        [(name, *(_class_counts(split, name) for split in report.splits)) for name in (*shown, IGNORED)],
+        [
+            (name, *(_class_counts_in_split(split, name) for split in report.splits))
+            for name in (*shown, IGNORED)
+        ],
     )
     if len(shown) < len(report.classes):
         typer.echo(f"without a row: {counted(len(report.classes) - len(shown), 'class')} that no image shows")
     if report.task == "multilabel":
-        _print_overlap(report)
+        _print_classes_in_same_image(report)
     for split in report.splits if report.task != "multiclass" else ():
         if split.counts.images:
             typer.echo(
                 f"{split.name}: {split.empty_images:.0%} of the images show no class,"
                 f" {split.empty_masks(report.classes):.0%} of the masks are empty"
             )
-    for line in grouped(report.findings):
+    for line in group_findings(report.findings):
         typer.echo(printable(line))
     typer.echo(counted(len(report.findings), "finding") if report.findings else "nothing is wrong")
 
 
-def _classes_to_show(report: "CheckReport") -> tuple[str, ...]:
+def _classes_with_a_row(report: "CheckReport") -> tuple[str, ...]:
     """All classes or, of a long list, those that some image shows."""
     if len(report.classes) <= _MOST_CLASSES:
         return report.classes
     return tuple(name for name in report.classes if any(split.images_with[name] for split in report.splits))
 
 
-def _print_overlap(report: "CheckReport") -> None:
+def _print_classes_in_same_image(report: "CheckReport") -> None:
     """Which classes are most often in the same image."""
     pairs = sum((split.images_with_both for split in report.splits), Counter[tuple[str, str]]())
     if pairs:
@@ -67,7 +70,7 @@ def _print_overlap(report: "CheckReport") -> None:
         )
 
 
-def print_statistics(found: "SplitStatistics") -> None:
+def print_band_statistics(found: "SplitStatistics") -> None:
     """Print the values of each band, and the line of a recipe that they amount to."""
     print_table(
         f"{counted(found.images, 'training image')}: values of each band, and as networks see it, in 0..1",
@@ -86,5 +89,5 @@ def print_statistics(found: "SplitStatistics") -> None:
     typer.echo(f"  {found.recipe_line()}")
 
 
-def _class_counts(split: "SplitReport", name: str) -> str:
+def _class_counts_in_split(split: "SplitCounts", name: str) -> str:
     return f"{split.objects_of[name] or ''}  {split.images_with[name]}  {split.share(name):6.2%}"

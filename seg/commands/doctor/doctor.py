@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seg.commands.doctor.member import doctor_member
+from seg.commands.doctor.member import doctor_member_command
 from seg.commands.options.shared import print_table
 
 if TYPE_CHECKING:
-    from seg.engine.doctor import Report
+    from seg.engine.doctor import DoctorReport
     from seg.engine.runtimes.nvidia.gpu_libraries import GpuLibrary
     from seg.spec.ensemble.prediction import RuntimeName
 
 
 app = typer.Typer(invoke_without_command=True)
-app.command("member")(doctor_member)
+app.command("member")(doctor_member_command)
 
 
 @app.callback()
-def doctor(
+def doctor_command(
     context: typer.Context,
     runtime: Annotated[
         str | None,
@@ -35,20 +35,20 @@ def doctor(
     """
     if context.invoked_subcommand is not None:
         return
-    wanted = _known(runtime) if runtime is not None else None
-    from seg.engine.doctor import examine
+    wanted = _known_runtime(runtime) if runtime is not None else None
+    from seg.engine.doctor import examine_machine
     from seg.errors import MissingRuntimeError
 
-    report = examine()
+    report = examine_machine()
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
-        _print(report)
+        _print_doctor_report(report)
     if wanted and not report.check(wanted).is_usable:
         raise MissingRuntimeError(report.check(wanted).reason)
 
 
-def _known(runtime: str) -> "RuntimeName":
+def _known_runtime(runtime: str) -> "RuntimeName":
     from typing import get_args
 
     from seg.errors import SpecError
@@ -62,11 +62,13 @@ def _known(runtime: str) -> "RuntimeName":
     raise SpecError(f"--runtime: no runtime {runtime!r}: {did_you_mean(runtime, known)}")
 
 
-def _print(report: "Report") -> None:
+def _print_doctor_report(report: "DoctorReport") -> None:
     from seg.engine.runtimes.nvidia.gpu_libraries import SYSTEM
 
-    _print_texts(f"seg {report.seg}", ("machine", ""), [*_machine_rows(report), *_device_rows(report)])
-    _print_texts(
+    _print_text_table(
+        f"seg {report.seg}", ("machine", ""), [*_rows_of_machine(report), *_rows_of_gpus(report)]
+    )
+    _print_text_table(
         "each runtime, tried on a tiny model",
         ("runtime", "usable", ""),
         [
@@ -74,16 +76,16 @@ def _print(report: "Report") -> None:
             for one in report.runtimes
         ],
     )
-    _print_texts(
+    _print_text_table(
         "the libraries that ONNX Runtime's providers load",
         ("provider", "library", "package", "found"),
         [
-            (one.provider, one.name, one.package, _place(one))
+            (one.provider, one.name, one.package, _library_folder(one))
             for one in report.libraries
             if one.package != SYSTEM or one.place is None
         ],
     )
-    _print_texts(
+    _print_text_table(
         "",
         ("package", "version"),
         [(name, text or "not installed") for name, text in report.versions.items()],
@@ -92,7 +94,7 @@ def _print(report: "Report") -> None:
         typer.echo(finding)
 
 
-def _machine_rows(report: "Report") -> list[tuple[str, str]]:
+def _rows_of_machine(report: "DoctorReport") -> list[tuple[str, str]]:
     machine, driver = report.machine, report.driver
     memory = "unknown" if machine.memory is None else f"{machine.memory / 2**30:.1f} GiB"
     return [
@@ -106,7 +108,7 @@ def _machine_rows(report: "Report") -> list[tuple[str, str]]:
     ]
 
 
-def _device_rows(report: "Report") -> list[tuple[str, str]]:
+def _rows_of_gpus(report: "DoctorReport") -> list[tuple[str, str]]:
     return [
         (
             f"GPU {one.number}",
@@ -117,7 +119,7 @@ def _device_rows(report: "Report") -> list[tuple[str, str]]:
     ]
 
 
-def _place(library: "GpuLibrary") -> str:
+def _library_folder(library: "GpuLibrary") -> str:
     """The folder of a library, relative to this environment if it is inside."""
     if library.place is None:
         return "missing"
@@ -125,5 +127,5 @@ def _place(library: "GpuLibrary") -> str:
     return str(path.relative_to(sys.prefix)) if path.is_relative_to(sys.prefix) else str(path)
 
 
-def _print_texts(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _print_text_table(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     print_table(title, header, rows, has_numbers=False)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from seg.spec import EnsembleSpec, MemberSpec
 
 
-def doctor_member(
+def doctor_member_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A member with `checkpoint` or `onnx`.")],
     path: SpecPath,
 ) -> None:
@@ -42,7 +42,7 @@ def doctor_member(
             for one in feeding.scores
         ],
     )
-    typer.echo(verdict_on(name, feeding) or f"{name}: no other reading is clearly better")
+    typer.echo(verdict_on_feeding(name, feeding) or f"{name}: no other reading is clearly better")
 
 
 def feeding_of(spec: "EnsembleSpec", member: "MemberSpec", source: "Source") -> "Feeding":
@@ -50,16 +50,16 @@ def feeding_of(spec: "EnsembleSpec", member: "MemberSpec", source: "Source") -> 
     from seg.data import open_split
     from seg.data.labelling import labelling_of
     from seg.export.sources.feeding.check import check_feeding
-    from seg.export.sources.resolve import resolve
+    from seg.export.sources.resolve import resolve_declaration
 
     split = open_split(spec.data, "val")
     split.labels(0)
     background = None if spec.data.ignores_unlabelled else spec.data.unlabelled
-    declared = resolve(member, source.facts, labelling_of(spec.data).classes, background)
+    declared = resolve_declaration(member, source.facts, labelling_of(spec.data).classes, background)
     return check_feeding(source, declared, split)
 
 
-def verdict_on(name: str, feeding: "Feeding") -> str:
+def verdict_on_feeding(name: str, feeding: "Feeding") -> str:
     """One line with both figures if another reading is clearly better, else nothing."""
     better, declared = feeding.better, feeding.declared
     if better is None:

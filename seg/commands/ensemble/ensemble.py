@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seg import ranges
-from seg.commands.ensemble.other_images import STDIN, with_images, with_output
-from seg.commands.ensemble.source import Runtime, SpecOrModels, Views, Weights, resolve
+from seg.commands.ensemble.other_images import STDIN, with_other_images, with_other_output
+from seg.commands.ensemble.source import Runtime, SpecOrModels, Views, Weights, resolve_ensemble_source
 from seg.commands.next_command import suggest_submission_check
 from seg.commands.options.shared import Overwrite, print_table, require_extra
 from seg.experimental import marked, warnings_of
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
 
 
-def ensemble(
+def ensemble_command(
     paths: SpecOrModels,
     views: Views = None,
     weights: Weights = None,
@@ -108,14 +108,14 @@ def ensemble(
     A run that was cut off goes on where it stopped. An image that cannot be read does not stop the
     others; the command then ends with code 2, naming it, and the next run tries it again.
     """
-    from seg.commands.options.compatibility import check_options
+    from seg.commands.options.compatibility import check_option_exclusions
     from seg.commands.options.sizes import parse_bytes
     from seg.engine.early_exit.deadline import parse_duration
     from seg.engine.jobs.explain import explain_ensemble
     from seg.engine.jobs.predict import run_ensemble
     from seg.errors import SpecError
 
-    check_options(
+    check_option_exclusions(
         "ensemble",
         {
             "--cluster": cluster is not None,
@@ -131,13 +131,13 @@ def ensemble(
     uri = images if images and "://" in images else None
     if uri and not cluster:
         raise SpecError(f"--images {uri}: workers of a cluster read URIs: say which with --cluster")
-    source = resolve(paths, views=views, weights=weights, runtime=runtime)
+    source = resolve_ensemble_source(paths, views=views, weights=weights, runtime=runtime)
     if source.yaml is None and images is None:
         raise SpecError("models have no images of their own: name them with --images")
-    spec = with_output(source.spec, output, format_, by_name=source.yaml is None)
-    with with_images(spec, None if uri else images) as spec:
+    spec = with_other_output(source.spec, output, format_, by_name=source.yaml is None)
+    with with_other_images(spec, None if uri else images) as spec:
         if save_spec:
-            _save(spec, save_spec, images, source.reads, overwrite)
+            _save_spec_yaml(spec, save_spec, images, source.reads, overwrite)
         if cluster:
             require_extra("ray", "ray", "seg ensemble --cluster")
             from seg.engine.cluster import run_on_cluster
@@ -156,7 +156,7 @@ def ensemble(
                 overwrite=overwrite,
                 reads=source.reads,
             )
-            _print_outcome(on_cluster.text(), save_spec or source.yaml, spec.output.file)
+            _print_ensemble_outcome(on_cluster.text(), save_spec or source.yaml, spec.output.file)
             return
         if devices > 1:
             from seg.engine.cluster import run_on_devices
@@ -170,10 +170,10 @@ def ensemble(
                 overwrite=overwrite,
                 reads=source.reads,
             )
-            _print_outcome(on_devices.text(), save_spec or source.yaml, spec.output.file)
+            _print_ensemble_outcome(on_devices.text(), save_spec or source.yaml, spec.output.file)
             return
         if explain:
-            _print_explanation(explain_ensemble(spec, allowed))
+            _print_ensemble_explanation(explain_ensemble(spec, allowed))
             return
         summary = run_ensemble(
             spec,
@@ -184,15 +184,15 @@ def ensemble(
             overwrite=overwrite,
             reads=source.reads,
         )
-        _print_outcome(summary.text(), save_spec or source.yaml, spec.output.file)
+        _print_ensemble_outcome(summary.text(), save_spec or source.yaml, spec.output.file)
 
 
-def _print_outcome(text: str, yaml: Path | None, submission: Path) -> None:
+def _print_ensemble_outcome(text: str, yaml: Path | None, submission: Path) -> None:
     typer.echo(text)
     suggest_submission_check(yaml, submission)
 
 
-def _save(
+def _save_spec_yaml(
     spec: "EnsembleSpec", path: Path, images: str | None, reads: "Sequence[Path]", overwrite: bool
 ) -> None:
     """Write the YAML, unless its images have no place that it could name."""
@@ -210,7 +210,7 @@ def _save(
     typer.echo(f"{path}: written")
 
 
-def _print_explanation(plan: "Explanation") -> None:
+def _print_ensemble_explanation(plan: "Explanation") -> None:
     print_table(
         f"{counted(plan.images, 'image')}, {plan.passes} {'pass' if plan.passes == 1 else 'passes'} an image,"
         f" in batches of {plan.batch_size} on {counted(plan.streams, 'stream')}",

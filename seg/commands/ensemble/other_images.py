@@ -18,7 +18,7 @@ STDIN = "-"
 
 
 @contextmanager
-def with_images(spec: "EnsembleSpec", images: str | Sequence[str] | None) -> "Iterator[EnsembleSpec]":
+def with_other_images(spec: "EnsembleSpec", images: str | Sequence[str] | None) -> "Iterator[EnsembleSpec]":
     """The spec with other images: a folder, a pattern, a list, `-` for paths on stdin; or paths."""
     from seg.spec.dataset.split import SplitSpec
 
@@ -27,16 +27,16 @@ def with_images(spec: "EnsembleSpec", images: str | Sequence[str] | None) -> "It
         return
     with tempfile.TemporaryDirectory(prefix="seg-") as folder:
         if images == STDIN:
-            where = _listed(_paths_on_stdin(), Path(folder) / "stdin.txt")
+            where = _write_image_list(_image_paths_on_stdin(), Path(folder) / "stdin.txt")
         elif isinstance(images, str):
             where = Path(images).absolute()
         else:
-            where = _listed(images, Path(folder) / "images.txt")
+            where = _write_image_list(images, Path(folder) / "images.txt")
         data = spec.data.model_copy(update={"predict": SplitSpec(images=(where,))})
         yield spec.model_copy(update={"data": data})
 
 
-def with_output(
+def with_other_output(
     spec: "EnsembleSpec", name: str | None, format_: str | None, *, by_name: bool
 ) -> "EnsembleSpec":
     """The spec with another output, or another format.
@@ -47,13 +47,13 @@ def with_output(
     Raises:
         SpecError: there is no such format, or a folder is named for a format that is a file.
     """
-    from seg.engine.submissions.formats import parse_format
+    from seg.engine.submissions.formats import parse_submission_format
     from seg.spec.ensemble.output import FOLDER_FORMATS, OutputSpec, format_of_name, suffix_of_format
     from seg.spec.yaml.source import validate
 
     if name is None and format_ is None:
         return spec
-    form = parse_format(format_) if format_ else spec.output.format
+    form = parse_submission_format(format_) if format_ else spec.output.format
     if by_name and name and not format_:
         try:
             form = format_of_name(name)
@@ -64,13 +64,13 @@ def with_output(
             f"--output {name}: is a folder, and format {form} a file: name a file, or add --format png"
         )
     if name and not format_:
-        _refuse_other_ending(name, form)
+        _refuse_ending_of_other_format(name, form)
     file = Path(name).absolute() if name else spec.output.file.with_suffix(suffix_of_format(form))
     output = validate(OutputSpec, spec.output.keys_in_format(form) | {"file": file})
     return spec.model_copy(update={"output": output})
 
 
-def _refuse_other_ending(name: str, form: "Format") -> None:
+def _refuse_ending_of_other_format(name: str, form: "Format") -> None:
     """Raise SpecError if a file's name ends as another format than the spec's does."""
     from seg.spec.ensemble.output import format_of_name, suffix_of_format
 
@@ -84,14 +84,14 @@ def _refuse_other_ending(name: str, form: "Format") -> None:
         )
 
 
-def _paths_on_stdin() -> list[str]:
+def _image_paths_on_stdin() -> list[str]:
     paths = [line.strip() for line in sys.stdin if line.strip()]
     if not paths:
         raise DataError("--images -: no path came on stdin: write one a line")
     return paths
 
 
-def _listed(paths: Sequence[str], listed: Path) -> Path:
+def _write_image_list(paths: Sequence[str], listed: Path) -> Path:
     with listed.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, quoting=csv.QUOTE_ALL).writerows([str(Path(path).absolute())] for path in paths)
     return listed

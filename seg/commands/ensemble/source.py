@@ -61,7 +61,7 @@ def are_models(paths: Sequence[Path | str]) -> bool:
     return Path(paths[0]).suffix.lower() == MODEL_SUFFIX
 
 
-def resolve(
+def resolve_ensemble_source(
     paths: Sequence[Path],
     *,
     views: str | None = None,
@@ -85,7 +85,7 @@ def resolve(
         raise SpecError(f"{paths[1]}: name one YAML, or exported models, which end in {MODEL_SUFFIX}")
     spec = load_ensemble(paths[0])
     if views is not None or weights or runtime is not None or dataset:
-        spec = _revised(spec, dataset, views, weights, runtime)
+        spec = _spec_with_options(spec, dataset, views, weights, runtime)
     return EnsembleSource(spec, paths[0].stem, paths[0])
 
 
@@ -105,20 +105,23 @@ def _spec_of_models(
     for model in models:
         if not are_models([model]):
             raise SpecError(f"{model}: is no exported model: these end in {MODEL_SUFFIX}")
-    data = data or _dataset_of(shared_card([read_model_card(model) for model in models]))
-    members = _weighted(members_of(models), weights)
-    return validate(EnsembleSpec, {"data": data, "members": members, **_options(views, runtime)})
+    data = data or _dataset_of_model_card(shared_card([read_model_card(model) for model in models]))
+    members = _members_with_weights(members_of(models), weights)
+    return validate(EnsembleSpec, {"data": data, "members": members, **_keys_of_options(views, runtime)})
 
 
-def _dataset_of(card: "ModelCard") -> "DatasetSpec":
-    """A dataset without images, which are read as the model takes them."""
+def _dataset_of_model_card(card: "ModelCard") -> "DatasetSpec":
+    """A dataset of the model's classes, without images, which are read as the model takes them."""
     from seg.spec import DatasetSpec
 
     read = card.input.pixel_range.model_dump(exclude_none=True) if card.input.pixel_range else {}
-    return DatasetSpec.model_validate({"unlabelled": card.unlabelled, "task": card.task, **read})
+    classes = [one.model_dump() for one in card.classes]
+    return DatasetSpec.model_validate(
+        {"classes": classes, "unlabelled": card.unlabelled, "task": card.task, **read}
+    )
 
 
-def _revised(
+def _spec_with_options(
     spec: "EnsembleSpec",
     data: "DatasetSpec | None",
     views: str | None,
@@ -128,19 +131,21 @@ def _revised(
     from seg.spec import EnsembleSpec
     from seg.spec.yaml.source import validate
 
-    members = _weighted([_given(member) for member in spec.members], weights)
+    members = _members_with_weights([_given_keys(member) for member in spec.members], weights)
     if views is not None:
         members = [{key: value for key, value in member.items() if key != "views"} for member in members]
-    changes = {"members": members, **({"data": data} if data else {}), **_options(views, runtime)}
-    return validate(EnsembleSpec, _given(spec) | changes)
+    changes = {"members": members, **({"data": data} if data else {}), **_keys_of_options(views, runtime)}
+    return validate(EnsembleSpec, _given_keys(spec) | changes)
 
 
-def _given(spec: "EnsembleSpec | MemberSpec") -> dict[str, object]:
+def _given_keys(spec: "EnsembleSpec | MemberSpec") -> dict[str, object]:
     """What a spec was given, without its defaults."""
     return {name: getattr(spec, name) for name in type(spec).model_fields if name in spec.model_fields_set}
 
 
-def _weighted(members: list[dict[str, object]], weights: Sequence[float] | None) -> list[dict[str, object]]:
+def _members_with_weights(
+    members: list[dict[str, object]], weights: Sequence[float] | None
+) -> list[dict[str, object]]:
     from seg.spec.ensemble.from_models import with_weights
 
     if not weights:
@@ -151,7 +156,7 @@ def _weighted(members: list[dict[str, object]], weights: Sequence[float] | None)
         raise SpecError(f"--{error}") from error
 
 
-def _options(views: str | None, runtime: str | None) -> dict[str, Any]:
+def _keys_of_options(views: str | None, runtime: str | None) -> dict[str, Any]:
     """Keys of an ensemble's YAML."""
     from seg.views import SYMMETRIES
 

@@ -14,10 +14,10 @@ from seg.commands.ensemble.source import (
     Views,
     Weights,
     are_models,
-    resolve,
+    resolve_ensemble_source,
 )
-from seg.commands.export.formats import WHOLE, Format, convert
-from seg.commands.export.imported import export_imported
+from seg.commands.export.formats import FORMATS_OF_WHOLE_ENSEMBLE, ExportFormat, convert_exported_model
+from seg.commands.export.imported import export_imported_member
 from seg.commands.next_command import suggest_tuning_or_ensemble
 from seg.commands.options.shared import MemberName, Overwrite, chosen_members, print_table, require_extra
 from seg.errors import ModelError, SegError
@@ -40,19 +40,19 @@ class Precision(StrEnum):
     int8 = "int8"
 
 
-def export(
+def export_command(
     paths: SpecOrModels,
     member: MemberName = None,
     precision: Annotated[
         Precision | None, typer.Option(help="Other than the spec's; auto takes the fastest that passes.")
     ] = None,
     format_: Annotated[
-        Format,
+        ExportFormat,
         typer.Option(
             "--format",
             help=marked("What else to write of model.onnx.", "--format tensorrt", "--format tensorrt-rtx"),
         ),
-    ] = Format.onnx,
+    ] = ExportFormat.onnx,
     force: bool = typer.Option(False, "--force", help="Export again what is exported already."),
     fuse: bool = typer.Option(
         False, "--fuse", help="Make one file of the whole ensemble, whose members are exported."
@@ -78,10 +78,10 @@ def export(
     images in, labels out. With --format triton, put that file into a model repository; with
     triton-ensemble, each member and the merge apart.
     """
-    if fuse or format_ in WHOLE:
-        _refuse_beside_whole(member, precision, format_, force)
-        source = resolve(paths, views=views, weights=weights, data=data)
-        _write_whole(format_)(source, outputs or (), output, overwrite)
+    if fuse or format_ in FORMATS_OF_WHOLE_ENSEMBLE:
+        _refuse_options_of_members(member, precision, format_, force)
+        source = resolve_ensemble_source(paths, views=views, weights=weights, data=data)
+        _writer_of_whole_ensemble(format_)(source, outputs or (), output, overwrite)
         return
     if are_models(paths):
         raise SegError(f"{paths[0]}: is exported already: add --fuse to make one file of exported models")
@@ -95,7 +95,7 @@ def export(
     }
     for option in (option for option, value in of_whole.items() if value):
         raise SegError(f"seg export: {option} is about a fused file: add --fuse")
-    path, spec = paths[0], resolve(paths).spec
+    path, spec = paths[0], resolve_ensemble_source(paths).spec
     request = (
         spec.export if precision is None else spec.export.model_copy(update={"precision": precision.value})
     )
@@ -105,20 +105,22 @@ def export(
         if one.model is not None:
             typer.echo(f"{one.name}: uses the finished model {one.model}")
         elif one.source is not None:
-            _report(
-                one.name, spec.model(one), export_imported(spec, one, request, is_asked=asked, force=force)
+            _print_export(
+                one.name,
+                spec.model(one),
+                export_imported_member(spec, one, request, is_asked=asked, force=force),
             )
         else:
-            _export_trained(path, spec, one, request, is_asked=asked, force=force)
+            _export_trained_member(path, spec, one, request, is_asked=asked, force=force)
         emit("output", path=str(spec.model(one)))
-        if format_ is not Format.onnx:
+        if format_ is not ExportFormat.onnx:
             from seg.export.onnx_file.verification_images import validation_images
 
-            convert(format_, spec, one, validation_images(spec.data))
+            convert_exported_model(format_, spec, one, validation_images(spec.data))
     suggest_tuning_or_ensemble(path, spec)
 
 
-def _export_trained(
+def _export_trained_member(
     path: Path, spec: "EnsembleSpec", one: "MemberSpec", request: "ExportSpec", *, is_asked: bool, force: bool
 ) -> None:
     """Export what `seg train` trained, unless it is exported already."""
@@ -137,38 +139,41 @@ def _export_trained(
             return
         refuse_foreign_model(model)
     trial = None if request.precision == "fp32" else trial_on_this_machine(checkpoint, spec.data, request)
-    _report(
+    _print_export(
         one.name,
         model,
         export_checkpoint(checkpoint, model, validation_images(spec.data), trial, request.opset),
     )
 
 
-def _write_whole(
-    format_: Format,
+def _writer_of_whole_ensemble(
+    format_: ExportFormat,
 ) -> Callable[[EnsembleSource, Sequence[FusedOutput], Path | None, bool], None]:
     """What writes an ensemble as one file, or as a model repository."""
-    from seg.commands.export.fuse import fuse
-    from seg.commands.export.triton import serve, serve_apart
+    from seg.commands.export.fuse import export_fused
+    from seg.commands.export.triton import export_fused_to_triton, export_members_to_triton
 
-    return {Format.triton: serve, Format.triton_ensemble: serve_apart}.get(format_, fuse)
+    return {
+        ExportFormat.triton: export_fused_to_triton,
+        ExportFormat.triton_ensemble: export_members_to_triton,
+    }.get(format_, export_fused)
 
 
-def _refuse_beside_whole(
-    member: str | None, precision: Precision | None, format_: Format, force: bool
+def _refuse_options_of_members(
+    member: str | None, precision: Precision | None, format_: ExportFormat, force: bool
 ) -> None:
     """What is made of the whole ensemble is made anew each time, of what is exported."""
     said = {
         "--member": member is not None,
         "--precision": precision is not None,
-        f"--format {format_}": format_ not in WHOLE | {Format.onnx},
+        f"--format {format_}": format_ not in FORMATS_OF_WHOLE_ENSEMBLE | {ExportFormat.onnx},
         "--force": force,
     }
     for option in (option for option, is_said in said.items() if is_said):
         raise SegError(f"seg export: {option} is about members, not the whole: do one after the other")
 
 
-def _report(name: str, model: Path, card: "ModelCard | None") -> None:
+def _print_export(name: str, model: Path, card: "ModelCard | None") -> None:
     if card is None:
         return
     if card.verification is not None:
@@ -177,10 +182,10 @@ def _report(name: str, model: Path, card: "ModelCard | None") -> None:
             f" largest difference {card.verification.largest_difference:.1e}: {model}"
         )
     if card.precision_choice is not None:
-        _print_choice(name, card.precision_choice)
+        _print_precision_choice(name, card.precision_choice)
 
 
-def _print_choice(name: str, choice: "PrecisionCard") -> None:
+def _print_precision_choice(name: str, choice: "PrecisionCard") -> None:
     best = choice.candidates[0]
     print_table(
         f"{name}: {best.precision} on {best.runtime}, of what was measured on {choice.images} images",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
 
 
-def fuse(
+def export_fused(
     source: EnsembleSource, outputs: Sequence[FusedOutput], output: Path | None, overwrite: bool
 ) -> None:
     """Write `output`, or a file named after the ensemble in its folder of runs, and say how good it is."""
@@ -33,13 +33,13 @@ def fuse(
     target = Output(output, (*source.reads, *files_read(spec)), overwrite or is_fused(output))
     with target.writing() as final:
         card = fuse_ensemble(spec, FusionRequest.of(source.name, outputs), final)
-    report(output, spec, card)
+    print_fused_model(output, spec, card)
     suggest(f'onnxruntime.InferenceSession("{output}").run(None, {{"image": images_nhwc}})')
 
 
-def report(output: Path, spec: "EnsembleSpec", card: "EnsembleCard") -> None:
+def print_fused_model(output: Path, spec: "EnsembleSpec", card: "EnsembleCard") -> None:
     """Size, nodes and time against the members', and how the labels agree."""
-    from seg.export.fuse.figures import compare
+    from seg.export.fuse.figures import compare_fused_with_members
     from seg.export.onnx_file.verification_images import images_to_verify_on
 
     image_hwc = images_to_verify_on(spec)[0]
@@ -50,14 +50,14 @@ def report(output: Path, spec: "EnsembleSpec", card: "EnsembleCard") -> None:
         ("", "MB", "nodes", f"ms an image of {height}x{width}"),
         [
             (name, f"{figures.megabytes:.1f}", str(figures.nodes), f"{figures.milliseconds:.0f}")
-            for name, figures in zip(names, compare(output, spec, image_hwc), strict=True)
+            for name, figures in zip(names, compare_fused_with_members(output, spec, image_hwc), strict=True)
         ],
     )
     if card.verification is not None:
-        say_how_it_agrees(output, spec, card.verification)
+        print_fusion_check(output, spec, card.verification)
 
 
-def say_how_it_agrees(model: Path, spec: "EnsembleSpec", found: "FusionCheck") -> None:
+def print_fusion_check(model: Path, spec: "EnsembleSpec", found: "FusionCheck") -> None:
     """The share of pixels that agree, the ties among the others, and what of the spec is not in it."""
     typer.echo(
         f"{model}: {found.agreement:.4%} of {found.pixels} pixels are the engine's,"

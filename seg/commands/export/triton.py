@@ -5,49 +5,49 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seg.commands.ensemble.source import EnsembleSource
-from seg.commands.export.fuse import report, say_how_it_agrees
+from seg.commands.export.fuse import print_fused_model, print_fusion_check
 from seg.export.fuse.output_names import FusedOutput
 from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
-    from seg.export.triton.job import Job
+    from seg.export.triton.job import TritonJob
 
 
-def serve(
+def export_fused_to_triton(
     source: EnsembleSource, outputs: Sequence[FusedOutput], output: Path | None, overwrite: bool
 ) -> None:
     """Add the fused model, under its name, to the repository `output`, by default one in its runs."""
     from seg.export.triton.fused import add_fused_triton_model
-    from seg.export.triton.repository import repository_update
+    from seg.export.triton.repository import update_triton_repository
 
     repository = output or source.spec.runs / "model_repository"
-    with repository_update(repository, overwrite=overwrite) as update:
-        model, card = add_fused_triton_model(update, _job(source, outputs))
-    report(model, source.spec, card)
+    with update_triton_repository(repository, overwrite=overwrite) as update:
+        model, card = add_fused_triton_model(update, _triton_job(source, outputs))
+    print_fused_model(model, source.spec, card)
     suggest(f"tritonserver --model-repository {repository}")
 
 
-def serve_apart(
+def export_members_to_triton(
     source: EnsembleSource, outputs: Sequence[FusedOutput], output: Path | None, overwrite: bool
 ) -> None:
     """Add a model for each member, one for the merge, and the ensemble that connects them."""
-    from seg.export.triton.ensemble import add_member_models
-    from seg.export.triton.repository import repository_update
+    from seg.export.triton.ensemble import add_triton_member_models
+    from seg.export.triton.repository import update_triton_repository
 
     repository = output or source.spec.runs / "model_repository"
-    with repository_update(repository, overwrite=overwrite) as update:
-        verification = add_member_models(update, _job(source, outputs))
-    say_how_it_agrees(repository / source.name, source.spec, verification)
+    with update_triton_repository(repository, overwrite=overwrite) as update:
+        verification = add_triton_member_models(update, _triton_job(source, outputs))
+    print_fusion_check(repository / source.name, source.spec, verification)
     suggest(f"tritonserver --model-repository {repository}")
 
 
-def _job(source: EnsembleSource, outputs: Sequence[FusedOutput]) -> "Job":
+def _triton_job(source: EnsembleSource, outputs: Sequence[FusedOutput]) -> "TritonJob":
     from seg.export.fuse.fuse import FusionRequest
     from seg.export.onnx_file.verification_images import images_to_verify_on
-    from seg.export.triton.config import Serving
-    from seg.export.triton.job import Job
+    from seg.export.triton.config import TritonServing
+    from seg.export.triton.job import TritonJob
 
     images, plan = images_to_verify_on(source.spec), source.spec.export.plan
     height, width = plan.sizes[len(plan.sizes) // 2] if plan.sizes else images[0].shape[:2]
     request = FusionRequest.of(source.name, outputs)
-    return Job(source.spec, request, Serving(plan.batch, (height, width)), images)
+    return TritonJob(source.spec, request, TritonServing(plan.batch, (height, width)), images)

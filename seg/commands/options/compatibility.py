@@ -57,7 +57,7 @@ OPTION_NEEDS: Final = (
 )
 
 
-def check_options(command: str, given: Mapping[str, bool]) -> None:
+def check_option_exclusions(command: str, given: Mapping[str, bool]) -> None:
     """Refuse options that exclude each other or lack what they need.
 
     Args:
@@ -123,14 +123,16 @@ tables.
 """
 
 
-def page() -> str:
+def compatibility_page() -> str:
     """The whole page, in Markdown."""
     return "\n".join(
         (
             _INTRODUCTION,
-            *_table("In a spec", ((x.one, x.other, x.why) for x in EXCLUSIONS if not x.uses)),
-            *_table("A spec and a command", ((x.one, x.other, x.why) for x in EXCLUSIONS if x.uses)),
-            *_table(
+            *_exclusions_table("In a spec", ((x.one, x.other, x.why) for x in EXCLUSIONS if not x.uses)),
+            *_exclusions_table(
+                "A spec and a command", ((x.one, x.other, x.why) for x in EXCLUSIONS if x.uses)
+            ),
+            *_exclusions_table(
                 "On the command line",
                 (
                     *((f"`seg {x.command} {x.one}`", f"`{x.other}`", x.why) for x in OPTION_EXCLUSIONS),
@@ -142,7 +144,7 @@ def page() -> str:
     )
 
 
-def _table(title: str, rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def _exclusions_table(title: str, rows: Iterable[Sequence[str]]) -> Iterator[str]:
     yield f"## {title}\n"
     yield "| one | the other | why |\n|---|---|---|"
     yield from (f"| {' | '.join(row)} |" for row in rows)
@@ -150,4 +152,4 @@ def _table(title: str, rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write(compatibility_page())

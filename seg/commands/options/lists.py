@@ -15,9 +15,9 @@ class ListOptionCommand(TyperCommand):
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, list(self._repeated(ctx, args)))
+        return super().parse_args(ctx, list(self._option_before_each_value(ctx, args)))
 
-    def _repeated(self, ctx: Any, args: Sequence[str]) -> Iterator[str]:
+    def _option_before_each_value(self, ctx: Any, args: Sequence[str]) -> Iterator[str]:
         repeatable: dict[str, Any] = {
             name: option
             for option in self.params
@@ -31,19 +31,19 @@ class ListOptionCommand(TyperCommand):
             if option is None or not (equals or left):
                 yield f"{name}{equals}{value}"
                 continue
-            values = _split(value if equals else left.pop(0))
-            while left and all(_is_value(option, word, ctx) for word in _split(left[0])):
-                values += _split(left.pop(0))
+            values = _split_at_commas(value if equals else left.pop(0))
+            while left and all(_is_value_of_option(option, word, ctx) for word in _split_at_commas(left[0])):
+                values += _split_at_commas(left.pop(0))
             for word in values:
                 yield from (name, word)
         yield from left
 
 
-def _split(text: str) -> list[str]:
+def _split_at_commas(text: str) -> list[str]:
     return [word for word in text.split(",") if word] or [text]
 
 
-def _is_value(option: Any, word: str, ctx: Any) -> bool:
+def _is_value_of_option(option: Any, word: str, ctx: Any) -> bool:
     try:
         option.process_value(ctx, [word])
     except typer.BadParameter:

@@ -10,14 +10,14 @@ OPTIONS: Final = {("ensemble", "--on"): "--cluster", ("export", "--give"): "--ou
 """By command and former name."""
 
 
-def with_new_names(arguments: Sequence[str]) -> list[str]:
+def replace_renamed_options(arguments: Sequence[str]) -> list[str]:
     """The arguments of the command line with today's names, after a warning for each former one."""
     if not arguments:
         return []
     command = arguments[0]
     if command in COMMANDS:
         command = COMMANDS[command]
-        _warn(f"seg {arguments[0]}", f"seg {command}")
+        _warn_of_renamed(f"seg {arguments[0]}", f"seg {command}")
     return [command, *_renamed_options(command, arguments[1:])]
 
 
@@ -30,9 +30,9 @@ def _renamed_options(command: str, arguments: Sequence[str]) -> Iterator[str]:
         if new is None:
             yield argument
         else:
-            _warn(option, new)
+            _warn_of_renamed(option, new)
             yield f"{new}{equals}{value}"
 
 
-def _warn(old: str, new: str) -> None:
+def _warn_of_renamed(old: str, new: str) -> None:
     notice(f"{old} is now {new}: the old name goes in the next release")

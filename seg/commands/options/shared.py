@@ -44,7 +44,7 @@ def chosen_members(path: Path, spec: "EnsembleSpec", name: str | None) -> "tuple
     return (spec.member(name),)
 
 
-def check_metric(spec: "EnsembleSpec | SweepSpec", run_metric: bool) -> None:
+def check_metric_may_run(spec: "EnsembleSpec | SweepSpec", run_metric: bool) -> None:
     """Raise SpecError if the metric is a user's Python file that they did not ask to run.
 
     A metric of images is named where what counts as an image depends on blocks.
@@ -87,7 +87,7 @@ def print_table(
     for row in rows:
         # As Text, so that brackets are not parsed as markup.
         table.add_row(*map(Text, row))
-    console = Console(width=None if _is_terminal() else 120)
+    console = Console(width=None if _is_stdout_terminal() else 120)
     # Not printed by rich, which exits with a code of its own if stdout is closed.
     with console.capture() as printed:
         # A table would wrap a title that is wider than the table.
@@ -97,7 +97,7 @@ def print_table(
     typer.echo(printed.get(), nl=False)
 
 
-def _is_terminal() -> bool:
+def _is_stdout_terminal() -> bool:
     import sys
 
     return sys.stdout.isatty()

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import typer
 
-from seg.commands.process.streams import close_stdout, print_error
+from seg.commands.process.streams import close_stdout, print_on_stderr
 from seg.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_USER_ERROR, SegError
 from seg.terminal.events import current_form, event_line
 from seg.terminal.words import printable
@@ -36,7 +36,7 @@ _SOURCE: Final = Path(__file__).resolve().parents[3]
 _ROOMS: Final = ("seg", "train", "export", "engine", "evaluate")
 
 
-def report(error: BaseException, command: str, arguments: Sequence[str], *, debug: bool) -> int:
+def report_failure(error: BaseException, command: str, arguments: Sequence[str], *, debug: bool) -> int:
     """Print what went wrong, after the traceback where `debug`, and return the exit code.
 
     Args:
@@ -45,42 +45,46 @@ def report(error: BaseException, command: str, arguments: Sequence[str], *, debu
         arguments: those of the command line.
     """
     close_stdout()
-    code, lines = describe(error, command, arguments)
+    code, lines = describe_failure(error, command, arguments)
     if debug:
-        print_error("".join(traceback.format_exception(error)))
+        print_on_stderr("".join(traceback.format_exception(error)))
     for line in map(printable, lines):
         is_event = current_form() == "json"
-        print_error(event_line("error", text=line, exit_code=code) if is_event else f"seg: {line}")
+        print_on_stderr(event_line("error", text=line, exit_code=code) if is_event else f"seg: {line}")
     return code
 
 
-def describe(error: BaseException, command: str, arguments: Sequence[str]) -> tuple[int, Sequence[str]]:
+def describe_failure(
+    error: BaseException, command: str, arguments: Sequence[str]
+) -> tuple[int, Sequence[str]]:
     """The exit code, and one line per problem."""
     doing = f"{command}: " if command else ""
-    if any(isinstance(one, KeyboardInterrupt) for one in _chain(error)):
-        return EXIT_INTERRUPTED, [f"interrupted{_how_to_go_on(command, arguments)}"]
+    if any(isinstance(one, KeyboardInterrupt) for one in _error_and_its_causes(error)):
+        return EXIT_INTERRUPTED, [f"interrupted{_how_to_resume(command, arguments)}"]
     if isinstance(error, SegError):
         return EXIT_USER_ERROR, str(error).split("\n")
     if isinstance(error, _USAGE_ERROR):
         # Without a command, the help was printed, and nothing else is needed.
-        problem = _plain_usage(" ".join(error.format_message().split()).rstrip("."))
-        return EXIT_USER_ERROR, [f"{doing}{problem}: see {_help_of(command)}"] if problem else []
-    if problem := _problem(error):
+        problem = _plain_usage_error(" ".join(error.format_message().split()).rstrip("."))
+        return EXIT_USER_ERROR, [f"{doing}{problem}: see {_help_command(command)}"] if problem else []
+    if problem := _known_failure(error):
         return EXIT_USER_ERROR, [f"{doing}{problem}"]
-    defect = f"a defect of seg at {_place(error)}: {type(error).__name__}{_detail(error)}"
+    defect = (
+        f"a defect of seg at {_place_of_defect(error)}: {type(error).__name__}{_first_line_of_error(error)}"
+    )
     return EXIT_DEFECT, [f"{doing}{defect}: please report it with what --debug shows"]
 
 
-def _plain_usage(message: str) -> str:
+def _plain_usage_error(message: str) -> str:
     """Without the phrases of the library that checks the values of options."""
     return message.replace(": Value error, ", ": ").replace(": Input should be ", ": must be ")
 
 
-def _problem(error: BaseException) -> str:
+def _known_failure(error: BaseException) -> str:
     """A message for errors of the system, memory, or nesting of the input; empty for anything else."""
     match error:
         case OSError():
-            return _system_error(error)
+            return _system_failure(error)
         case RecursionError():
             return "the input is nested too deeply to be read"
         case UnicodeError():
@@ -93,10 +97,10 @@ def _problem(error: BaseException) -> str:
         or type(error).__name__ == "OutOfMemoryError"
         or (type(error).__module__ == "cv2" and getattr(error, "code", 0) == _OPENCV_NO_MEMORY)
     )
-    return f"out of memory{_detail(error)}" if is_memory else ""
+    return f"out of memory{_first_line_of_error(error)}" if is_memory else ""
 
 
-def _system_error(error: OSError) -> str:
+def _system_failure(error: OSError) -> str:
     where = error.filename
     problem = error.strerror or str(error) or type(error).__name__
     if error.errno == errno.EPIPE:
@@ -104,7 +108,7 @@ def _system_error(error: OSError) -> str:
     return f"{os.fsdecode(where)}: {problem}" if isinstance(where, str | bytes) else problem
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def _error_and_its_causes(error: BaseException | None) -> Iterator[BaseException]:
     """An exception and its causes: a library may wrap an interruption in its own exception."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
@@ -113,29 +117,29 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _how_to_go_on(command: str, arguments: Sequence[str]) -> str:
+def _how_to_resume(command: str, arguments: Sequence[str]) -> str:
     if command.partition(" ")[0] not in _CONTINUES:
         return ""
     anew = next((option for option in _BEGINS_ANEW if option in arguments), None)
     return f"; the same command {f'without {anew} ' if anew else ''}goes on from here"
 
 
-def _help_of(command: str) -> str:
+def _help_command(command: str) -> str:
     return f"seg {command} --help" if command else "seg --help"
 
 
-def _detail(error: BaseException) -> str:
+def _first_line_of_error(error: BaseException) -> str:
     lines = str(error).splitlines()
     return f": {lines[0]}" if lines else ""
 
 
-def _place(error: BaseException) -> str:
+def _place_of_defect(error: BaseException) -> str:
     """The last file and line of our code in the traceback, or of any code if there is none of ours."""
     frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-    ours = [(file.relative_to(_SOURCE), line) for file, line in frames if _is_ours(file)]
+    ours = [(file.relative_to(_SOURCE), line) for file, line in frames if _is_file_of_seg(file)]
     file, line = (ours or frames or [(Path("?"), 0)])[-1]
     return f"{file}:{line}"
 
 
-def _is_ours(file: Path) -> bool:
+def _is_file_of_seg(file: Path) -> bool:
     return file.is_relative_to(_SOURCE) and file.relative_to(_SOURCE).parts[0] in _ROOMS

@@ -16,14 +16,14 @@ _FLAGS: Final = frozenset({DEBUG, QUIET, JSON})
 
 
 @dataclass(frozen=True, slots=True)
-class Flags:
+class GlobalFlags:
     """How a command speaks: with the traceback of an error, and in which form."""
 
     debug: bool
     form: Form
 
 
-def take_flags(arguments: Sequence[str], root: Any) -> tuple[Flags, list[str]]:
+def take_global_flags(arguments: Sequence[str], root: Any) -> tuple[GlobalFlags, list[str]]:
     """The flags, and the other arguments. After a command with an option of the same name, it is that option.
 
     Args:
@@ -38,4 +38,4 @@ def take_flags(arguments: Sequence[str], root: Any) -> tuple[Flags, list[str]]:
         else:
             others.append(argument)
     form: Form = "json" if JSON in taken else "quiet" if QUIET in taken else current_form()
-    return Flags(DEBUG in taken or bool(os.environ.get(DEBUG_VARIABLE)), form), others
+    return GlobalFlags(DEBUG in taken or bool(os.environ.get(DEBUG_VARIABLE)), form), others

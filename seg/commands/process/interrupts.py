@@ -16,7 +16,7 @@ Handler = Callable[[int, FrameType | None], None]
 _IMPORT_SYSTEM: Final = "importlib._bootstrap"
 
 
-def run_process(arguments: Sequence[str]) -> NoReturn:
+def run_interruptible(arguments: Sequence[str]) -> NoReturn:
     """Run a command line, and exit with its code; Ctrl-C gives code 130 and one line, whenever it comes."""
     code = 1
 
@@ -28,21 +28,21 @@ def run_process(arguments: Sequence[str]) -> NoReturn:
         os._exit(code)
 
     atexit.register(end)  # The first that is registered is called last.
-    _answer_interrupts_with(_end_interrupted)
-    from seg.commands.app import run
+    _handle_interrupts_with(_exit_interrupted)
+    from seg.commands.app import run_command_line
 
-    _answer_interrupts_with(_raise_interrupt)
-    code = run(arguments)
-    _answer_interrupts_with(_end_interrupted)
+    _handle_interrupts_with(_raise_keyboard_interrupt)
+    code = run_command_line(arguments)
+    _handle_interrupts_with(_exit_interrupted)
     sys.exit(code)
 
 
-def _answer_interrupts_with(handler: Handler) -> None:
+def _handle_interrupts_with(handler: Handler) -> None:
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # As in a shell's background job.
         signal.signal(signal.SIGINT, handler)
 
 
-def _raise_interrupt(number: int, frame: FrameType | None) -> None:
+def _raise_keyboard_interrupt(number: int, frame: FrameType | None) -> None:
     """Let a command put away its files and processes, unless it is importing modules.
 
     An import may swallow a KeyboardInterrupt, print its traceback or, in C++, abort.
@@ -50,12 +50,12 @@ def _raise_interrupt(number: int, frame: FrameType | None) -> None:
     inner = frame
     while inner is not None:
         if inner.f_globals.get("__name__") == _IMPORT_SYSTEM:
-            _end_interrupted(number, frame)
+            _exit_interrupted(number, frame)
         inner = inner.f_back
     raise KeyboardInterrupt
 
 
-def _end_interrupted(number: int, frame: FrameType | None) -> NoReturn:
+def _exit_interrupted(number: int, frame: FrameType | None) -> NoReturn:
     with suppress(OSError):
         os.write(2, b"seg: interrupted\n")
     os._exit(EXIT_INTERRUPTED)

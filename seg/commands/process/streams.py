@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 
-def open_streams() -> None:
+def open_standard_streams() -> None:
     """Make stdout print any text, escaping what its encoding lacks, and name it in its errors.
 
     If stdout or stderr is closed from the start, its output is discarded: not even a library writes it into a
@@ -19,7 +19,7 @@ def open_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # Takes the lowest number that is free.
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            _discard(name)
+            _discard_stream(name)
     stdout = sys.stdout
     if isinstance(stdout, io.TextIOWrapper) and stdout is sys.__stdout__:
         stdout.flush()
@@ -36,16 +36,16 @@ def close_stdout() -> None:
     try:
         sys.stdout.flush()
     except OSError:
-        _discard("stdout")
+        _discard_stream("stdout")
 
 
-def print_error(text: str) -> None:
+def print_on_stderr(text: str) -> None:
     """Print on stderr, if it can be written to."""
     try:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
     except (OSError, AttributeError):
-        _discard("stderr")
+        _discard_stream("stderr")
 
 
 class _NamedStdout(io.FileIO):
@@ -59,5 +59,5 @@ class _NamedStdout(io.FileIO):
             raise
 
 
-def _discard(name: str) -> None:
+def _discard_stream(name: str) -> None:
     setattr(sys, name, io.StringIO())

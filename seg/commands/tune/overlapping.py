@@ -1,12 +1,13 @@
 """What `seg tune` prints and writes where classes overlap."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from seg.commands.options.shared import print_table
-from seg.commands.tune.tables import left_out_columns, print_calibration, print_member_study
+from seg.commands.tune.tables import left_out_columns, print_member_study, print_member_temperatures
 from seg.terminal.events import emit
 from seg.terminal.notices import suggest
 
@@ -15,19 +16,24 @@ if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
 
 
-def print_overlapping(tuned: "TunedOverlapping") -> None:
+def print_tuned_overlapping(tuned: "TunedOverlapping") -> None:
     """Print what was compared, what each member adds, and the rules of the classes."""
-    _print_mixtures(tuned)
-    print_calibration(tuned.passes.names, tuned.calibration)
+    compares_mixtures = len(tuned.mixtures.by_name) > 1
+    if compares_mixtures:
+        _print_mixtures(tuned)
+    print_member_temperatures(tuned.passes.names, tuned.calibration)
     if len(tuned.passes.names) > 1:
         print_member_study(tuned.metric, tuned.passes, tuned.study)
-    _print_steps(tuned)
-    _print_rules(tuned)
+    # Of one member in one view, a row with the best thresholds would be that of the step of that name.
+    _print_steps_of_rules(tuned, first=() if compares_mixtures else ((*_empty_masks_row(tuned), "-", "-"),))
+    _print_rules_of_classes(tuned)
 
 
-def write_rules(path: Path, spec: "EnsembleSpec", tuned: "TunedOverlapping", *, keep: bool) -> None:
+def write_tuned_overlapping(
+    path: Path, spec: "EnsembleSpec", tuned: "TunedOverlapping", *, keep: bool
+) -> None:
     """Say what was chosen, and write it into the YAML, if it scores more than nothing at all."""
-    from seg.evaluate.tune.overlapping.write_rules import evidence_of, write_overlapping
+    from seg.evaluate.tune.overlapping.write_rules import describe_rules_evidence, write_weights_and_rules
 
     if not tuned.beats_nothing:
         typer.echo(
@@ -35,20 +41,16 @@ def write_rules(path: Path, spec: "EnsembleSpec", tuned: "TunedOverlapping", *, 
             f" {tuned.left_out:.4f}: {path} stays as it is; train members longer, or add others"
         )
         return
-    typer.echo(f"chosen: {evidence_of(tuned)}")
+    typer.echo(f"chosen: {describe_rules_evidence(tuned)}")
     if keep:
-        write_overlapping(path, spec, tuned)
+        write_weights_and_rules(path, spec, tuned)
         typer.echo(f"written to {path}")
         emit("output", path=str(path))
         suggest(f"seg ensemble {path}")
 
 
 def _print_mixtures(tuned: "TunedOverlapping") -> None:
-    from seg.evaluate.tune.overlapping.judge_decisions import NOTHING
-
     names, mixtures = tuned.passes.names, tuned.mixtures
-    if len(mixtures.by_name) == 1:  # One member in one view: its row would be that of the thresholds below.
-        return
     rows = [
         (
             one.name,
@@ -61,19 +63,29 @@ def _print_mixtures(tuned: "TunedOverlapping") -> None:
     print_table(
         f"{tuned.metric.title} with the best thresholds; {tuned.groups}",
         ("", "groups left out", "over equal, points", "worst group", "weights", "passes"),
-        [(NOTHING, f"{mixtures.nothing:.4f}", "-", "-", "-", "0"), *rows],
+        [(*_empty_masks_row(tuned), "-", "-", "-", "0"), *rows],
     )
 
 
-def _print_steps(tuned: "TunedOverlapping") -> None:
+def _empty_masks_row(tuned: "TunedOverlapping") -> tuple[str, str]:
+    """Empty masks in all images, and their score."""
+    from seg.evaluate.tune.overlapping.judge_decisions import NOTHING
+
+    return NOTHING, f"{tuned.mixtures.nothing:.4f}"
+
+
+def _print_steps_of_rules(tuned: "TunedOverlapping", first: Sequence[tuple[str, ...]]) -> None:
     rows = [
-        (
-            step.name,
-            f"{step.left_out:.4f}",
-            f"{100 * step.gain:+.2f} ± {100 * step.error:.2f}" if step.error else "-",
-            "yes" if step.is_kept else "no",
-        )
-        for step in tuned.steps
+        *first,
+        *(
+            (
+                step.name,
+                f"{step.left_out:.4f}",
+                f"{100 * step.gain:+.2f} ± {100 * step.error:.2f}" if step.error else "-",
+                "yes" if step.is_kept else "no",
+            )
+            for step in tuned.steps
+        ),
     ]
     names = " + ".join(tuned.passes.names[member] for member in tuned.chosen.members)
     print_table(
@@ -83,7 +95,7 @@ def _print_steps(tuned: "TunedOverlapping") -> None:
     )
 
 
-def _print_rules(tuned: "TunedOverlapping") -> None:
+def _print_rules_of_classes(tuned: "TunedOverlapping") -> None:
     rows = [
         (
             info.name,

@@ -9,10 +9,10 @@ from seg.commands.options.shared import print_table
 
 if TYPE_CHECKING:
     from seg.evaluate.cache.labelled_passes import LabelledPasses
-    from seg.evaluate.tune import Tuned
+    from seg.evaluate.tune import TuningResult
     from seg.evaluate.tune.cost.member_study import MemberStudy
     from seg.evaluate.tune.evidence.candidates import LeftOutScores
-    from seg.evaluate.tune.evidence.judge_split import Judgement
+    from seg.evaluate.tune.evidence.judge_split import SplitJudgement
     from seg.evaluate.tune.fits.temperature import MemberCalibration
     from seg.spec.ensemble.metric import MetricSpec
 
@@ -20,14 +20,14 @@ NEAR_BEST: Final = (0.001, 0.003, 0.01)
 """Scores below the best within which a sub-ensemble is pointed out."""
 
 
-def print_tuned(tuned: "Tuned") -> None:
+def print_tuned_ensemble(tuned: "TuningResult") -> None:
     """Print what was compared, and what each member adds."""
-    _print_candidates(tuned)
-    print_calibration(tuned.passes.names, tuned.calibration)
+    _print_tuning_candidates(tuned)
+    print_member_temperatures(tuned.passes.names, tuned.calibration)
     print_member_study(tuned.metric, tuned.passes, tuned.study)
 
 
-def _print_candidates(tuned: "Tuned") -> None:
+def _print_tuning_candidates(tuned: "TuningResult") -> None:
     per_pass = tuned.passes.milliseconds
     rows = [
         (
@@ -68,7 +68,7 @@ def left_out_columns(scores: "LeftOutScores | None") -> tuple[str, str, str]:
     )
 
 
-def print_calibration(names: Sequence[str], calibration: Sequence["MemberCalibration"]) -> None:
+def print_member_temperatures(names: Sequence[str], calibration: Sequence["MemberCalibration"]) -> None:
     """Print the temperature of each member."""
     rows = [
         (name, f"{one.temperature:.2f}", f"{one.before:.4f}", f"{one.after:.4f}")
@@ -80,12 +80,12 @@ def print_calibration(names: Sequence[str], calibration: Sequence["MemberCalibra
 
 def print_member_study(metric: "MetricSpec", passes: "LabelledPasses", study: "MemberStudy") -> None:
     """Print what members are worth, where they differ, and the Pareto front of sub-ensembles."""
-    _print_members(study)
-    _print_disagreement(passes.names, study)
-    _print_front(metric, passes, study)
+    _print_member_values(study)
+    _print_member_disagreement(passes.names, study)
+    _print_pareto_front(metric, passes, study)
 
 
-def _print_members(study: "MemberStudy") -> None:
+def _print_member_values(study: "MemberStudy") -> None:
     rows = [
         (
             value.name,
@@ -101,7 +101,7 @@ def _print_members(study: "MemberStudy") -> None:
     )
 
 
-def _print_disagreement(names: Sequence[str], study: "MemberStudy") -> None:
+def _print_member_disagreement(names: Sequence[str], study: "MemberStudy") -> None:
     rows = [
         (name, *(f"{share:.1%}" for share in row))
         for name, row in zip(names, study.disagreement, strict=True)
@@ -109,7 +109,7 @@ def _print_disagreement(names: Sequence[str], study: "MemberStudy") -> None:
     print_table("pixels on which members differ", ("", *names), rows)
 
 
-def _print_front(metric: "MetricSpec", passes: "LabelledPasses", study: "MemberStudy") -> None:
+def _print_pareto_front(metric: "MetricSpec", passes: "LabelledPasses", study: "MemberStudy") -> None:
     front = study.front
     names, best = passes.names, front[-1].score
     rows = []
@@ -130,12 +130,12 @@ def _print_front(metric: "MetricSpec", passes: "LabelledPasses", study: "MemberS
     print_table("", header, rows)
 
 
-def print_verdict(tuned: "Tuned") -> None:
+def print_tuning_verdict(tuned: "TuningResult") -> None:
     """Print the chosen ensemble and the evidence for it."""
-    from seg.evaluate.tune.evidence.evidence import evidence_of
+    from seg.evaluate.tune.evidence.evidence import describe_tuning_evidence
 
     chosen, names = tuned.chosen, tuned.passes.names
-    typer.echo(f"chosen: {evidence_of(tuned)}")
+    typer.echo(f"chosen: {describe_tuning_evidence(tuned)}")
     for member in chosen.members:
         typer.echo(
             f"  {names[member]}: weight {chosen.weights[member]:.4g}, views {', '.join(chosen.views[member])}"
@@ -153,7 +153,7 @@ def print_verdict(tuned: "Tuned") -> None:
         )
 
 
-def print_judgement(judged: "Judgement") -> None:
+def print_judged_split(judged: "SplitJudgement") -> None:
     """Print the scores on the split of `--judge`."""
     rows = [
         (

@@ -12,18 +12,18 @@ from seg.commands.options.shared import (
     Overwrite,
     RunMetric,
     SpecPath,
-    check_metric,
+    check_metric_may_run,
     require_extra,
 )
-from seg.commands.tune.overlapping import print_overlapping, write_rules
-from seg.commands.tune.tables import print_judgement, print_tuned, print_verdict
+from seg.commands.tune.overlapping import print_tuned_overlapping, write_tuned_overlapping
+from seg.commands.tune.tables import print_judged_split, print_tuned_ensemble, print_tuning_verdict
 from seg.errors import OutputError, SpecError
 from seg.terminal.events import emit
 from seg.terminal.notices import suggest
 
 if TYPE_CHECKING:
     from seg.evaluate.cache.store import ProbabilityCache
-    from seg.evaluate.tune import Tuned
+    from seg.evaluate.tune import TuningResult
     from seg.evaluate.tune.cost.budget import Budget
     from seg.evaluate.tune.evidence.by_group import Criterion
     from seg.evaluate.tune.open_fitted_on import FittedOn
@@ -38,7 +38,7 @@ Picture = Annotated[
 CHARTS = (".png", ".svg")
 
 
-def tune(
+def tune_command(
     path: SpecPath,
     budget: str | None = typer.Option(
         None,
@@ -75,9 +75,9 @@ def tune(
     class needs to be there are fitted, too. Every pass is computed once and cached, so that another run
     computes none. If the spec has `stopping`, it is calibrated again.
     """
-    from seg.commands.options.compatibility import check_options
+    from seg.commands.options.compatibility import check_option_exclusions
 
-    check_options("tune", {"--judge train": judge == "train", "--on folds": on == "folds"})
+    check_option_exclusions("tune", {"--judge train": judge == "train", "--on folds": on == "folds"})
     require_extra("tune", "blosc2", "seg tune")
     from seg.commands.options.sizes import parse_bytes
     from seg.evaluate.cache.store import ProbabilityCache
@@ -89,7 +89,7 @@ def tune(
 
     limit = parse_bytes("--cache-limit", cache_limit)
     if picture is not None:
-        _check_picture(picture)
+        _check_chart_name(picture)
     spec = load_ensemble(path)
     chart = Output(picture, (path, *files_read(spec)), overwrite) if picture else None
     if chart:
@@ -99,16 +99,16 @@ def tune(
             "--judge predict: the dataset has no 'predict' split, and 'val' is what is fitted on: add"
             " 'predict: { images: ..., labels: ... }'"
         )
-    check_metric(spec, run_metric)
+    check_metric_may_run(spec, run_metric)
     cache = ProbabilityCache()
     limits = Budget.parse(budget) if budget else None
-    tune_task = _tune_overlapping if classes_overlap(spec.data.task) else _tune_one_class
-    tune_task(path, spec, cache, _Options(limits, criterion, on, judge, chart, keep, overwrite))
+    tune_task = _tune_overlapping_classes if classes_overlap(spec.data.task) else _tune_one_class_a_pixel
+    tune_task(path, spec, cache, _TuneOptions(limits, criterion, on, judge, chart, keep, overwrite))
     cache.prune(limit)
 
 
 @dataclass(frozen=True, slots=True)
-class _Options:
+class _TuneOptions:
     """What is asked for on the command line."""
 
     budget: "Budget | None"
@@ -120,42 +120,46 @@ class _Options:
     overwrite: bool
 
 
-def _tune_one_class(path: Path, spec: "EnsembleSpec", cache: "ProbabilityCache", options: _Options) -> None:
+def _tune_one_class_a_pixel(
+    path: Path, spec: "EnsembleSpec", cache: "ProbabilityCache", options: _TuneOptions
+) -> None:
     """Tune classes of which a pixel has one."""
-    from seg.evaluate.tune import tune as find
-    from seg.evaluate.tune.evidence.judge_split import judge_tuned
+    from seg.evaluate.tune import tune_mixture as find
+    from seg.evaluate.tune.evidence.judge_split import judge_tuned_on_split
     from seg.evaluate.tune.write_stacking import stacking_output
 
     if options.keep:
         stacking_output(path, spec, overwrite=options.overwrite).check()
     tuned = find(spec, cache, options.budget, options.criterion, options.on)
-    judged = judge_tuned(spec, tuned, options.judge, cache) if options.judge else None
-    print_tuned(tuned)
-    _draw_chart(options, tuned)
-    print_verdict(tuned)
-    _advise_folds(spec, tuned)
+    judged = judge_tuned_on_split(spec, tuned, options.judge, cache) if options.judge else None
+    print_tuned_ensemble(tuned)
+    _draw_tuning_chart(options, tuned)
+    print_tuning_verdict(tuned)
+    _print_fold_advice(spec, tuned)
     if judged:
-        print_judgement(judged)
+        print_judged_split(judged)
     if options.keep:
-        _keep(path, spec, tuned, overwrite=options.overwrite)
+        _write_tuned_ensemble(path, spec, tuned, overwrite=options.overwrite)
 
 
-def _tune_overlapping(path: Path, spec: "EnsembleSpec", cache: "ProbabilityCache", options: _Options) -> None:
+def _tune_overlapping_classes(
+    path: Path, spec: "EnsembleSpec", cache: "ProbabilityCache", options: _TuneOptions
+) -> None:
     """Tune classes that overlap."""
-    from seg.evaluate.tune.overlapping.judge_other_split import judge_overlapping
+    from seg.evaluate.tune.overlapping.judge_other_split import judge_overlapping_on_split
     from seg.evaluate.tune.overlapping.tune import tune_overlapping
 
     tuned = tune_overlapping(spec, cache, options.budget, options.criterion, options.on)
-    judged = judge_overlapping(spec, tuned, options.judge, cache) if options.judge else None
-    print_overlapping(tuned)
-    _draw_chart(options, tuned)
-    _advise_folds(spec, tuned)
+    judged = judge_overlapping_on_split(spec, tuned, options.judge, cache) if options.judge else None
+    print_tuned_overlapping(tuned)
+    _draw_tuning_chart(options, tuned)
+    _print_fold_advice(spec, tuned)
     if judged:
-        print_judgement(judged)
-    write_rules(path, spec, tuned, keep=options.keep)
+        print_judged_split(judged)
+    write_tuned_overlapping(path, spec, tuned, keep=options.keep)
 
 
-def _draw_chart(options: _Options, tuned: "Tuned | TunedOverlapping") -> None:
+def _draw_tuning_chart(options: _TuneOptions, tuned: "TuningResult | TunedOverlapping") -> None:
     """Draw the sub-ensembles, if that is asked for."""
     from seg.evaluate.tune.cost.pareto_plot import draw_pareto
 
@@ -165,7 +169,7 @@ def _draw_chart(options: _Options, tuned: "Tuned | TunedOverlapping") -> None:
         typer.echo(f"{options.chart.path}: drawn")
 
 
-def _advise_folds(spec: "EnsembleSpec", tuned: "Tuned | TunedOverlapping") -> None:
+def _print_fold_advice(spec: "EnsembleSpec", tuned: "TuningResult | TunedOverlapping") -> None:
     """Say how to fit on more groups, if that would pay."""
     from seg.evaluate.tune.evidence.fold_advice import advise_folds
 
@@ -173,18 +177,20 @@ def _advise_folds(spec: "EnsembleSpec", tuned: "Tuned | TunedOverlapping") -> No
         typer.echo(advice)
 
 
-def _keep(path: Path, spec: "EnsembleSpec", tuned: "Tuned", *, overwrite: bool) -> None:
+def _write_tuned_ensemble(
+    path: Path, spec: "EnsembleSpec", tuned: "TuningResult", *, overwrite: bool
+) -> None:
     """Write what was found into the YAML, and calibrate its early exit anew."""
-    from seg.evaluate.tune.evidence.evidence import evidence_of
-    from seg.evaluate.tune.write_spec import write_back
+    from seg.evaluate.tune.evidence.evidence import describe_tuning_evidence
+    from seg.evaluate.tune.write_spec import write_mixture
     from seg.spec import load_ensemble
 
-    write_back(
+    write_mixture(
         path,
         spec,
         tuned.written,
         tuned.passes.split.classes,
-        evidence_of(tuned),
+        describe_tuning_evidence(tuned),
         tuned.images,
         areas_too=tuned.areas_too,
         overwrite=overwrite,
@@ -196,7 +202,7 @@ def _keep(path: Path, spec: "EnsembleSpec", tuned: "Tuned", *, overwrite: bool) 
     suggest(f"seg ensemble {path}")
 
 
-def _check_picture(path: Path) -> None:
+def _check_chart_name(path: Path) -> None:
     require_extra("train", "matplotlib", "seg tune --picture")
     if path.suffix.lower() not in CHARTS:
         raise OutputError(f"{path}: is not a chart format: {', '.join(CHARTS)}")

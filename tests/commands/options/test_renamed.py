@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from seg.commands.options.renamed import COMMANDS, OPTIONS, with_new_names
+from seg.commands.options.renamed import COMMANDS, OPTIONS, replace_renamed_options
 from seg.terminal.notices import notice
 
 
@@ -25,7 +25,7 @@ from seg.terminal.notices import notice
     ],
 )
 def test_names_are_replaced_where_they_were_names(line: str, renamed: str) -> None:
-    assert with_new_names(line.split()) == renamed.split()
+    assert replace_renamed_options(line.split()) == renamed.split()
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_former_name_is_one_line_of_warning(
     line: str, old: str, new: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     notice.cache_clear()
-    with_new_names(line.split())
+    replace_renamed_options(line.split())
     assert capsys.readouterr().err == f"seg: {old} is now {new}: the old name goes in the next release\n"
 
 

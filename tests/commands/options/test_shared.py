@@ -2,7 +2,7 @@
 
 import pytest
 
-from seg.commands.options.shared import check_metric
+from seg.commands.options.shared import check_metric_may_run
 from seg.spec import EnsembleSpec
 from seg.terminal.notices import notice
 
@@ -19,5 +19,5 @@ def test_a_metric_of_images_is_told_where_blocks_count_as_images(
         "task": "binary",
     }
     spec = EnsembleSpec.model_validate({"data": data, "members": [{"name": "a"}], "metric": metric})
-    check_metric(spec, run_metric=False)
+    check_metric_may_run(spec, run_metric=False)
     assert ("each block of 'val' counts as one" in capsys.readouterr().err) == is_told

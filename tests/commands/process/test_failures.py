@@ -16,7 +16,7 @@ import typer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seg.commands.app import app, run
+from seg.commands.app import app, run_command_line
 from seg.errors import DataError, SegError
 
 
@@ -88,7 +88,7 @@ def test_whatever_a_command_raises_is_a_line_and_a_code(
 
     info.callback = fail
     try:
-        assert run([*words, *arguments_of(callback)]) == code
+        assert run_command_line([*words, *arguments_of(callback)]) == code
     finally:
         info.callback = callback
     error = capsys.readouterr().err
@@ -118,7 +118,7 @@ def test_ctrl_c_says_what_is_true_of_the_command(
     command: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fail_in(monkeypatch, KeyboardInterrupt())
-    assert run(command.split()) == 130
+    assert run_command_line(command.split()) == 130
     assert capsys.readouterr().err == f"seg: {said}\n"
 
 
@@ -128,7 +128,7 @@ def test_an_import_that_ctrl_c_broke_is_an_interruption(
     error = ImportError("numpy could not be imported")
     error.__cause__ = KeyboardInterrupt()
     fail_in(monkeypatch, error)
-    assert run(["show", "x"]) == 130
+    assert run_command_line(["show", "x"]) == 130
     assert capsys.readouterr().err == "seg: interrupted\n"
 
 
@@ -136,16 +136,16 @@ def test_a_defect_names_its_place_and_how_to_see_more(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fail_in(monkeypatch, KeyError("x"))
-    assert run(["show", "x"]) == 70
+    assert run_command_line(["show", "x"]) == 70
     line = capsys.readouterr().err
     assert "a defect of seg at seg/commands/ensemble/source.py:" in line
     assert "KeyError: 'x': please report it with what --debug shows" in line
-    assert run(["show", "x", "--debug"]) == 70
+    assert run_command_line(["show", "x", "--debug"]) == 70
     shown = capsys.readouterr().err
     assert shown.startswith("Traceback")
     assert shown.endswith(line)
     monkeypatch.setenv("SEG_DEBUG", "1")
-    assert run(["show", "x"]) == 70
+    assert run_command_line(["show", "x"]) == 70
     assert capsys.readouterr().err.startswith("Traceback")
 
 
@@ -162,7 +162,7 @@ def test_a_defect_names_its_place_and_how_to_see_more(
 def test_a_wrong_command_line_is_one_plain_line(
     command: str, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(command.split()) == 2
+    assert run_command_line(command.split()) == 2
     assert capsys.readouterr().err == line
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from seg.data.guess import guess_dataset
-from seg.data.guess.write import yaml_of
-from seg.engine.submissions import SubmissionSpec
+from seg.data.guess.write import yaml_of_guess
+from seg.engine.submissions import SubmissionForSpec
 from seg.labels.task import classes_overlap
 from seg.spec import load_ensemble
 from tests.data.layouts.replicas import READ_IN_PLACE, labels_of
@@ -41,7 +41,7 @@ def page() -> str:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             replica.draw(folder)
-            yaml = yaml_of(guess_dataset(folder), folder)
+            yaml = yaml_of_guess(guess_dataset(folder), folder)
             parts.append(f"## {replica.name}\n\n```text\n{tree(folder)}\n```\n\n```yaml\n{yaml}```\n")
             if replica.output:
                 parts.append(
@@ -56,7 +56,7 @@ def first_lines(output: str, dataset: str, folder: Path) -> str:
     (folder / "dataset.yaml").write_text(dataset)
     spec = f"data: dataset.yaml\nmembers: [{{ name: a }}]\noutput: {output}\n"
     (folder / "spec.yaml").write_text(spec)
-    known = SubmissionSpec(load_ensemble(folder / "spec.yaml"))
+    known = SubmissionForSpec(load_ensemble(folder / "spec.yaml"))
     count = len(known.classes)
     overlaps = classes_overlap(known.split.task)
     drawn = labels_of(0, [0, *(1 << n for n in range(count))] if overlaps else range(count))

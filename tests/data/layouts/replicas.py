@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from seg.engine.submissions.tables.rle import encode
+from seg.engine.submissions.tables.rle import encode_rle
 from seg.labels.label_map import LabelsHW
 from seg.spec.class_lists.presets import PRESETS
 from seg.spec.ensemble.output import RleSpec
@@ -190,7 +190,7 @@ def draw_severstal(folder: Path) -> None:
     for number in range(4):
         name = f"0002cc9{number}.jpg"
         photo(folder / f"train_images/{name}", number)
-        runs = encode(labels_of(number, [0, 1, 3]), 4)
+        runs = encode_rle(labels_of(number, [0, 1, 3]), 4)
         rows += [f"{name},{label},{runs[label]}\n" for label in (3, 1) if number]
     write(folder / "train.csv", "".join(rows))
     write(folder / "sample_submission.csv", "ImageId,EncodedPixels,ClassId\nffff.jpg,1 1,1\nffff.jpg,1 1,3\n")
@@ -202,7 +202,7 @@ def draw_uw_madison(folder: Path) -> None:
     for case, day, number in ((123, 20, 1), (123, 20, 2), (123, 22, 1), (77, 0, 1)):
         name = f"case{case}_day{day}"
         deep_slice(folder / f"train/case{case}/{name}/scans/slice_{number:04}_266_266_1.50_1.50.png", number)
-        runs = encode(labels_of(number, [0, 1, 2]), 3, RleSpec(order="rows"))
+        runs = encode_rle(labels_of(number, [0, 1, 2]), 3, RleSpec(order="rows"))
         for label, organ in ((1, "large_bowel"), (2, "stomach")):
             rows.append(f"{name}_slice_{number:04},{organ},{runs[label]}\n")
     write(folder / "train.csv", "".join(rows))

@@ -14,7 +14,7 @@ from seg.data import open_split
 from seg.data.check.dataset import check_dataset
 from seg.data.images.images import write_image
 from seg.data.tables.run_lengths import decode_run_lengths, encode_run_lengths
-from seg.engine.submissions.tables.rle import encode
+from seg.engine.submissions.tables.rle import encode_rle
 from seg.errors import DataError
 from seg.spec import DatasetSpec
 from seg.spec.ensemble.output import RleSpec
@@ -28,7 +28,7 @@ Order = Literal["columns", "rows"]
     first=st.sampled_from([0, 1]),
 )
 def test_run_lengths_come_back(mask: NDArray[np.bool_], order: Order, first: Literal[0, 1]) -> None:
-    text = encode(mask.astype(np.uint8), 2, RleSpec(order=order, first=first))[1]
+    text = encode_rle(mask.astype(np.uint8), 2, RleSpec(order=order, first=first))[1]
     assert encode_run_lengths(mask, order, first) == text
     assert (decode_run_lengths(text, mask.shape, order, first) == mask).all()
 

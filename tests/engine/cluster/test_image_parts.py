@@ -16,7 +16,7 @@ from seg.engine import Ensemble
 from seg.engine import ensemble as seg_ensemble
 from seg.engine.cluster.image_parts import missing_parts, rows_in_parts
 from seg.engine.cluster.remote_images import local_images
-from seg.engine.cluster.worker import BlockResult, Job, Worker
+from seg.engine.cluster.worker import BlockResult, Worker, WorkerJob
 from seg.engine.jobs.journal.journal import Journal
 from seg.engine.passes.tiles import lay_out_tiles
 from seg.spec import EnsembleSpec, load_ensemble
@@ -54,7 +54,7 @@ def slide(project: Path, monkeypatch: pytest.MonkeyPatch) -> EnsembleSpec:
 
 def test_parts_in_any_order_are_the_image(slide: EnsembleSpec, tmp_path: Path) -> None:
     images = local_images(slide)
-    worker = Worker(Job(slide, ["cpu"] * len(slide.running), cores=1))
+    worker = Worker(WorkerJob(slide, ["cpu"] * len(slide.running), cores=1))
 
     def predict_last(journal: Journal, count: int | None) -> list[BlockResult]:
         parts = missing_parts(images, slide, journal, workers=2)[::-1][:count]

@@ -15,11 +15,11 @@ import pytest
 from seg.data.images.images import write_image
 from seg.engine.cluster import process_pool as process_fleet
 from seg.engine.cluster import run_on_devices
-from seg.engine.cluster.affinity import affinities
+from seg.engine.cluster.affinity import divide_affinities
 from seg.engine.cluster.dispatch import Block, Ready
 from seg.engine.cluster.process_pool import ProcessPool
 from seg.engine.cluster.sizing import WorkerLayout
-from seg.engine.cluster.worker import Job
+from seg.engine.cluster.worker import WorkerJob
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.load import choose_member_runtimes
 from seg.engine.resolved import resolve_ensemble
@@ -130,7 +130,7 @@ def test_an_image_that_kills_its_worker_is_named_and_all_others_are_done(
     many: EnsembleSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(process_fleet, "work", at_work.dies_of_one_image)
+        patch.setattr(process_fleet, "run_worker_process", at_work.dies_of_one_image)
         with pytest.raises(DataError) as raised:
             run_on_devices(many, 2)
     named, unreadable_images_advice = str(raised.value).splitlines()
@@ -253,9 +253,9 @@ def test_a_worker_has_one_device_and_its_share_of_the_cores_before_cuda_is_loade
     many: EnsembleSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-8f2c")
-    monkeypatch.setattr(process_fleet, "work", at_work.tells_what_it_has)
+    monkeypatch.setattr(process_fleet, "run_worker_process", at_work.tells_what_it_has)
     runtimes: Sequence[RuntimeName] = ("cuda", "cpu")
-    pool = ProcessPool(Job(many, runtimes, cores=1), WorkerLayout(2, 1), affinities(2, runtimes))
+    pool = ProcessPool(WorkerJob(many, runtimes, cores=1), WorkerLayout(2, 1), divide_affinities(2, runtimes))
     try:
         pool.start()
         assert {pool.next_event(), pool.next_event()} == {Ready("GPU 3"), Ready("GPU GPU-8f2c")}
@@ -308,6 +308,6 @@ def test_what_a_machine_cannot_do_is_one_line(many: EnsembleSpec, monkeypatch: p
     damaged = many.running[0].model_copy(update={"class_weights": {"nothing": 2.0}})
     with pytest.raises(SpecError, match="nothing"):
         run_on_devices(many.model_copy(update={"members": (damaged,)}), 2, restart=True)
-    monkeypatch.setattr(process_fleet, "work", at_work.dies_while_it_loads)
+    monkeypatch.setattr(process_fleet, "run_worker_process", at_work.dies_while_it_loads)
     with pytest.raises(MissingRuntimeError, match=r"^--devices: workers die while they load: .*code 3\)$"):
         run_on_devices(many, 2, restart=True)

@@ -15,9 +15,9 @@ import pytest
 
 from seg.data.images.images import write_image
 from seg.engine.cluster.dispatch import Block
-from seg.engine.cluster.ray_pool import RayPool, _Actor
+from seg.engine.cluster.ray_pool import RayPool, _RayActor
 from seg.engine.cluster.remote_images import ImageRef, images_to_predict, read_image_ref
-from seg.engine.cluster.worker import Job
+from seg.engine.cluster.worker import WorkerJob
 from seg.engine.jobs.predict import run_ensemble
 from seg.errors import DataError, MissingRuntimeError, ModelError, SpecError
 from seg.spec import EnsembleSpec, load_ensemble
@@ -137,7 +137,7 @@ def test_an_image_that_kills_its_worker_is_named_and_all_others_are_done(
     class Fragile:
         """The worker, which is imported where nothing is patched, behind a trap."""
 
-        def __init__(self, job: Job) -> None:
+        def __init__(self, job: WorkerJob) -> None:
             self.worker = importlib.import_module("seg.engine.cluster.ray_pool")._Actor(job)
 
         def load(self, *shipment: Any) -> Any:
@@ -152,7 +152,7 @@ def test_an_image_that_kills_its_worker_is_named_and_all_others_are_done(
         write_image(project.parent / f"images/{number}.png", np.full((8, 8, 3), number, dtype=np.uint8))
     spec = load_ensemble(project)
     with monkeypatch.context() as patch:
-        patch.setattr(ray_fleet, "_Actor", Fragile)
+        patch.setattr(ray_fleet, "_RayActor", Fragile)
         with pytest.raises(DataError) as raised:
             run_on_cluster(spec, "ray", workers=1)
     named, unreadable_images_advice = str(raised.value).splitlines()
@@ -172,7 +172,7 @@ def test_what_a_cluster_cannot_do_is_one_line(cluster: Any, many: EnsembleSpec) 
     with pytest.raises(ModelError):
         run_on_cluster(many.model_copy(update={"members": (damaged,)}), "ray")
     with pytest.raises(MissingRuntimeError, match=r"a worker has seg .*, but this machine 0\.0\.0"):
-        _Actor(Job(many, ["cpu", "cpu"], cores=1, version="0.0.0")).load({})
+        _RayActor(WorkerJob(many, ["cpu", "cpu"], cores=1, version="0.0.0")).load({})
 
 
 def test_images_by_uri_are_those_of_the_folder(many: EnsembleSpec) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from seg.engine.doctor import Report, runtime_checks
-from seg.engine.doctor.devices import Driver, find_driver
+from seg.engine.doctor import DoctorReport, runtime_checks
+from seg.engine.doctor.devices import NvidiaDriver, find_nvidia_driver
 from seg.engine.doctor.report import Machine
 from seg.engine.doctor.runtime_checks import RuntimeCheck, check_runtime
 from seg.engine.runtimes import hardware
@@ -31,10 +31,10 @@ from seg.errors import MissingRuntimeError
 def test_the_tiny_model_is_what_numpy_expects_of_it() -> None:
     images_nhwc = np.random.default_rng(3).integers(0, 256, (2, 7, 9, 3), dtype=np.uint8)
     session = onnxruntime.InferenceSession(
-        runtime_checks.tiny_model().SerializeToString(), providers=["CPUExecutionProvider"]
+        runtime_checks.tiny_model_to_check().SerializeToString(), providers=["CPUExecutionProvider"]
     )
     (found,) = session.run(None, {"image": images_nhwc})
-    np.testing.assert_allclose(found, runtime_checks.expected(images_nhwc), atol=1e-5)
+    np.testing.assert_allclose(found, runtime_checks.expected_probabilities(images_nhwc), atol=1e-5)
 
 
 def test_the_cpu_is_usable_and_a_runtime_that_computes_nonsense_is_not(
@@ -43,9 +43,9 @@ def test_the_cpu_is_usable_and_a_runtime_that_computes_nonsense_is_not(
     check = check_runtime("cpu")
     assert check.is_usable
     assert onnxruntime.__version__ in check.runs_on
-    monkeypatch.setattr(runtime_checks, "expected", lambda images_nhwc: np.zeros((1, 3, 8, 8)))
+    monkeypatch.setattr(runtime_checks, "expected_probabilities", lambda images_nhwc: np.zeros((1, 3, 8, 8)))
     with pytest.raises(MissingRuntimeError, match="runtime cpu: not usable here: it computes wrong"):
-        runtime_checks.run_check("cpu")
+        runtime_checks.run_runtime_check("cpu")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def fake_nvml(monkeypatch: pytest.MonkeyPatch, *, is_broken: bool = False) -> No
 
 def test_devices_are_those_that_the_driver_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_nvml(monkeypatch)
-    driver = find_driver()
+    driver = find_nvidia_driver()
     assert (driver.version, driver.cuda, driver.missing) == ("580.65.06", "13.1", "")
     (device,) = driver.devices
     assert (device.name, device.compute_capability, device.utilisation) == ("NVIDIA H100", "9.0", None)
@@ -113,12 +113,12 @@ def test_devices_are_those_that_the_driver_lists(monkeypatch: pytest.MonkeyPatch
 
 def test_without_a_driver_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_nvml(monkeypatch, is_broken=True)
-    assert find_driver() == Driver(missing="no NVIDIA driver responds: Driver Not Loaded")
+    assert find_nvidia_driver() == NvidiaDriver(missing="no NVIDIA driver responds: Driver Not Loaded")
 
 
 def test_without_nvidia_ml_py_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    assert find_driver().missing == "nvidia-ml-py is not installed: pip install 'segensemble[cuda]'"
+    assert find_nvidia_driver().missing == "nvidia-ml-py is not installed: pip install 'segensemble[cuda]'"
 
 
 @pytest.mark.parametrize(
@@ -189,12 +189,12 @@ def test_findings_name_what_to_install() -> None:
             provider="tensorrt", name="libnvonnxparser.so.10", package="tensorrt-cu13==10.*", place=None
         ),
     ]
-    report = Report(
+    report = DoctorReport(
         seg="1",
         machine=Machine(
             system="", python="", processor="", cores=1, cores_of_machine=1, memory=None, openvino_devices={}
         ),
-        driver=Driver(missing="no driver"),
+        driver=NvidiaDriver(missing="no driver"),
         libraries=tuple(libraries),
         runtimes=(),
         versions={"onnxruntime": "1.31.1", "onnxruntime-gpu": "1.31.1"},

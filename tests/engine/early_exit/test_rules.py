@@ -46,7 +46,7 @@ def run(
         by_class = np.broadcast_to(share, missing_c.shape)
         total += by_class[:, None, None].astype(np.float32) * answer
         missing_c -= by_class
-        if number < len(samples) and monitor.is_settled(total, missing_c):
+        if number < len(samples) and monitor.observe_checkpoint(total, missing_c):
             return decide_labels(total, factors=factors), number
     return decide_labels(total, factors=factors), len(samples)
 

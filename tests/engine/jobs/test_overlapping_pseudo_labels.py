@@ -9,12 +9,12 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.data import open_split
-from seg.data.dataset import open_pseudo
+from seg.data.dataset import open_pseudo_splits
 from seg.data.images.images import read_mask, write_image, write_mask
 from seg.data.splits.concat_split import ConcatSplit
 from seg.data.splits.pseudo_labels import PseudoRecord, PseudoSplit, write_pseudo_mask
 from seg.engine import Ensemble
-from seg.engine.jobs.pseudo_labels import keep_confident
+from seg.engine.jobs.pseudo_labels import keep_confident_labels
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
 from seg.labels.task import ignored_in, masks_of, pack_masks
@@ -35,7 +35,7 @@ def test_pixels_are_labelled_where_every_class_is_sure(tmp_path: Path, make_mode
     document["data"]["pseudo"] = {"images": "images", "masks": "guessed"}
     path.write_text(json.dumps(document))
     spec, ensemble = load_ensemble(path), Ensemble.load(path)
-    (split,) = open_pseudo(spec.data)
+    (split,) = open_pseudo_splits(spec.data)
     kept = []
     for index, sample in enumerate(split.samples):
         prediction, labels_hw = ensemble.predict(sample.image), split.labels(index)
@@ -66,7 +66,7 @@ def test_maps_of_any_number_of_classes_come_back(classes: int, tmp_path: Path) -
     there_chw = random.random((classes, 6, 5)).astype(np.float32) * 0.1
     there_chw[masks] = 1 - there_chw[masks]
     there_chw[0, 2, 3] = 0.5
-    kept_hw = keep_confident(pack_masks(masks), there_chw, 0.9, "multilabel")
+    kept_hw = keep_confident_labels(pack_masks(masks), there_chw, 0.9, "multilabel")
     write_image(tmp_path / "images/a.png", np.zeros((6, 5, 3), np.uint8))
     infos = tuple(ClassInfo(id=n, name=f"c{n}", colour=(n, n, n)) for n in range(classes))
     record = PseudoRecord(

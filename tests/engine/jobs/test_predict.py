@@ -21,11 +21,11 @@ from seg.data.images.raster import open_raster
 from seg.engine import Ensemble
 from seg.engine import ensemble as seg_ensemble
 from seg.engine.cluster.remote_images import ImageRef
-from seg.engine.cluster.worker import Job, Worker
+from seg.engine.cluster.worker import Worker, WorkerJob
 from seg.engine.image_source import ImageSource
 from seg.engine.jobs.journal.journal import Journal
 from seg.engine.jobs.predict import run_ensemble
-from seg.engine.jobs.summary import images_line
+from seg.engine.jobs.summary import images_written_line
 from seg.engine.passes.tiles import lay_out_tiles
 from seg.engine.submissions.tables import rle
 from seg.errors import DataError, ModelError, OutputError, SpecError
@@ -56,7 +56,7 @@ def test_rows_decode_to_what_predict_answers(project: Path) -> None:
     for number in range(IMAGES):
         labels_hw = ensemble.predict(project.parent / f"images/{number}.png").labels
         for label in range(len(CLASSES)):
-            mask_hw = rle.decode(rows[number * len(CLASSES) + label][1], labels_hw.shape)
+            mask_hw = rle.decode_rle(rows[number * len(CLASSES) + label][1], labels_hw.shape)
             np.testing.assert_array_equal(mask_hw, labels_hw == label)
 
 
@@ -72,7 +72,7 @@ def test_a_fixed_grid(project: Path) -> None:
     spec = with_output(project, size="6x5")
     run_ensemble(spec)
     for row in range(len(CLASSES)):
-        rle.decode(rows_of(spec.output.file)[1 + row][1], (6, 5))
+        rle.decode_rle(rows_of(spec.output.file)[1 + row][1], (6, 5))
     lengths = [int(n) for row in rows_of(spec.output.file)[1:5] for n in row[1].split()[1::2]]
     assert sum(lengths) == 30
 
@@ -162,8 +162,8 @@ def test_a_title_wider_than_its_table_stays_whole(project: Path) -> None:
 
 @pytest.mark.parametrize(("images", "said"), [(1, "x.csv: 1 image"), (2, "x.csv: 2 images")])
 def test_one_image_is_no_images(images: int, said: str) -> None:
-    assert images_line(Path("x.csv"), images, images) == said
-    assert images_line(Path("x.csv"), images, 0) == f"{said}, all done before"
+    assert images_written_line(Path("x.csv"), images, images) == said
+    assert images_written_line(Path("x.csv"), images, 0) == f"{said}, all done before"
 
 
 def test_strict_stops_at_once(project: Path) -> None:
@@ -296,7 +296,7 @@ def test_no_pass_is_run_on_plain_tiles(slide: Path) -> None:
     assert f"{summary.plain} of {layout.count} tiles were plain" in summary.text()
 
     runs = {row[0]: row[1] for row in rows_of(spec.output.file)[1:]}
-    glass_hw = rle.decode(runs[f"slide_{CLASSES[2].id}"], (200, 60))
+    glass_hw = rle.decode_rle(runs[f"slide_{CLASSES[2].id}"], (200, 60))
     assert glass_hw[60 + 32 : 170 - 32].all()
     del document["tile"]["plain"]
     slide.write_text(json.dumps(document))
@@ -304,7 +304,7 @@ def test_no_pass_is_run_on_plain_tiles(slide: Path) -> None:
     run_ensemble(whole, restart=True)
     others = {row[0]: row[1] for row in rows_of(whole.output.file)[1:]}
     for name in runs:
-        with_rule, without = (rle.decode(text[name], (200, 60)) for text in (runs, others))
+        with_rule, without = (rle.decode_rle(text[name], (200, 60)) for text in (runs, others))
         np.testing.assert_array_equal(with_rule[:60], without[:60])
 
 
@@ -330,7 +330,9 @@ def test_plain_tiles_of_an_unknown_class_are_refused(slide: Path) -> None:
 def test_a_worker_of_a_cluster_gives_a_large_image_in_bands(slide: Path, tmp_path: Path) -> None:
     spec = load_ensemble(slide)
     image = slide.parent / "slides/slide.png"
-    done = Worker(Job(spec, ["cpu"] * len(spec.running), cores=1)).predict([ImageRef("slide", str(image))])
+    done = Worker(WorkerJob(spec, ["cpu"] * len(spec.running), cores=1)).predict(
+        [ImageRef("slide", str(image))]
+    )
     assert done.images == 1 < len(done.payloads)
     with Journal(tmp_path / "theirs.csv", "a run") as journal:
         for payload in done.payloads:

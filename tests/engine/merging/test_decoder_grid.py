@@ -183,7 +183,7 @@ class Recorder:
         self.seen: list[tuple[ProbabilitiesCHW, MissingC]] = []
         self._end = end
 
-    def is_settled(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
+    def observe_checkpoint(self, sum_chw: ProbabilitiesCHW, missing_c: MissingC) -> bool:
         self.seen.append((sum_chw.copy(), missing_c.copy()))
         return len(self.seen) == self._end
 

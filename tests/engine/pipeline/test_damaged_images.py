@@ -18,9 +18,9 @@ from seg.data.images.images import write_image
 from seg.data.images.raster import open_raster
 from seg.engine import Ensemble
 from seg.engine.cluster.remote_images import ImageRef
-from seg.engine.cluster.worker import Job, Worker
+from seg.engine.cluster.worker import Worker, WorkerJob
 from seg.engine.early_exit.deadline import PassBudget
-from seg.engine.jobs.journal.journal_entry import Entry
+from seg.engine.jobs.journal.journal_entry import JournalEntry
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
 from seg.errors import DataError
@@ -124,12 +124,12 @@ def test_asked_for_alone_it_is_an_error(land: EnsembleSpec) -> None:
 
 
 def test_a_worker_of_a_cluster_names_it_and_goes_on(land: EnsembleSpec) -> None:
-    worker = Worker(Job(land, ["cpu"] * len(land.running), cores=1))
+    worker = Worker(WorkerJob(land, ["cpu"] * len(land.running), cores=1))
     images = sorted(land.data.to_predict.images[0].iterdir())
     done = worker.predict([ImageRef(path.stem, str(path)) for path in images])
     (named,) = done.failures
     assert f"{BAD}.tif: is cut off or damaged at row 32" in named
-    assert sorted(Entry.unpacked(payload).id for payload in done.payloads) == [*GOOD, "d"]
+    assert sorted(JournalEntry.unpacked(payload).id for payload in done.payloads) == [*GOOD, "d"]
 
 
 class Broken:

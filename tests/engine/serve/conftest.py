@@ -17,10 +17,10 @@ import pytest
 from seg.engine.ensemble import Ensemble
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
 from seg.engine.serve.http.admission import Limits
-from seg.engine.serve.labelling.engine import Engine, EngineProcess, ready
+from seg.engine.serve.labelling.engine import Engine, EngineProcess, wait_for_engine
 from seg.engine.serve.labelling.memory import MemoryPlan, plan_memory
-from seg.engine.serve.labelling.worker import work
-from seg.engine.serve.run import opened, server_of
+from seg.engine.serve.labelling.worker import run_engine
+from seg.engine.serve.run import open_endpoints, server_of_endpoints
 from seg.labels.label_map import ImageHWC
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.tiny_models import MakeModel, write_project
@@ -86,11 +86,11 @@ def engine_in_a_thread(ensemble: Ensemble, spec: EnsembleSpec, memory: MemoryPla
             ours.send(None)
             thread.join()
 
-        return EngineProcess(ours, ready(ours), end)
+        return EngineProcess(ours, wait_for_engine(ours), end)
 
     def run(pipe: Connection) -> None:
         with pipe:
-            work(pipe, ensemble, spec, "team", memory)
+            run_engine(pipe, ensemble, spec, "team", memory)
 
     return Engine(start(), start)
 
@@ -112,10 +112,12 @@ def serving(
     planned = replace(planned, requests=free or planned.requests)
     ensemble = replace(behind(gate, ensemble) if gate else ensemble, tile=planned.tile)
     with (
-        opened(engine_in_a_thread(ensemble, loaded, planned), loaded, "team", asked, maps) as endpoints,
+        open_endpoints(
+            engine_in_a_thread(ensemble, loaded, planned), loaded, "team", asked, maps
+        ) as endpoints,
         socket.create_server(("127.0.0.1", 0)) as door,
     ):
-        server = server_of(endpoints)
+        server = server_of_endpoints(endpoints)
         thread = threading.Thread(target=server.run, args=([door],))
         thread.start()
         while not server.started:

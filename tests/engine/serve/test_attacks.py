@@ -29,11 +29,11 @@ from benchmarks.serve.serve_under_attack import (
 )
 from seg.engine.ensemble import Ensemble
 from seg.engine.runtimes.profiling import resident_bytes
-from seg.engine.serve.bodies.process import memory_for
+from seg.engine.serve.bodies.process import memory_of_body_process
 from seg.spec.ensemble.prediction import TileSpec
 from tests.engine.serve.conftest import PATIENCE_S, Gate, serving, some_image
 
-DECODER_BYTES = memory_for(16_000_000, 3 * 16_000_000 + 2**16) + 200_000_000
+DECODER_BYTES = memory_of_body_process(16_000_000, 3 * 16_000_000 + 2**16) + 200_000_000
 
 
 def png(image: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> bytes:

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from seg.engine.ensemble import Ensemble
 from seg.engine.serve.http.connections import LINGER_BYTES
-from seg.engine.submissions.tables.rle import decode
+from seg.engine.submissions.tables.rle import decode_rle
 from seg.errors import ModelError
 from seg.labels.label_map import ImageHWC, LabelsHW
 from seg.pictures.drawing import overlay
@@ -56,7 +56,7 @@ def test_labels_come_as_run_lengths(client: httpx.Client, project: Path) -> None
     assert (found["height"], found["width"]) == labels_hw.shape
     assert [(one["id"], one["name"]) for one in found["classes"]] == [(c.id, c.name) for c in CLASSES]
     for label, one in enumerate(found["classes"]):
-        mask_hw = decode(one["rle"], labels_hw.shape)
+        mask_hw = decode_rle(one["rle"], labels_hw.shape)
         np.testing.assert_array_equal(mask_hw, labels_hw == label)
         assert one["pixels"] == mask_hw.sum()
 

@@ -64,7 +64,7 @@ def test_a_png_has_16_bits(client: httpx.Client, expected: Prediction) -> None:
 def test_run_lengths_overlap(client: httpx.Client, expected: Prediction) -> None:
     found = client.post("/label?as=rle", content=png(IMAGE)).json()
     for own, mask_hw in zip(found["classes"], expected.masks, strict=True):
-        np.testing.assert_array_equal(rle.decode(own["rle"], mask_hw.shape), mask_hw)
+        np.testing.assert_array_equal(rle.decode_rle(own["rle"], mask_hw.shape), mask_hw)
         assert own["pixels"] == mask_hw.sum()
     assert sum(own["pixels"] for own in found["classes"]) > IMAGE[..., 0].size
 

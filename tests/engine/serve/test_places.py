@@ -2,12 +2,12 @@
 
 import asyncio
 
-from seg.engine.serve.bodies.places import Places
+from seg.engine.serve.bodies.places import ProcessPlaces
 
 
 def test_what_is_small_never_waits_for_what_is_large() -> None:
     async def run() -> None:
-        places = Places(2)
+        places = ProcessPlaces(2)
         assert await places.take(is_small=False) == 0
         large = asyncio.create_task(places.take(is_small=False))
         await asyncio.sleep(0)
@@ -24,7 +24,7 @@ def test_what_is_small_never_waits_for_what_is_large() -> None:
 
 def test_no_place_is_lost_to_one_who_stops_waiting() -> None:
     async def run() -> None:
-        places = Places(1)
+        places = ProcessPlaces(1)
         place = await places.take(is_small=True)
         early, late = (asyncio.create_task(places.take(is_small=True)) for _ in "ab")
         await asyncio.sleep(0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg.engine.submissions import SubmissionFormat, open_format
+from seg.engine.submissions import SubmissionFormat, open_submission_format
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX
@@ -18,7 +18,7 @@ SIZE = (6, 5)
 
 def form_of(names: list[str], task: Task = "multilabel") -> SubmissionFormat:
     classes = [ClassInfo(id=n, name=name, colour=(n, n, n)) for n, name in enumerate(names)]
-    return open_format(OutputSpec(format="class-png"), classes, "ignore", str, task=task)
+    return open_submission_format(OutputSpec(format="class-png"), classes, "ignore", str, task=task)
 
 
 @pytest.mark.parametrize("count", [1, 8, 40])

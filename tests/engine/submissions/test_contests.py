@@ -15,7 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from seg.commands.app import app
-from seg.engine.submissions import LabelledImage, SubmissionSpec
+from seg.engine.submissions import LabelledImage, SubmissionForSpec
 from seg.evaluate.validator import check_submission
 from seg.labels.label_map import LabelsHW
 from seg.spec import EnsembleSpec
@@ -42,7 +42,7 @@ def spec_of(predict: Mapping[str, Any], names: list[str], /, **output: Any) -> E
 
 def maps_of(spec: EnsembleSpec, painted: Mapping[str, tuple[slice, slice, int]]) -> list[LabelledImage]:
     """Label maps of the spec's images: a rectangle of a class in the named ones, else the first class."""
-    known = SubmissionSpec(spec)
+    known = SubmissionForSpec(spec)
     found = []
     for sample in known.split.samples:
         labels_hw: LabelsHW = np.zeros(known.size_of(sample.id), dtype=np.uint8)
@@ -55,9 +55,9 @@ def maps_of(spec: EnsembleSpec, painted: Mapping[str, tuple[slice, slice, int]])
 
 def written(spec: EnsembleSpec, maps: list[LabelledImage], path: Path) -> str:
     """What a submission says; it must have no finding but empty masks, and read back as the same maps."""
-    form = SubmissionSpec(spec).form()
+    form = SubmissionForSpec(spec).form()
     form.write(path, maps)
-    read = dict(form.read(path, SubmissionSpec(spec).size_of))
+    read = dict(form.read(path, SubmissionForSpec(spec).size_of))
     assert all((read[image_id] == labels_hw).all() for image_id, labels_hw in maps)
     findings = check_submission(spec, path, spec.output.sample, look_at_images=False)
     assert [str(found) for found in findings] == []
@@ -163,9 +163,9 @@ def test_trash_has_the_file_name_of_the_json_and_the_class_of_every_pixel(
     for number, sample in enumerate(samples):
         output = {"format": "pixels", "id": "{file_name}", "size": 256, **sample}
         spec = EnsembleSpec.model_validate({"data": data, "members": [{"name": "a"}], "output": output})
-        maps = [(one.id, labels_hw) for one in SubmissionSpec(spec).split.samples]
+        maps = [(one.id, labels_hw) for one in SubmissionForSpec(spec).split.samples]
         path = tmp_path / f"{number}.csv"
-        SubmissionSpec(spec).form().write(path, maps)
+        SubmissionForSpec(spec).form().write(path, maps)
         assert path.read_text() == expected
         assert check_submission(spec, path, spec.output.sample, look_at_images=False) == []
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from seg.data import open_split
 from seg.data.importers.write import import_dataset
-from seg.engine.submissions import open_format
+from seg.engine.submissions import open_submission_format
 from seg.engine.submissions.base import FormatByRegion, SubmissionFormat
 from seg.errors import DataError, SpecError
 from seg.labels.label_map import IGNORE_INDEX
@@ -31,7 +31,9 @@ SIZE_HW = (60, 80)
 
 
 def form_of(image: Path | str = "nowhere", **output: Any) -> SubmissionFormat:
-    return open_format(OutputSpec(format="geojson", **output), CLASSES, "ground", lambda _: str(image))
+    return open_submission_format(
+        OutputSpec(format="geojson", **output), CLASSES, "ground", lambda _: str(image)
+    )
 
 
 def features_of(folder: Path) -> list[dict[str, Any]]:

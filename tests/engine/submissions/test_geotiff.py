@@ -25,7 +25,7 @@ from seg.data.images.raster import open_raster
 from seg.data.images.windowed_image import WindowedImage
 from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.predict import run_ensemble
-from seg.engine.submissions import open_format
+from seg.engine.submissions import open_submission_format
 from seg.engine.submissions.base import FormatByRegion, SubmissionFormat
 from seg.engine.submissions.masks import geotiff
 from seg.engine.submissions.masks.geotiff import CLASSES_TAG
@@ -66,7 +66,7 @@ def ortho(path: Path, **said: Any) -> Path:
 
 def form_of(folder: Path) -> SubmissionFormat:
     output = OutputSpec(format="geotiff")
-    return open_format(output, CLASSES, "ignore", lambda image: str(folder / f"{image}.tif"))
+    return open_submission_format(output, CLASSES, "ignore", lambda image: str(folder / f"{image}.tif"))
 
 
 def test_labels_lie_where_their_image_lies(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from seg.data import Sample
-from seg.engine.submissions import SubmissionFormat, open_format
+from seg.engine.submissions import SubmissionFormat, open_submission_format
 from seg.engine.submissions.coco.panoptic import INDEX
 from seg.errors import DataError
 from seg.spec.ensemble.output import Format, OutputSpec
@@ -130,16 +130,18 @@ def test_the_numbers_of_a_coco_json_are_written_and_read(tmp_path: Path, name: F
     """Numbers that are those of other images' names, as a shuffled dataset has them."""
     images = [("1", np.full((3, 4), 2, dtype=np.uint8)), ("2", np.full((3, 4), 0, dtype=np.uint8))]
     samples = [Sample("1", Path("1.png"), 2), Sample("2", Path("2.png"), 1)]
-    form = open_format(OutputSpec(format=name), CLASSES, "ground", str, samples)
+    form = open_submission_format(OutputSpec(format=name), CLASSES, "ground", str, samples)
     form.write(tmp_path / "out", images)
     assert ids_by_another(name, tmp_path / "out") == [2, 1]
     assert [image_id for image_id, _ in form.read(tmp_path / "out", lambda _: (3, 4))] == ["1", "2"]
     samples[0] = Sample("1", Path("1.png"), 17)
-    other = open_format(OutputSpec(format=name), CLASSES, "ground", str, samples)
+    other = open_submission_format(OutputSpec(format=name), CLASSES, "ground", str, samples)
     with pytest.raises(DataError, match=r"(entry|annotation) 0: image_id 2 is not in the"):
         list(other.read(tmp_path / "out", lambda _: (3, 4)))
     with pytest.raises(DataError, match="'3' is not in the dataset's COCO JSON"):
-        open_format(OutputSpec(format=name), CLASSES, "ground", str, [*samples, Sample("3", Path("3.png"))])
+        open_submission_format(
+            OutputSpec(format=name), CLASSES, "ground", str, [*samples, Sample("3", Path("3.png"))]
+        )
 
 
 def test_an_image_without_results_is_unlabelled(tmp_path: Path, land: Path) -> None:

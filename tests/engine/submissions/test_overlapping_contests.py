@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seg.engine.jobs.predict import run_ensemble
-from seg.engine.submissions import SubmissionSpec
+from seg.engine.submissions import SubmissionForSpec
 from seg.evaluate.validator import check_submission
 from seg.labels.classes import ClassInfo
 from seg.labels.task import pack_masks
@@ -107,7 +107,7 @@ def test_hubmap_in_tiles(layouts: Path, make_model: MakeModel, tmp_path: Path) -
     output = {"file": tmp_path / "s.csv", "sample": folder / "sample_submission.csv"}
     spec = spec_of(data, model, output, tile={"size": 512, "overlap": 0.25})
     run_ensemble(spec)
-    known = SubmissionSpec(spec)
+    known = SubmissionForSpec(spec)
     ((name, labels_hw),) = known.form().read(tmp_path / "s.csv", known.size_of)
     expected_hw = by_hand(model, folder / "test" / f"{name}.tiff")[0]
     assert (labels_hw == expected_hw).mean() > 0.999
@@ -119,7 +119,7 @@ def test_uw_madison(layouts: Path, tmp_path: Path) -> None:
     data = {"predict": {"images": folder / "test"}, "task": "multilabel", "classes": TRACT}
     sample = folder / "sample_submission.csv"
     output = {"file": tmp_path / "s.csv", "sample": sample, "rle": {"order": "rows"}, "size": "96x80"}
-    known = SubmissionSpec(spec_of(data, tmp_path / "none.onnx", output))
+    known = SubmissionForSpec(spec_of(data, tmp_path / "none.onnx", output))
     masks = {
         one.id: np.random.default_rng(n).random((3, 96, 80)) > 0.3
         for n, one in enumerate(known.split.samples)

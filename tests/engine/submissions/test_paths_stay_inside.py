@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from seg.data.images.images import write_image
-from seg.engine.submissions import open_format
-from seg.engine.submissions.formats import FILE_FORMATS, check_images
+from seg.engine.submissions import open_submission_format
+from seg.engine.submissions.formats import FILE_FORMATS, check_images_suit_format
 from seg.errors import OutputError
 from seg.labels.label_map import LabelsHW
 from seg.spec.ensemble.output import FOLDER_FORMATS, Format, OutputSpec
@@ -49,11 +49,13 @@ def test_nothing_outside_is_made_or_changed(name: Format, image_ids: list[str]) 
         (folder / "photos/b.npy").write_bytes(b"an array")
         image_ids = [str(photo.with_suffix("")) if one == "PHOTO" else one for one in image_ids]
         before = contents(folder)
-        form = open_format(OutputSpec(format=name), CLASSES, "ground", lambda _: made_raster(folder))
+        form = open_submission_format(
+            OutputSpec(format=name), CLASSES, "ground", lambda _: made_raster(folder)
+        )
         target = folder / "out"
         images = [(image_id, labels_of(number)) for number, image_id in enumerate(image_ids)]
         try:
-            check_images(name, dict.fromkeys(image_ids, made_raster(folder)))
+            check_images_suit_format(name, dict.fromkeys(image_ids, made_raster(folder)))
         except OutputError:
             with pytest.raises(OutputError):
                 form.write(target, images)

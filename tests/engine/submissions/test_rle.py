@@ -34,7 +34,7 @@ def by_counting(mask_hw: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> str
 
 @given(labels_hw=label_maps())
 def test_encode_is_what_counting_gives(labels_hw: LabelsHW) -> None:
-    assert rle.encode(labels_hw, CLASSES) == [by_counting(labels_hw == c) for c in range(CLASSES)]
+    assert rle.encode_rle(labels_hw, CLASSES) == [by_counting(labels_hw == c) for c in range(CLASSES)]
 
 
 class ByRegion:
@@ -54,19 +54,19 @@ def test_bands_give_the_same_text(labels_hw: LabelsHW, rows: int, order: Literal
     style = RleSpec(order=order, first=0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rle, "ROWS_OF_A_BAND", rows)
-        by_band = rle.encode(ByRegion(labels_hw), CLASSES, style)
-    assert by_band == rle.encode(labels_hw, CLASSES, style)
+        by_band = rle.encode_rle(ByRegion(labels_hw), CLASSES, style)
+    assert by_band == rle.encode_rle(labels_hw, CLASSES, style)
 
 
 @given(labels_hw=label_maps())
 def test_decode_undoes_encode(labels_hw: LabelsHW) -> None:
-    for label, text in enumerate(rle.encode(labels_hw, CLASSES)):
-        np.testing.assert_array_equal(rle.decode(text, labels_hw.shape), labels_hw == label)
+    for label, text in enumerate(rle.encode_rle(labels_hw, CLASSES)):
+        np.testing.assert_array_equal(rle.decode_rle(text, labels_hw.shape), labels_hw == label)
 
 
 @given(labels_hw=label_maps())
 def test_areas_are_those_of_pycocotools(labels_hw: LabelsHW) -> None:
-    for label, text in enumerate(rle.encode(labels_hw, CLASSES)):
+    for label, text in enumerate(rle.encode_rle(labels_hw, CLASSES)):
         theirs = coco_mask.encode(np.asfortranarray(labels_hw == label, dtype=np.uint8))
         lengths = [int(n) for n in text.split()[1::2]]
         assert sum(lengths) == int(coco_mask.area(theirs))
@@ -74,7 +74,7 @@ def test_areas_are_those_of_pycocotools(labels_hw: LabelsHW) -> None:
 
 def test_the_example_that_everyone_knows() -> None:
     """`1 3 10 5`: pixels 1, 2, 3 and 10 to 14, from the top down and column by column."""
-    mask_hw = rle.decode("1 3 10 5", (5, 4))
+    mask_hw = rle.decode_rle("1 3 10 5", (5, 4))
     assert mask_hw.T.reshape(-1).nonzero()[0].tolist() == [0, 1, 2, 9, 10, 11, 12, 13]
 
 
@@ -97,18 +97,18 @@ def test_the_example_that_everyone_knows() -> None:
 )
 def test_malformed_runs_are_refused(text: str) -> None:
     with pytest.raises(DataError):
-        rle.decode(text, (5, 4))
+        rle.decode_rle(text, (5, 4))
 
 
 def test_runs_may_follow_one_another_without_a_gap() -> None:
     """Other tools split a run, as at the end of a column."""
-    np.testing.assert_array_equal(rle.decode("2 3 5 2", (5, 4)), rle.decode("2 5", (5, 4)))
+    np.testing.assert_array_equal(rle.decode_rle("2 3 5 2", (5, 4)), rle.decode_rle("2 5", (5, 4)))
 
 
 @given(text=st.text("0123456789 -", max_size=30))
 def test_decode_never_raises_anything_else(text: str) -> None:
     try:
-        mask_hw = rle.decode(text, (5, 4))
+        mask_hw = rle.decode_rle(text, (5, 4))
     except DataError:
         return
     assert mask_hw.sum() == sum(int(length) for length in text.split()[1::2])

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seg.data import Sample
-from seg.engine.submissions import LabelledImage, SubmissionFormat, open_format
-from seg.engine.submissions.tables.match_ids import match_ids, match_images
+from seg.engine.submissions import LabelledImage, SubmissionFormat, open_submission_format
+from seg.engine.submissions.tables.match_ids import match_ids, match_ids_to_images
 from seg.errors import DataError
 from seg.spec.ensemble.output import Format, OutputSpec
 from tests.engine.labelled import CLASSES, HEIGHT, WIDTH, maps_of
@@ -25,7 +25,9 @@ def form_of(
 ) -> SubmissionFormat:
     sample.write_text(text, encoding="utf-8", newline="")
     samples = [Sample(image, Path(f"{image}.png")) for image in images]
-    return open_format(OutputSpec(format=name, sample=sample, **output), CLASSES, "ground", str, samples)
+    return open_submission_format(
+        OutputSpec(format=name, sample=sample, **output), CLASSES, "ground", str, samples
+    )
 
 
 def written(form: SubmissionFormat, path: Path, images: Sequence[str] = ("a", "b")) -> list[list[str]]:
@@ -201,14 +203,14 @@ def test_any_contests_csv_reads_back(
     style = {"rle": {"order": order, "first": first}, "empty": empty}
     rle: dict[str, Any] = {} if output.get("format") == "pixels" else style
     samples = [Sample(name, Path(f"{name}.png"), file_name=f"{name}.png") for name in FOLDERS]
-    form = open_format(OutputSpec(**output, **rle), CLASSES, "ground", str, samples)
+    form = open_submission_format(OutputSpec(**output, **rle), CLASSES, "ground", str, samples)
     maps = maps_of(FOLDERS, seed)
     form.write(folder / "a.csv", maps)
     assert_same_maps(form, folder / "a.csv", maps)
     if through_sample and empty != "drop":
         kept = {key: value for key, value in output.items() if key in ("format", "id", "classes")}
         sampled = OutputSpec(**kept, **rle, sample=folder / "a.csv")
-        form = open_format(sampled, CLASSES, "ground", str, samples)
+        form = open_submission_format(sampled, CLASSES, "ground", str, samples)
         form.write(folder / "b.csv", maps[::-1])
         assert (folder / "b.csv").read_bytes() == (folder / "a.csv").read_bytes()
         assert_same_maps(form, folder / "b.csv", maps)
@@ -240,9 +242,9 @@ def test_ids_of_parts_of_paths_are_found_where_only_one_path_has_them_all(tmp_pa
     paths = ["case1/day0/slice_01_9_9.png", "case1/day1/slice_01_9_9.png", "case2/day1/slice_01_9_9.png"]
     samples = [Sample(path.removesuffix(".png"), Path(path), file_name=path) for path in paths]
     ids = ["case1_day0_slice_01", "case1_day1_slice_01", "case2_day1_slice_01"]
-    assert match_images(ids, samples) == dict(zip(ids, [one.id for one in samples], strict=True))
-    assert match_images(["case1_slice_01", "case3_day1_slice_01"], samples) == {}
-    assert match_images(["day0", "slice_01_day0"], samples) == {"day0": samples[0].id}
+    assert match_ids_to_images(ids, samples) == dict(zip(ids, [one.id for one in samples], strict=True))
+    assert match_ids_to_images(["case1_slice_01", "case3_day1_slice_01"], samples) == {}
+    assert match_ids_to_images(["day0", "slice_01_day0"], samples) == {"day0": samples[0].id}
 
 
 def test_a_header_alone_is_followed_and_rows_follow_the_images(tmp_path: Path) -> None:
@@ -258,7 +260,7 @@ def test_a_header_alone_does_not_tell_how_ids_are_written(tmp_path: Path) -> Non
     with pytest.raises(
         DataError, match=r"set output\.id: '{file_name}' for 'b/1\.jpg', or '{name}' for 'b/1'$"
     ):
-        open_format(output, CLASSES, "ground", str, samples)
+        open_submission_format(output, CLASSES, "ground", str, samples)
 
 
 @pytest.mark.parametrize(
@@ -283,5 +285,5 @@ def test_a_header_alone_does_not_tell_how_ids_are_written(tmp_path: Path) -> Non
 def test_a_csv_that_cannot_be_meant_is_one_line(output: dict[str, Any], problem: str) -> None:
     samples = [Sample(name, Path(f"{name}.png"), file_name=f"{name}.png") for name in FOLDERS]
     with pytest.raises(DataError, match=problem) as caught:
-        open_format(OutputSpec(**output), CLASSES, "ground", str, samples)
+        open_submission_format(OutputSpec(**output), CLASSES, "ground", str, samples)
     assert "\n" not in str(caught.value)

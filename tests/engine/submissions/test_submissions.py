@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from seg.engine.submissions import LabelledImage, SubmissionFormat, open_format
+from seg.engine.submissions import LabelledImage, SubmissionFormat, open_submission_format
 from seg.errors import DataError, OutputError
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW
 from seg.spec.ensemble.output import Format, OutputSpec
@@ -36,7 +36,7 @@ STYLES: list[dict[str, Any]] = [
 
 
 def form_of(name: Format, **style: Any) -> SubmissionFormat:
-    return open_format(OutputSpec(format=name, **style), CLASSES, "ground", str)
+    return open_submission_format(OutputSpec(format=name, **style), CLASSES, "ground", str)
 
 
 def images_of(seed: int, count: int = 3) -> list[LabelledImage]:

@@ -10,7 +10,7 @@ import rasterio
 from numpy.typing import NDArray
 from PIL import Image
 
-from seg.engine.submissions import open_format
+from seg.engine.submissions import open_submission_format
 from seg.errors import DataError
 from seg.labels.label_map import LabelsHW
 from seg.spec.ensemble.output import Format, OutputSpec, Values
@@ -68,7 +68,9 @@ def test_pixel_values_are_class_ids(
     dtype: type,
 ) -> None:
     classes = [c.model_copy(update={"id": number}) for c, number in zip(CLASSES, ids, strict=True)]
-    form = open_format(OutputSpec(format=name, values=values), classes, "ignore", lambda _: str(land))
+    form = open_submission_format(
+        OutputSpec(format=name, values=values), classes, "ignore", lambda _: str(land)
+    )
     form.write(tmp_path / "out", [("x", LABELS)])
     table = np.zeros(256, dtype=np.int64)
     table[:3], table[255] = written, void
@@ -83,7 +85,7 @@ def test_pixel_values_are_class_ids(
 @pytest.mark.parametrize("name", ["npz", "geotiff"])
 def test_ids_that_need_32_bits_have_them(tmp_path: Path, land: Path, name: Format) -> None:
     classes = [c.model_copy(update={"id": c.id - 1}) for c in CLASSES]
-    form = open_format(OutputSpec(format=name), classes, "ignore", lambda _: str(land))
+    form = open_submission_format(OutputSpec(format=name), classes, "ignore", lambda _: str(land))
     form.write(tmp_path / "out", [("x", LABELS)])
     values_hw = READERS[name](tmp_path / "out")
     assert values_hw.dtype == np.int32
@@ -99,13 +101,13 @@ def test_ids_that_need_32_bits_have_them(tmp_path: Path, land: Path, name: Forma
 def test_an_id_that_fits_into_no_pixel_is_one_line(land: Path, name: Format, number: int) -> None:
     classes = [CLASSES[0], CLASSES[1].model_copy(update={"id": number})]
     with pytest.raises(DataError, match=rf"class 'ground' has the id {number}, but .*: positions"):
-        open_format(OutputSpec(format=name), classes, "ignore", lambda _: str(land))
+        open_submission_format(OutputSpec(format=name), classes, "ignore", lambda _: str(land))
 
 
 def test_a_pixel_of_no_class_has_no_number_where_a_class_has_it(tmp_path: Path, land: Path) -> None:
     """Cells of 255 on 0, as binary masks have them, are written as such."""
     classes = [CLASSES[1], CLASSES[0].model_copy(update={"id": 255})]
-    form = open_format(OutputSpec(format="png"), classes, "ignore", lambda _: str(land))
+    form = open_submission_format(OutputSpec(format="png"), classes, "ignore", lambda _: str(land))
     form.write(tmp_path / "out", [("x", np.array([[0, 1]], dtype=np.uint8))])
     np.testing.assert_array_equal(read_png(tmp_path / "out"), [[0, 255]])
     with pytest.raises(

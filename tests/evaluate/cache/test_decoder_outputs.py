@@ -22,9 +22,9 @@ from seg.evaluate.compare import compare_members
 from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.evaluate.report.findings import measure_ensemble
 from seg.evaluate.report.image_view import view_image
-from seg.evaluate.tune import tune
+from seg.evaluate.tune import tune_mixture
 from seg.evaluate.tune.whole_maps import WholeMaps
-from seg.evaluate.tune.write_spec import write_back
+from seg.evaluate.tune.write_spec import write_mixture
 from seg.export.export import export_checkpoint
 from seg.labels.probability_codec import from_levels
 from seg.labels.soft_labels import SoftLabels
@@ -174,16 +174,16 @@ def test_what_tuning_judges_is_what_the_written_spec_predicts(
 ) -> None:
     path = project(tmp_path, models, **said)
     spec, cache = load_ensemble(path), ProbabilityCache(tmp_path / "cache")
-    tuned = tune(spec, cache)
+    tuned = tune_mixture(spec, cache)
     assert tuned.passes.computed == IMAGES * 4
-    assert tune(spec, cache).passes.computed == 0
+    assert tune_mixture(spec, cache).passes.computed == 0
     classes = tuned.passes.split.classes
     equal = tuned.candidates["equal weights"].mixture
     factored = replace(equal, factors=tuple(1 + 0.5 * (label == 1) for label in range(len(classes))))
     for mixture in (equal, factored, tuned.chosen):
         written = tmp_path / "written.yaml"
         written.write_text(path.read_text())
-        write_back(written, spec, mixture, classes)
+        write_mixture(written, spec, mixture, classes)
         assert load_ensemble(written).merge_at == "decoder"
         whole_maps = WholeMaps(tuned.passes, counted("miou", len(classes)), tuple(range(IMAGES)))
         (judged,) = whole_maps.judge([[mixture] * IMAGES])
@@ -194,8 +194,8 @@ def test_passes_of_another_place_or_other_tiles_are_others(models: Models, tmp_p
     spec, cache = load_ensemble(project(tmp_path, models)), ProbabilityCache(tmp_path / "cache")
     tiled = load_ensemble(project(tmp_path, models, tile=TILE))
     for one in (spec, at_image(spec), tiled, at_image(tiled)):
-        assert tune(one, cache).passes.computed == IMAGES * 4
-        assert tune(one, cache).passes.computed == 0
+        assert tune_mixture(one, cache).passes.computed == IMAGES * 4
+        assert tune_mixture(one, cache).passes.computed == 0
     names = [content.name for content in cache.contents_by_model()]
     assert len(names) == 8
     assert sum("-decoder" in name for name in names) == sum("64x64" in name for name in names) == 4

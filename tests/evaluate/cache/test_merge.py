@@ -13,9 +13,9 @@ from seg.engine import Ensemble
 from seg.engine.merging.decoder_grid import run_at_cells
 from seg.engine.passes.tiles import lay_out_tiles
 from seg.engine.passes.views import VIEWS
-from seg.evaluate.cache.merge import Frames, LowResolutionFrames
+from seg.evaluate.cache.merge import FullSizeCachedImage, LowResolutionCachedImage
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.cache.passes import open_passes
+from seg.evaluate.cache.passes import open_cached_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.labels.probability_codec import to_levels
 from seg.spec import EnsembleSpec
@@ -53,7 +53,7 @@ def labelled(folder: Path, **options: Any) -> EnsembleSpec:
 @pytest.mark.parametrize("options", CASES.values(), ids=CASES)
 def test_cached_passes_are_merged_as_the_engine_merges_them(options: dict[str, Any], tmp_path: Path) -> None:
     spec = labelled(tmp_path, **options)
-    passes = open_passes(spec, open_split(spec.data, "val"), ProbabilityCache(tmp_path / "cache"))
+    passes = open_cached_passes(spec, open_split(spec.data, "val"), ProbabilityCache(tmp_path / "cache"))
     weights = tuple(member.weight for member in spec.running)
     temperatures = tuple(member.temperature for member in spec.running)
     mixture = replace(Mixture.of(weights, passes.views), temperatures=temperatures)
@@ -61,7 +61,7 @@ def test_cached_passes_are_merged_as_the_engine_merges_them(options: dict[str, A
     expected = engine.predict(passes.split.samples[1].image).probabilities
     np.testing.assert_allclose(cached.merged(mixture), expected, atol=ROUNDED)
     if "tile" not in options and temperatures == (1,) * len(weights):
-        sampled = Frames(cached.levels, passes.coverage).merged(mixture)
+        sampled = FullSizeCachedImage(cached.levels, passes.coverage).merged(mixture)
         np.testing.assert_allclose(sampled, expected, atol=ROUNDED)
 
 
@@ -75,7 +75,7 @@ def test_classes_that_overlap_have_levels_of_their_own(tmp_path: Path) -> None:
         if member.decoder
     }
     decoders = [member.decoder for member in engine.members if member.decoder]
-    frames = LowResolutionFrames(
+    frames = LowResolutionCachedImage(
         lambda member, view: levels[member, view], lay_out_tiles((40, 56), None), decoders, (), "multilabel"
     )
     mixture = Mixture.of([member.weight for member in engine.members], [one.views for one in engine.members])

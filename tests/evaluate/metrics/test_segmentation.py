@@ -14,7 +14,7 @@ from scipy import ndimage
 from torchmetrics import Metric, classification
 
 from seg.evaluate.metrics.boundary import BAND, NEAR, boundary_f, boundary_iou, count_boundaries
-from seg.evaluate.metrics.segmentation import SegmentationMetrics, paired_interval
+from seg.evaluate.metrics.segmentation import SegmentationMetrics, paired_miou_interval
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW
 from tests.engine.tiny_models import CLASSES
 
@@ -111,9 +111,9 @@ def test_a_paired_interval_knows_a_better_submission() -> None:
     images = pairs(3, images=30)
     good = judged(images).counts
     bad = judged([(t, np.roll(p, 1, axis=0)) for t, p in images]).counts
-    gain, low, high = paired_interval(bad, good)
+    gain, low, high = paired_miou_interval(bad, good)
     assert 0 < low < gain < high
-    assert paired_interval(good, good) == (0, 0, 0)
+    assert paired_miou_interval(good, good) == (0, 0, 0)
 
 
 def test_copies_of_an_image_in_its_group_narrow_no_interval() -> None:
@@ -126,9 +126,9 @@ def test_copies_of_an_image_in_its_group_narrow_no_interval() -> None:
     assert often.scores().miou_interval == pytest.approx(once.scores().miou_interval)
     assert often.scores().classes[0].iou_interval == pytest.approx(once.scores().classes[0].iou_interval)
     worse = [np.roll(counts, 1, axis=1) for counts in once.counts]
-    alone = paired_interval(worse, once.counts)
-    assert paired_interval(worse * 4, often.counts, often.unit_i) == pytest.approx(alone)
-    assert np.ptp(paired_interval(worse * 4, often.counts)[1:]) < np.ptp(alone[1:])
+    alone = paired_miou_interval(worse, once.counts)
+    assert paired_miou_interval(worse * 4, often.counts, often.unit_i) == pytest.approx(alone)
+    assert np.ptp(paired_miou_interval(worse * 4, often.counts)[1:]) < np.ptp(alone[1:])
 
 
 def smooth_maps(seed: int, height: int, width: int) -> tuple[LabelsHW, LabelsHW]:

@@ -11,9 +11,9 @@ from seg.commands.app import app
 from seg.engine import Ensemble
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.compare import compare_members
-from seg.evaluate.report.findings import Findings, measure_ensemble
+from seg.evaluate.report.findings import ReportFindings, measure_ensemble
 from seg.evaluate.report.gallery import draw_gallery
-from seg.evaluate.report.image_layers import FILLED, draw_contours
+from seg.evaluate.report.image_layers import FILLED, draw_contour_layer
 from seg.evaluate.report.threshold_scores import ThresholdScores
 from seg.labels.task import masks_of, pack_masks
 from seg.spec import EnsembleSpec, load_ensemble
@@ -30,11 +30,11 @@ def spec(tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel) -> Ens
 
 
 @pytest.fixture(scope="module")
-def findings(spec: EnsembleSpec, tmp_path_factory: pytest.TempPathFactory) -> Findings:
+def findings(spec: EnsembleSpec, tmp_path_factory: pytest.TempPathFactory) -> ReportFindings:
     return measure_ensemble(spec, ProbabilityCache(tmp_path_factory.mktemp("cache")))
 
 
-def test_scores_are_those_of_evaluate(spec: EnsembleSpec, findings: Findings) -> None:
+def test_scores_are_those_of_evaluate(spec: EnsembleSpec, findings: ReportFindings) -> None:
     # The cache keeps probabilities in steps of a 255th, so pixels near a threshold may change.
     near = 0.02
     for row, predictor in zip(compare_members(spec).rows, findings.predictors.all, strict=True):
@@ -58,7 +58,7 @@ def test_another_split_is_judged_by_the_same_rules(
     assert judged.scores["equal weights"].gain == 0
 
 
-def test_presence_is_that_of_the_masks(spec: EnsembleSpec, findings: Findings) -> None:
+def test_presence_is_that_of_the_masks(spec: EnsembleSpec, findings: ReportFindings) -> None:
     ensemble = Ensemble.load(spec)
     for note, sample in zip(findings.scores.notes, findings.passes.split.samples, strict=True):
         masks_chw = ensemble.predict(sample.image).masks
@@ -91,7 +91,7 @@ def test_contours_show_both_masks() -> None:
     truth, predicted = (np.zeros((3, 30, 400), np.bool_) for _ in range(2))
     truth[0, 5:15, 20:60] = True
     predicted[1, 10:25, 200:260] = True
-    layer_hwc = draw_contours(pack_masks(truth), pack_masks(predicted), CLASSES)
+    layer_hwc = draw_contour_layer(pack_masks(truth), pack_masks(predicted), CLASSES)
     assert layer_hwc.shape == (60, 800, 4)
     assert layer_hwc[20, 60].tolist() == [*CLASSES[0].colour, round(255 * FILLED)]
     assert layer_hwc[20, 400].tolist() == [*CLASSES[1].colour, 255]
@@ -99,7 +99,7 @@ def test_contours_show_both_masks() -> None:
     assert layer_hwc[2, 2, 3] == 0
 
 
-def test_pictures_of_the_gallery(findings: Findings) -> None:
+def test_pictures_of_the_gallery(findings: ReportFindings) -> None:
     (image,) = draw_gallery(findings, 1, None)
     layers = ["image", "truth", "member-0", "member-1", "ensemble", "contours", "disputed", "errors"]
     assert list(image.pictures) == [*layers, "entropy"]

@@ -26,12 +26,12 @@ from seg.evaluate.metrics.calibration import BINS, Reliability
 from seg.evaluate.metrics.segmentation import SegmentationScores
 from seg.evaluate.report import write_report, write_runs_report
 from seg.evaluate.report.findings import measure_ensemble
-from seg.evaluate.report.gallery import choose_images, draw_gallery
+from seg.evaluate.report.gallery import choose_gallery_images, draw_gallery
 from seg.evaluate.report.heatmaps import confusion_heatmap
-from seg.evaluate.report.image_layers import as_webp, shrunk
+from seg.evaluate.report.image_layers import shrink_layer, webp_data_uri
 from seg.evaluate.report.image_scores import ImageNote
 from seg.evaluate.report.image_view import ImageView, view_image
-from seg.evaluate.report.plot_geometry import Axis
+from seg.evaluate.report.plot_geometry import PlotAxis
 from seg.evaluate.report.predictors import Predictor, Predictors
 from seg.labels.classes import ClassInfo, default_colour
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
@@ -94,7 +94,7 @@ def test_a_picture_of_labels_keeps_every_pixel_and_is_what_seg_show_draws() -> N
     labels_hw = random.integers(0, 4, (12, 17)).astype(np.uint8)
     labels_hw[2:5, 3:9] = IGNORE_INDEX
     drawn_hwc = layer(labels_hw, classes, clear=1)
-    data = base64.b64decode(as_webp(drawn_hwc).partition(",")[2])
+    data = base64.b64decode(webp_data_uri(drawn_hwc).partition(",")[2])
     decoded_hwc = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     assert decoded_hwc is not None
     np.testing.assert_array_equal(decoded_hwc[..., 3], drawn_hwc[..., 3])
@@ -110,10 +110,10 @@ def test_a_picture_of_labels_keeps_every_pixel_and_is_what_seg_show_draws() -> N
 
 def test_shrunk_labels_are_labels() -> None:
     labels_hw = np.random.default_rng(0).choice([0, 7, 255], (90, 120)).astype(np.uint8)
-    small_hw = shrunk(labels_hw, 40, smooth=False)
+    small_hw = shrink_layer(labels_hw, 40, smooth=False)
     assert small_hw.shape == (30, 40)
     assert set(np.unique(small_hw)) <= {0, 7, 255}
-    assert shrunk(labels_hw, 200) is labels_hw
+    assert shrink_layer(labels_hw, 200) is labels_hw
 
 
 @given(count=st.integers(1, 40), most=st.integers(0, 40), seed=st.integers(0, 9))
@@ -122,7 +122,7 @@ def test_the_gallery_takes_the_worst_the_doubtful_and_the_disputed(count: int, m
     notes = [
         ImageNote(n, str(n), random.random(), (), random.random(), random.random()) for n in range(count)
     ]
-    chosen = choose_images(notes, most)
+    chosen = choose_gallery_images(notes, most)
     assert len(chosen) == len(set(chosen)) == min(count, most)
     if most >= 5:
         assert min(notes, key=lambda note: note.score) in chosen
@@ -133,7 +133,7 @@ def test_the_gallery_takes_the_worst_the_doubtful_and_the_disputed(count: int, m
 
 @given(low=st.floats(-1e3, 1e3), width=st.floats(1e-3, 1e4))
 def test_ticks_lie_on_their_axis_at_what_they_say(low: float, width: float) -> None:
-    axis = Axis("", low, low + width)
+    axis = PlotAxis("", low, low + width)
     ticks = axis.ticks
     assert 1 <= len(ticks) <= 8
     for place, text in ticks:

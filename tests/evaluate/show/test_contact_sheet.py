@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.data.images.images import read_image
-from seg.engine.submissions import SubmissionSpec
+from seg.engine.submissions import SubmissionForSpec
 from seg.errors import DataError
-from seg.evaluate.show.contact_sheet import draw_ensemble, draw_submission
+from seg.evaluate.show.contact_sheet import draw_ensemble_sheet, draw_submission_sheet
 from seg.labels.label_map import ImageHWC
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.engine.tiny_models import CLASSES
@@ -27,13 +27,13 @@ def contest(tmp_path: Path) -> Contest:
     said = json.loads((tmp_path / "spec.yaml").read_text()) | {"output": {"format": "png"}}
     (tmp_path / "spec.yaml").write_text(json.dumps(said))
     made.spec = load_ensemble(tmp_path / "spec.yaml")
-    SubmissionSpec(made.spec).form().write(tmp_path / "masks", list(made.maps.items()))
+    SubmissionForSpec(made.spec).form().write(tmp_path / "masks", list(made.maps.items()))
     return made
 
 
 def picture_of(contest: Contest, *wanted: str, masks: str = "masks", count: int = 4) -> ImageHWC:
     folder = contest.path.parent
-    draw_submission(contest.spec, folder / masks, folder / "shown.png", wanted, count)
+    draw_submission_sheet(contest.spec, folder / masks, folder / "shown.png", wanted, count)
     return read_image(folder / "shown.png")
 
 
@@ -64,7 +64,7 @@ def test_images_are_named_by_id_or_path_or_spread_over_the_split(contest: Contes
 
 def test_labels_on_a_smaller_grid_cover_the_image(contest: Contest) -> None:
     halves = [(name, labels_hw[::2, ::2]) for name, labels_hw in contest.maps.items()]
-    SubmissionSpec(contest.spec).form().write(contest.path.parent / "small", halves)
+    SubmissionForSpec(contest.spec).form().write(contest.path.parent / "small", halves)
     whole = picture_of(contest, "street_0")
     output = contest.spec.output.model_copy(update={"size": halves[0][1].shape})
     contest.spec = contest.spec.model_copy(update={"output": output})
@@ -87,7 +87,7 @@ def test_the_ensemble_shows_images_that_are_not_of_the_dataset(project: Path) ->
     folder = project.parent
     (folder / "elsewhere.png").write_bytes((folder / "images/3.png").read_bytes())
     for wanted in ("3", str(folder / "elsewhere.png")):
-        draw_ensemble(spec, folder / f"{Path(wanted).stem}_shown.png", [wanted], 1)
+        draw_ensemble_sheet(spec, folder / f"{Path(wanted).stem}_shown.png", [wanted], 1)
     inside, outside = (read_image(folder / f"{name}_shown.png") for name in ("3", "elsewhere"))
     assert inside.shape == outside.shape
     names_differ = (inside != outside).any(axis=(1, 2))

@@ -12,8 +12,8 @@ from seg.data.images.images import read_image, write_image
 from seg.engine import Ensemble
 from seg.engine import ensemble as seg_ensemble
 from seg.evaluate.show import shrunk_images
-from seg.evaluate.show.contact_sheet import draw_ensemble
-from seg.evaluate.show.shrunk_images import shrunk_labels, shrunk_picture, shrunk_prediction, step_of
+from seg.evaluate.show.contact_sheet import draw_ensemble_sheet
+from seg.evaluate.show.shrunk_images import shrink_step_of, shrunk_labels, shrunk_picture, shrunk_prediction
 from seg.spec import EnsembleSpec, load_ensemble
 
 SIZE_HW = (203, 62)
@@ -42,7 +42,7 @@ def spec(project: Path, monkeypatch: pytest.MonkeyPatch) -> EnsembleSpec:
 
 def test_a_pixel_of_the_picture_is_the_mean_of_a_square(spec: EnsembleSpec) -> None:
     large, small = open_split(spec.data, "predict").samples
-    assert (step_of(large), step_of(small)) == (STEP, 1)
+    assert (shrink_step_of(large), shrink_step_of(small)) == (STEP, 1)
     image_hwc = read_image(large.image)[:200, :60].astype(np.float64)
     means_hwc = image_hwc.reshape(50, STEP, 15, STEP, 3).mean(axis=(1, 3))
     np.testing.assert_allclose(shrunk_picture(large, STEP), means_hwc, atol=1)
@@ -59,5 +59,5 @@ def test_a_label_is_that_in_the_middle_of_its_square(spec: EnsembleSpec) -> None
 
 
 def test_a_sheet_has_large_images_and_others(spec: EnsembleSpec, tmp_path: Path) -> None:
-    draw_ensemble(spec, tmp_path / "sheet.png", [], 2)
+    draw_ensemble_sheet(spec, tmp_path / "sheet.png", [], 2)
     assert read_image(tmp_path / "sheet.png").shape[0] > 51 + 20

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.evidence.by_group import (
-    error_of_gain,
-    fold_groups,
-    score,
-    worst_group,
+    folds_of_groups,
+    gain_error_across_groups,
+    score_by_criterion,
+    score_of_worst_group,
 )
-from seg.evaluate.tune.scorer import judge_counts
+from seg.evaluate.tune.scorer import tallies_of_counts
 from seg.metrics.image_tallies import ImageTallies
 from tests.evaluate.conftest import counted
 
@@ -21,7 +21,7 @@ from tests.evaluate.conftest import counted
 @given(st.lists(st.sampled_from("abcdefghijkl"), min_size=1, max_size=60))
 def test_folds_keep_groups_whole_and_none_is_empty(labels: list[str]) -> None:
     group_i = number_groups(labels)
-    fold_i = fold_groups(group_i, most=5)
+    fold_i = folds_of_groups(group_i, most=5)
     assert len(set(zip(group_i.tolist(), fold_i.tolist(), strict=True))) == len(set(labels))
     assert set(fold_i.tolist()) == set(range(min(5, len(set(labels)))))
 
@@ -34,7 +34,7 @@ def miou(counts_icc: NDArray[np.int64]) -> float:
 
 
 def judged(counts_icc: NDArray[np.int64]) -> ImageTallies:
-    return judge_counts(counted("miou", 3), counts_icc)
+    return tallies_of_counts(counted("miou", 3), counts_icc)
 
 
 def test_scores_are_those_of_the_groups() -> None:
@@ -42,9 +42,9 @@ def test_scores_are_those_of_the_groups() -> None:
     counts_icc = random.integers(1, 50, (9, 3, 3))
     group_i = np.array([0, 0, 1, 1, 1, 2, 2, 2, 2])
     by_hand = [miou(counts_icc[group_i == group]) for group in range(3)]
-    assert worst_group(judged(counts_icc), group_i) == pytest.approx(min(by_hand))
-    assert score(judged(counts_icc), group_i, "worst-group") == pytest.approx(min(by_hand))
-    assert score(judged(counts_icc), group_i, "mean") == pytest.approx(miou(counts_icc))
+    assert score_of_worst_group(judged(counts_icc), group_i) == pytest.approx(min(by_hand))
+    assert score_by_criterion(judged(counts_icc), group_i, "worst-group") == pytest.approx(min(by_hand))
+    assert score_by_criterion(judged(counts_icc), group_i, "mean") == pytest.approx(miou(counts_icc))
 
 
 def test_an_error_is_that_of_leaving_each_group_out() -> None:
@@ -53,14 +53,14 @@ def test_an_error_is_that_of_leaving_each_group_out() -> None:
     group_i = np.arange(8) // 2
     gains = [miou(first[group_i != group]) - miou(second[group_i != group]) for group in range(4)]
     expected = np.sqrt(3 * np.var(gains))
-    assert error_of_gain(judged(first), judged(second), group_i) == pytest.approx(expected)
+    assert gain_error_across_groups(judged(first), judged(second), group_i) == pytest.approx(expected)
     lowest = [
         min(miou(first[group_i == group]) for group in range(4) if group != left_out)
         - min(miou(second[group_i == group]) for group in range(4) if group != left_out)
         for left_out in range(4)
     ]
-    assert error_of_gain(judged(first), judged(second), group_i, "worst-group") == pytest.approx(
+    assert gain_error_across_groups(judged(first), judged(second), group_i, "worst-group") == pytest.approx(
         np.sqrt(3 * np.var(lowest))
     )
-    assert error_of_gain(judged(first), judged(first), group_i) == 0
-    assert error_of_gain(judged(first), judged(second), np.zeros(8, np.intp)) == np.inf
+    assert gain_error_across_groups(judged(first), judged(first), group_i) == 0
+    assert gain_error_across_groups(judged(first), judged(second), np.zeros(8, np.intp)) == np.inf

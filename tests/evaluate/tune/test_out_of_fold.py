@@ -3,23 +3,25 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from seg.commands.options.compatibility import check_options
+from seg.commands.options.compatibility import check_option_exclusions
 from seg.engine import Ensemble
 from seg.errors import DataError, SpecError
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.store import ProbabilityCache
-from seg.evaluate.tune import tune
+from seg.evaluate.tune import tune_mixture
 from seg.evaluate.tune.evidence.fold_advice import advise_folds
-from seg.evaluate.tune.evidence.judge_split import judge_tuned
+from seg.evaluate.tune.evidence.judge_split import judge_tuned_on_split
 from seg.evaluate.tune.out_of_fold import find_families, open_out_of_fold
-from seg.evaluate.tune.write_spec import write_back
+from seg.evaluate.tune.write_spec import write_mixture
 from seg.spec import EnsembleSpec, load_ensemble
+from seg.spec.ensemble.stacking import Stacking
 from tests.engine.tiny_models import MakeModel
 from tests.evaluate.conftest import write_labelled_project
 
@@ -75,16 +77,30 @@ def test_each_image_is_seen_by_the_members_that_hold_it_out(project: Path, tmp_p
 
 def test_a_family_is_weighed_as_one_and_written_to_its_members(project: Path, tmp_path: Path) -> None:
     spec, cache = load_ensemble(project), ProbabilityCache(tmp_path / "cache")
-    tuned = tune(spec, cache, on="folds")
+    tuned = tune_mixture(spec, cache, on="folds")
     assert tuned.scores["best member"] == pytest.approx(1.0, abs=0.01)
     assert list(tuned.written.weights) == [0.5, 0.5, 0, 0]
-    write_back(project, spec, tuned.written, tuned.passes.split.classes)
+    write_mixture(project, spec, tuned.written, tuned.passes.split.classes)
     written = load_ensemble(project)
     assert [member.weight for member in written.members] == [0.5, 0.5, 0, 0]
     assert [member.name for member in Ensemble.load(written).members] == ["a-0", "a-1"]
-    assert tune(written, cache, on="folds").passes.names == ("a (2 folds)", "b (2 folds)")
-    judged = judge_tuned(spec, tuned, "predict", cache)
+    assert tune_mixture(written, cache, on="folds").passes.names == ("a (2 folds)", "b (2 folds)")
+    judged = judge_tuned_on_split(spec, tuned, "predict", cache)
     assert judged.scores["chosen"].score == pytest.approx(1.0, abs=0.01)
+
+
+def test_each_member_has_an_equal_part_of_its_family_s_matrix(project: Path, tmp_path: Path) -> None:
+    passes = open_out_of_fold(load_ensemble(project), ProbabilityCache(tmp_path / "cache"))
+    classes = passes.classes
+    of_family = tuple(tuple(float(row - column) for column in range(classes)) for row in range(classes))
+    stacking = Stacking((0.5,) * classes, (of_family, ()))
+    mixture = replace(Mixture.of((1, 0), passes.views), stacking=stacking)
+    written = passes.of_members(mixture).stacking
+    assert written is not None
+    assert written.constants == stacking.constants
+    assert written.matrices[2:] == ((), ())
+    np.testing.assert_allclose(written.matrices[0], np.array(of_family) / 2)
+    np.testing.assert_allclose(np.sum(written.matrices[:2], axis=0), of_family)
 
 
 def test_images_that_no_member_of_a_family_holds_out_are_left_out(project: Path, tmp_path: Path) -> None:
@@ -119,8 +135,8 @@ def test_what_is_missing_is_one_line(project: Path, tmp_path: Path) -> None:
 
 def test_what_is_fitted_on_judges_nothing() -> None:
     with pytest.raises(SpecError, match="--judge train and --on folds exclude each other"):
-        check_options("tune", {"--judge train": True, "--on folds": True})
-    check_options("tune", {"--judge train": True, "--on folds": False})
+        check_option_exclusions("tune", {"--judge train": True, "--on folds": True})
+    check_option_exclusions("tune", {"--judge train": True, "--on folds": False})
 
 
 def test_folds_are_advised_where_the_training_images_have_more_groups(project: Path, tmp_path: Path) -> None:
@@ -132,7 +148,7 @@ def test_folds_are_advised_where_the_training_images_have_more_groups(project: P
     document["data"]["group"] = "more/.|images/"
     project.write_text(json.dumps(document))
     spec, cache = load_ensemble(project), ProbabilityCache(tmp_path / "cache")
-    tuned = tune(spec, cache)
+    tuned = tune_mixture(spec, cache)
     assert advise_folds(spec, tuned.on, tuned.groups) == (
         "more groups: seg tune --on folds fits on the training images: 6 images, each a group of its own"
     )
@@ -142,5 +158,5 @@ def test_folds_are_advised_where_the_training_images_have_more_groups(project: P
     document["data"]["group"] = "{image}.png"
     project.write_text(json.dumps(document))
     spec = load_ensemble(project)
-    tuned = tune(spec, cache)
+    tuned = tune_mixture(spec, cache)
     assert advise_folds(spec, tuned.on, tuned.groups) == ""

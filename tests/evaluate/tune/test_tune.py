@@ -21,17 +21,17 @@ from seg.errors import DataError, OutputError, SpecError
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.compare import compare_members
-from seg.evaluate.tune import tune
+from seg.evaluate.tune import tune_mixture
 from seg.evaluate.tune.cost.budget import Budget
-from seg.evaluate.tune.cost.importance import disagreement, value_members
+from seg.evaluate.tune.cost.importance import disagreement_of_members, value_members
 from seg.evaluate.tune.cost.pareto_plot import draw_pareto
-from seg.evaluate.tune.cost.sub_ensembles import pareto_front, price_sub_ensembles
-from seg.evaluate.tune.evidence.evidence import evidence_of
-from seg.evaluate.tune.evidence.judge_split import judge_tuned
+from seg.evaluate.tune.cost.sub_ensembles import pareto_sub_ensembles, price_sub_ensembles
+from seg.evaluate.tune.evidence.evidence import describe_tuning_evidence
+from seg.evaluate.tune.evidence.judge_split import judge_tuned_on_split
 from seg.evaluate.tune.evidence.least_area import fit_least_area
-from seg.evaluate.tune.fits.useful_views import useful_views
-from seg.evaluate.tune.scorer import Scorer
-from seg.evaluate.tune.write_spec import write_back
+from seg.evaluate.tune.fits.useful_views import useful_views_of_members
+from seg.evaluate.tune.scorer import PixelScorer
+from seg.evaluate.tune.write_spec import write_mixture
 from seg.metrics.image_tallies import ImageTallies
 from seg.spec import load_ensemble
 from seg.spec.dataset.groups import GroupSpec
@@ -41,7 +41,7 @@ from tests.engine.tiny_models import CLASSES, MakeModel
 from tests.evaluate.conftest import MakeScorer, counted, write_labelled_project
 
 
-def by_hand(scorer: Scorer, mixture: Mixture) -> float:
+def by_hand(scorer: PixelScorer, mixture: Mixture) -> float:
     """mIoU of the weighted mean, with numpy and torchmetrics."""
     merged_icn = sum(
         weight * np.mean([(scorer.levels[member, view] / 255) ** 2 for view in mixture.views[member]], axis=0)
@@ -61,8 +61,8 @@ def test_a_score_is_that_of_torchmetrics(make_scorer: MakeScorer, weights: tuple
 def test_a_view_that_harms_is_dropped(make_scorer: MakeScorer) -> None:
     harmful = {(0, "hflip"): 30.0}
     scorer = make_scorer([1.5, 1.5], views=("identity", "hflip"), harmful=harmful)
-    assert useful_views(scorer, np.arange(12)) == (("identity",), ("identity", "hflip"))
-    assert useful_views(scorer, np.zeros(12, np.intp)) == scorer.views
+    assert useful_views_of_members(scorer, np.arange(12)) == (("identity",), ("identity", "hflip"))
+    assert useful_views_of_members(scorer, np.zeros(12, np.intp)) == scorer.views
 
 
 def test_shapley_values_are_the_mean_over_all_orders(make_scorer: MakeScorer) -> None:
@@ -88,7 +88,7 @@ def test_shapley_values_are_the_mean_over_all_orders(make_scorer: MakeScorer) ->
 def test_members_disagree_where_their_labels_differ(make_scorer: MakeScorer) -> None:
     scorer = make_scorer([1.0, 3.0])
     labels = [scorer.levels[member, "identity"].argmax(1) for member in range(2)]
-    found = disagreement(scorer)
+    found = disagreement_of_members(scorer)
     assert found[0, 1] == found[1, 0] == pytest.approx((labels[0] != labels[1]).mean())
     assert found[0, 0] == found[1, 1] == 0
 
@@ -97,7 +97,7 @@ def test_nothing_cheaper_equals_a_point_of_the_front(make_scorer: MakeScorer) ->
     scorer = make_scorer([1.5, 2.0, 2.5], views=("identity", "hflip"))
     mixture = Mixture.of((0.4, 0.3, 0.3), scorer.views)
     per_pass = (10.0, 4.0, 7.0)
-    front = pareto_front(price_sub_ensembles(scorer, mixture, per_pass))
+    front = pareto_sub_ensembles(price_sub_ensembles(scorer, mixture, per_pass))
     for size, seen in itertools.product((1, 2, 3), (scorer.views, (("identity",),) * 3)):
         for members in itertools.combinations(range(3), size):
             candidate = mixture.only(members).with_views(seen)
@@ -114,7 +114,9 @@ def test_a_member_without_the_upright_view_is_priced_as_it_is(make_scorer: MakeS
 
 def test_a_budget_picks_the_best_within_it(make_scorer: MakeScorer) -> None:
     scorer = make_scorer([1.5, 2.0, 2.5])
-    front = pareto_front(price_sub_ensembles(scorer, Mixture.of((1, 1, 1), scorer.views), (10.0, 4.0, 7.0)))
+    front = pareto_sub_ensembles(
+        price_sub_ensembles(scorer, Mixture.of((1, 1, 1), scorer.views), (10.0, 4.0, 7.0))
+    )
     assert Budget.parse("4ms").best_of(front, 4.0).members == (1,)
     assert Budget.parse("100x").best_of(front, 4.0) == front[-1].mixture
     with pytest.raises(SpecError, match=r"cheapest member takes 4\.0 ms"):
@@ -134,25 +136,25 @@ def project(tmp_path: Path, make_model: MakeModel) -> Path:
 def test_tuning_finds_the_member_that_made_the_labels(project: Path, tmp_path: Path) -> None:
     spec = load_ensemble(project)
     cache = ProbabilityCache(tmp_path / "cache")
-    tuned = tune(spec, cache)
+    tuned = tune_mixture(spec, cache)
     assert tuned.passes.computed == 6 * 6
     assert tuned.chosen.members == (0,)
     assert tuned.chosen.views[0] == ("identity",)
     assert tuned.scores["best member"] == pytest.approx(1.0, abs=0.01)
-    assert tune(spec, cache).passes.computed == 0
+    assert tune_mixture(spec, cache).passes.computed == 0
 
-    write_back(project, spec, tuned.chosen, tuned.passes.split.classes)
+    write_mixture(project, spec, tuned.chosen, tuned.passes.split.classes)
     written = load_ensemble(project)
     assert [member.weight for member in written.members] == [1, 0, 0]
     assert written.views_of(written.members[0]) == ("identity",)
     assert [member.name for member in Ensemble.load(written).members] == ["a"]
-    again = tune(written, cache)
+    again = tune_mixture(written, cache)
     assert again.passes.names == ("a", "b", "c")
 
 
 def test_figures_are_those_of_seg_evaluate(project: Path, tmp_path: Path) -> None:
     spec = load_ensemble(project)
-    tuned = tune(spec, ProbabilityCache(tmp_path / "cache"))
+    tuned = tune_mixture(spec, ProbabilityCache(tmp_path / "cache"))
     ensemble_row = compare_members(spec).rows[-1]
     assert tuned.scores["equal weights"] == pytest.approx(ensemble_row.viewed.miou, abs=0.005)
 
@@ -165,12 +167,12 @@ def test_any_metric_is_tuned_for(project: Path, tmp_path: Path, metric: str) -> 
     document = json.loads(project.read_text()) | {"metric": {"name": metric, "without": ["ground"]}}
     project.write_text(json.dumps(document))
     spec = load_ensemble(project)
-    tuned = tune(spec, ProbabilityCache(tmp_path / "cache"))
+    tuned = tune_mixture(spec, ProbabilityCache(tmp_path / "cache"))
     ensemble_row = compare_members(spec).rows[-1]
     assert tuned.scores["equal weights"] == pytest.approx(ensemble_row.viewed.score, abs=0.005)
     assert tuned.scores["best member"] == pytest.approx(1.0, abs=0.01)
     assert tuned.chosen.members == (0,)
-    assert f"of {spec.metric.title} over equal weights" in evidence_of(tuned)
+    assert f"of {spec.metric.title} over equal weights" in describe_tuning_evidence(tuned)
 
 
 @pytest.mark.parametrize(("gain", "kept"), [(0.1, True), (0.0, False)])
@@ -215,7 +217,7 @@ def test_a_least_area_is_found_on_whole_label_maps(tmp_path: Path, make_model: M
         write_image(tmp_path / f"images/{number}.png", image_hwc)
         write_mask(tmp_path / f"masks/{number}.png", truth.predict(image_hwc).labels)
     path.write_text(json.dumps(spec | {"decision": {}}))
-    tuned = tune(load_ensemble(path), ProbabilityCache(tmp_path / "cache"))
+    tuned = tune_mixture(load_ensemble(path), ProbabilityCache(tmp_path / "cache"))
     assert tuned.chosen.least_area == 64
     assert tuned.scores[tuned.selected.name] > tuned.scores["best member"]
 
@@ -224,9 +226,11 @@ def test_a_least_area_is_written_and_taken_back(project: Path) -> None:
     classes = open_split(load_ensemble(project).data, "val").classes
     equal = Mixture.of((1, 1, 1), [VIEW_SETS["hflip"]] * 3)
     for area in (64, 0):
-        write_back(project, load_ensemble(project), replace(equal, least_area=area), classes, areas_too=True)
+        write_mixture(
+            project, load_ensemble(project), replace(equal, least_area=area), classes, areas_too=True
+        )
         assert load_ensemble(project).decision.least_area == area
-    write_back(project, load_ensemble(project), replace(equal, least_area=64), classes)
+    write_mixture(project, load_ensemble(project), replace(equal, least_area=64), classes)
     assert load_ensemble(project).decision.least_area == 0
 
 
@@ -235,13 +239,13 @@ def test_too_little_to_choose_from_is_one_line(project: Path, tmp_path: Path) ->
     one = document | {"members": document["members"][:1], "views": "none"}
     project.write_text(json.dumps(one))
     with pytest.raises(SpecError, match="nothing to select"):
-        tune(load_ensemble(project), ProbabilityCache(tmp_path))
+        tune_mixture(load_ensemble(project), ProbabilityCache(tmp_path))
     project.write_text(json.dumps(document))
     for number in range(3, 6):
         (project.parent / f"images/{number}.png").unlink()
         (project.parent / f"masks/{number}.png").unlink()
     with pytest.raises(DataError, match="at least 4"):
-        tune(load_ensemble(project), ProbabilityCache(tmp_path))
+        tune_mixture(load_ensemble(project), ProbabilityCache(tmp_path))
 
 
 def test_labels_are_missed_before_anything_is_computed(project: Path, tmp_path: Path) -> None:
@@ -250,7 +254,7 @@ def test_labels_are_missed_before_anything_is_computed(project: Path, tmp_path: 
     project.write_text(json.dumps(document))
     cache = ProbabilityCache(tmp_path / "cache")
     with pytest.raises(DataError, match="no labels"):
-        tune(load_ensemble(project), cache)
+        tune_mixture(load_ensemble(project), cache)
     assert cache.contents_by_model() == []
 
 
@@ -265,12 +269,12 @@ def test_temperatures_and_factors_are_written_and_taken_back(project: Path) -> N
         factors=(0.5, 1.0, 2.0, 1.0),
     )
     classes = open_split(spec.data, "val").classes
-    write_back(project, spec, mixture, classes)
+    write_mixture(project, spec, mixture, classes)
     written = load_ensemble(project)
     assert [member.temperature for member in written.members] == [1.25, 1, 1.5]
     assert written.class_factors == {"ground": 0.5, "glass": 2}
     assert [member.class_weights for member in written.members] == [{"metal": 1.5}, {"metal": 0.5}, {}]
-    write_back(project, written, Mixture.of((1, 1, 0), views), classes)
+    write_mixture(project, written, Mixture.of((1, 1, 0), views), classes)
     again = load_ensemble(project)
     assert [member.temperature for member in again.members] == [1, 1, 1.5]
     assert again.class_factors == {}
@@ -286,18 +290,18 @@ def test_a_stacking_is_written_beside_the_yaml_and_taken_back(project: Path) -> 
     rows = [tuple(tuple(row) for row in matrix) for matrix in matrices]
     stacking = Stacking(tuple(random.normal(size=len(classes)).round(4).tolist()), (rows[0], (), rows[1]))
     mixture = Mixture.of((1, 0, 1), [VIEW_SETS["none"]] * 3)
-    write_back(project, spec, replace(mixture, stacking=stacking), classes)
+    write_mixture(project, spec, replace(mixture, stacking=stacking), classes)
     written = load_ensemble(project)
     assert written.stacking_of(classes) == Stacking(stacking.constants, (rows[0], rows[1]))
     assert Ensemble.load(written).stacking == written.stacking_of(classes)
-    write_back(project, written, replace(mixture, stacking=stacking), classes)
-    write_back(project, written, mixture, classes)
+    write_mixture(project, written, replace(mixture, stacking=stacking), classes)
+    write_mixture(project, written, mixture, classes)
     assert load_ensemble(project).stacking is None
 
     file = project.with_suffix(".stacking.yaml")
     file.write_text(file.read_text() + "# mine")
     with pytest.raises(OutputError, match="not written by seg, or was changed since"):
-        write_back(project, spec, replace(mixture, stacking=stacking), classes)
+        write_mixture(project, spec, replace(mixture, stacking=stacking), classes)
     assert load_ensemble(project).stacking is None
 
 
@@ -309,25 +313,28 @@ def test_what_became_of_a_stacking_is_said(project: Path, tmp_path: Path) -> Non
     ]
     project.write_text(json.dumps(document))
     cache = ProbabilityCache(tmp_path / "cache")
-    assert tune(load_ensemble(project), cache).stacking.startswith("stacking at ")
+    assert tune_mixture(load_ensemble(project), cache).stacking.startswith("stacking at ")
     document["data"]["group"] = "png$"
     project.write_text(json.dumps(document))
-    assert tune(load_ensemble(project), cache).stacking == "no stacking: it needs 5 groups to be judged on"
+    assert (
+        tune_mixture(load_ensemble(project), cache).stacking
+        == "no stacking: it needs 5 groups to be judged on"
+    )
 
 
 def test_sub_ensembles_are_drawn(project: Path, tmp_path: Path) -> None:
-    tuned = tune(load_ensemble(project), ProbabilityCache(tmp_path / "cache"))
+    tuned = tune_mixture(load_ensemble(project), ProbabilityCache(tmp_path / "cache"))
     draw_pareto(tmp_path / "pareto.svg", tuned.metric.title, tuned.passes.names, tuned.study)
     assert "val mIoU" in (tmp_path / "pareto.svg").read_text()
 
 
 def test_what_was_judged_is_said_and_kept_once_in_the_yaml(project: Path, tmp_path: Path) -> None:
     spec, cache = load_ensemble(project), ProbabilityCache(tmp_path / "cache")
-    tuned = tune(spec, cache)
-    evidence = evidence_of(tuned)
+    tuned = tune_mixture(spec, cache)
+    evidence = describe_tuning_evidence(tuned)
     assert "points of mIoU over equal weights on groups that were left out, of 6 images" in evidence
     for _ in range(2):
-        write_back(project, spec, tuned.chosen, tuned.passes.split.classes, evidence, tuned.images)
+        write_mixture(project, spec, tuned.chosen, tuned.passes.split.classes, evidence, tuned.images)
     lines = [line for line in project.read_text().splitlines() if line.startswith("# seg tune: ")]
     assert lines == [f"# seg tune: {evidence}"]
     written = load_ensemble(project)
@@ -339,15 +346,15 @@ def test_what_was_judged_is_said_and_kept_once_in_the_yaml(project: Path, tmp_pa
 def test_no_gain_is_claimed_of_one_group(project: Path, tmp_path: Path) -> None:
     spec = load_ensemble(project)
     one = spec.data.model_copy(update={"group": GroupSpec(pattern="png$")})
-    tuned = tune(spec.model_copy(update={"data": one}), ProbabilityCache(tmp_path / "cache"))
-    assert "gain on other images cannot be measured" in evidence_of(tuned)
+    tuned = tune_mixture(spec.model_copy(update={"data": one}), ProbabilityCache(tmp_path / "cache"))
+    assert "gain on other images cannot be measured" in describe_tuning_evidence(tuned)
     assert tuned.candidates["equal weights"].mixture.views == tuned.passes.views
     assert tuned.selected.left_out is None
 
 
 def test_another_split_judges_what_was_chosen(project: Path, tmp_path: Path) -> None:
     spec, cache = load_ensemble(project), ProbabilityCache(tmp_path / "cache")
-    judged = judge_tuned(spec, tune(spec, cache), "train", cache)
+    judged = judge_tuned_on_split(spec, tune_mixture(spec, cache), "train", cache)
     assert judged.scores["chosen"].score == pytest.approx(1.0, abs=0.01)
     assert judged.scores["equal weights"].gain == 0
     equal = compare_members(spec).rows[-1].viewed.miou

@@ -14,7 +14,7 @@ from seg.commands.submission import EXIT_FINDINGS
 from seg.data.images.raster import Raster, open_raster
 from seg.errors import DataError
 from seg.evaluate.validator import check_submission, repair_submission
-from seg.evaluate.validator.run_lengths import read_runs, repair_runs
+from seg.evaluate.validator.run_lengths import parse_run_lengths, repair_runs
 from seg.spec.ensemble.output import RleSpec
 from tests.evaluate.contest import (
     HEADER,
@@ -151,7 +151,7 @@ def test_what_cannot_be_mended_is_refused(contest: Contest, tmp_path: Path) -> N
 
 @given(text=st.text(alphabet="0123456789 -", max_size=40))
 def test_any_text_is_read(text: str) -> None:
-    read_runs(text, 20, RleSpec())
+    parse_run_lengths(text, 20, RleSpec())
 
 
 @settings(deadline=None)
@@ -162,13 +162,13 @@ def test_any_text_is_read(text: str) -> None:
 def test_mending_keeps_the_pixels(runs: list[tuple[int, int]], first: int) -> None:
     style = RleSpec(first=first)
     text = " ".join(f"{start} {length}" for start, length in runs)
-    mended = repair_runs(read_runs(text, 40, style), style)
+    mended = repair_runs(parse_run_lengths(text, 40, style), style)
     assert mended is not None
     pixels = {start + k for start, length in runs for k in range(length)}
     numbers = list(map(int, mended.split()))
     again = {s + k for s, n in zip(numbers[::2], numbers[1::2], strict=True) for k in range(n)}
     assert again == pixels
-    assert not read_runs(mended, 40, style).mistakes
+    assert not parse_run_lengths(mended, 40, style).mistakes
 
 
 def test_more_than_the_contest_takes_is_said(contest: Contest, tmp_path: Path) -> None:

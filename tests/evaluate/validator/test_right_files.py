@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.data.images.images import write_image, write_mask
-from seg.engine.submissions import SubmissionSpec
+from seg.engine.submissions import SubmissionForSpec
 from seg.errors import DataError, SpecError
 from seg.evaluate.validator import check_submission, repair_submission
 from seg.labels.label_map import LabelsHW
@@ -42,7 +42,7 @@ def contest_of(
     said = {"data": data, "members": [{"name": "a"}], "output": {"file": "right.csv", **output}}
     (folder / "spec.yaml").write_text(json.dumps(said))
     spec = load_ensemble(folder / "spec.yaml")
-    SubmissionSpec(spec).form().write(spec.output.file, list(maps.items()))
+    SubmissionForSpec(spec).form().write(spec.output.file, list(maps.items()))
     return spec
 
 

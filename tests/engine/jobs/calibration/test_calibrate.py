@@ -14,7 +14,7 @@ from seg.engine import Ensemble
 from seg.engine.early_exit.rules import CalibratedRule, RecordedMargins, new_stopping_rule
 from seg.engine.early_exit.traces import AnyTrace, PassTrace, estimate_risk
 from seg.engine.jobs.calibration.calibrate import calibrate_ensemble
-from seg.engine.jobs.calibration.cross_validate import cross_validate
+from seg.engine.jobs.calibration.cross_validate import cross_validate_calibration
 from seg.engine.jobs.predict import run_ensemble
 from seg.errors import SpecError
 from seg.spec import load_ensemble
@@ -100,7 +100,7 @@ def test_each_image_is_judged_by_the_others() -> None:
     """By hand: of two images, one that may stop early says so of the other."""
     easy = PassTrace(2, (1,), (RecordedMargins(0.9, 0.001),), (0.0,))
     hard = PassTrace(2, (1,), (RecordedMargins(0.9, 0.001),), (0.6,))
-    (outcome,) = cross_validate([easy, hard], [0.45])
+    (outcome,) = cross_validate_calibration([easy, hard], [0.45])
     # 1 * risk + 0.9 <= 2 * 0.45 holds when the known image is the easy one: then the hard one is stopped.
     assert outcome.saved == 0.25
     assert outcome.changed == 0.3
@@ -113,11 +113,11 @@ def test_images_of_a_group_count_as_one() -> None:
     easy = PassTrace(2, (1,), (RecordedMargins(0.9, 0.001),), (0.0,), "a")
     hard = PassTrace(2, (1,), (RecordedMargins(0.9, 0.001),), (0.6,), "b")
     assert estimate_risk([easy, easy, easy, hard]) == estimate_risk([easy, hard])
-    (outcome,) = cross_validate([easy, easy, easy, hard], [0.45])
+    (outcome,) = cross_validate_calibration([easy, easy, easy, hard], [0.45])
     assert outcome.saved == 0.125
     assert outcome.changed == pytest.approx(0.15)
     with pytest.raises(ValueError, match="two groups, got 1"):
-        cross_validate([easy, easy], [0.45])
+        cross_validate_calibration([easy, easy], [0.45])
 
 
 def test_a_calibration_counts_groups_of_validation_but_images_to_predict(project: Path) -> None:
@@ -148,7 +148,7 @@ def test_what_others_say_is_what_a_calibration_on_them_says() -> None:
         )
         for _ in range(12)
     ]
-    for outcome in cross_validate(traces, [0.05, 0.08]):
+    for outcome in cross_validate_calibration(traces, [0.05, 0.08]):
         ends = []
         for number, trace in enumerate(traces):
             known = traces[:number] + traces[number + 1 :]
@@ -160,4 +160,4 @@ def test_what_others_say_is_what_a_calibration_on_them_says() -> None:
 
 def test_one_image_has_no_others() -> None:
     with pytest.raises(ValueError, match="two groups"):
-        cross_validate([PassTrace(1, (), (), ())])
+        cross_validate_calibration([PassTrace(1, (), (), ())])

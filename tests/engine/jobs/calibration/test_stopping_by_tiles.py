@@ -16,7 +16,7 @@ from seg.engine.early_exit.rounds import tile_checkpoints
 from seg.engine.early_exit.rules import SAMPLE_STEP, SPREAD, CalibratedRule, TileMargins, new_stopping_rule
 from seg.engine.early_exit.traces import MEASURED_LEVELS, TiledPassTrace, estimate_risk, risks_by_group
 from seg.engine.jobs.calibration.calibrate import calibrate_ensemble
-from seg.engine.jobs.calibration.cross_validate import cross_validate
+from seg.engine.jobs.calibration.cross_validate import cross_validate_calibration
 from seg.engine.jobs.calibration.trace_tiles import trace_tiles
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.jobs.stopping import build_stopping
@@ -246,7 +246,7 @@ def test_the_tolerance_holds_on_fresh_images(tolerance: float) -> None:
 def test_tiles_of_other_images_say_what_a_calibration_on_them_says() -> None:
     rng = np.random.default_rng(1)
     traces = [tiled_trace(rng) for _ in range(20)]
-    (outcome,) = cross_validate(traces, [0.03], "tiles")
+    (outcome,) = cross_validate_calibration(traces, [0.03], "tiles")
     ends = []
     for number, trace in enumerate(traces):
         others = traces[:number] + traces[number + 1 :]

@@ -16,37 +16,37 @@ from numpy.typing import NDArray
 
 from seg.engine.image_source import ImageSource
 from seg.engine.jobs.journal.journal import Journal
-from seg.engine.jobs.journal.journal_entry import Entry, ExpectedLabels, Rows
+from seg.engine.jobs.journal.journal_entry import BandRows, ExpectedLabels, JournalEntry
 from seg.errors import OutputError
 
 FORMAT_BYTES = len(b"seg journal 2\n")
 
 
-def entries(count: int) -> list[Entry]:
+def entries(count: int) -> list[JournalEntry]:
     rng = np.random.default_rng(count)
     return [
-        Entry(f"image {n}", f"content {n}", rng.integers(0, 5, (n + 1, 4), dtype=np.uint8))
+        JournalEntry(f"image {n}", f"content {n}", rng.integers(0, 5, (n + 1, 4), dtype=np.uint8))
         for n in range(count)
     ]
 
 
-def write(output: Path, some: list[Entry]) -> bytes:
+def write(output: Path, some: list[JournalEntry]) -> bytes:
     with Journal(output, "a run") as journal:
         for entry in some:
             journal.append(entry.packed())
     return journal.path.read_bytes()
 
 
-def source_of(entry: Entry) -> ImageSource:
+def source_of(entry: JournalEntry) -> ImageSource:
     """A store's image, whose content need not be read."""
     return ImageSource(Path(entry.id), version=entry.content)
 
 
-def present(journal: Journal, some: list[Entry]) -> list[Entry]:
+def present(journal: Journal, some: list[JournalEntry]) -> list[JournalEntry]:
     return [entry for entry in some if journal.has(entry.id, source_of(entry))]
 
 
-def check(journal: Journal, entry: Entry) -> None:
+def check(journal: Journal, entry: JournalEntry) -> None:
     read = journal.read(entry.id)
     assert (read.id, read.content) == (entry.id, entry.content)
     np.testing.assert_array_equal(read.labels_hw, entry.labels_hw)
@@ -169,7 +169,7 @@ IMPOSSIBLE = {
 def test_a_whole_record_that_is_impossible_is_dropped_with_a_word(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    right = Entry("b", "d", MAP + 4)
+    right = JournalEntry("b", "d", MAP + 4)
     expected = ExpectedLabels(5, {"a": (4, 6), "b": (6, 4)}.get)
     with Journal(tmp_path / "out.csv", "a run", expected=expected) as journal:
         journal.append(right.packed())
@@ -194,8 +194,8 @@ BANDS = [(0, 3), (3, 2), (5, 4)]
 LABELS_HW = np.random.default_rng(5).integers(0, 5, (9, 7), dtype=np.uint8)
 
 
-def band(top: int, rows: int, content: str = "c", of: int = 9) -> Entry:
-    return Entry("x", content, LABELS_HW[top : top + rows], rows=Rows(top, of))
+def band(top: int, rows: int, content: str = "c", of: int = 9) -> JournalEntry:
+    return JournalEntry("x", content, LABELS_HW[top : top + rows], rows=BandRows(top, of))
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from seg.engine.cluster.ship_models import pack, unpack
+from seg.engine.cluster.ship_models import pack_models, unpack_models
 from seg.engine.jobs.explain import explain_ensemble
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.runtimes.base import Streams
@@ -84,12 +84,12 @@ def test_plans_travel_with_their_models(project: Path, gpu: FakeGpu, monkeypatch
     spec = said(project)
     for one in (gpu, FakeGpu("Fake 2")):
         build_all(spec, one)
-    members, files = pack(spec)
-    there = unpack(spec, members, [file.read_bytes() for file in files])
+    members, files = pack_models(spec)
+    there = unpack_models(spec, members, [file.read_bytes() for file in files])
     model = there.model(there.members[0])
     shutil.rmtree(project.parent / "a")
     FakeGpu("Fake 2").install(monkeypatch)
     assert model.parent != project.parent / "a"
     assert PlanRuntime(model, ONE).run(image_batch(1, 8, 8)).shape == (1, len(CLASSES), 8, 8)
-    packed, _ = pack(spec.model_copy(update={"runtime": "cpu", "members": spec.members[1:]}))
+    packed, _ = pack_models(spec.model_copy(update={"runtime": "cpu", "members": spec.members[1:]}))
     assert [file.name for file in packed["b"]] == ["model.onnx"]

@@ -9,9 +9,14 @@ from numpy.typing import NDArray
 from torchmetrics.classification import MulticlassJaccardIndex
 
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.tune.fits.class_factors import FACTORS, fit_factors, pixels_of, scores_by_factor
+from seg.evaluate.tune.fits.class_factors import (
+    FACTORS,
+    fit_class_factors,
+    pixels_for_factors,
+    scores_by_factor,
+)
 from seg.evaluate.tune.fits.temperature import calibrate_members
-from seg.evaluate.tune.scorer import Scorer
+from seg.evaluate.tune.scorer import PixelScorer
 from seg.labels.probability_codec import to_levels
 from tests.evaluate.conftest import MakeScorer, counted
 
@@ -34,7 +39,7 @@ def by_hand(
 def test_all_factors_of_a_class_are_judged_at_once(make_scorer: MakeScorer, name: str) -> None:
     scorer = make_scorer([1.5])
     scores_cin = scorer.merged(Mixture.single(0, scorer.views))
-    pixels = pixels_of(scores_cin, scorer.labels_in, counted(name))
+    pixels = pixels_for_factors(scores_cin, scorer.labels_in, counted(name))
     start_c = np.array([1.0, 2.0, 0.5, 1.0])
     for label in range(4):
         found = scores_by_factor(pixels, start_c, label, counted(name))
@@ -57,7 +62,7 @@ def test_a_class_that_gets_too_little_gets_its_factor_back(make_scorer: MakeScor
     plain = make_scorer([1.0], images=40)
     truth_cin = plain.merged(Mixture.single(0, plain.views))
     bent_cin = truth_cin * np.array([1, 1, 1 / 8, 1], dtype=np.float32)[:, None, None]
-    factors = fit_factors(bent_cin, plain.labels_in, plain.metric)
+    factors = fit_class_factors(bent_cin, plain.labels_in, plain.metric)
     assert 4 < factors[2] / np.delete(factors, 2).mean() < 16
     assert np.prod(factors) == pytest.approx(1)
     bent, mended = (
@@ -77,7 +82,7 @@ def test_a_temperature_undoes_what_made_a_member_too_sure(sureness: float) -> No
     labels_in = (truth_icn.cumsum(1) < random.random((10, 1, 2000))).sum(1).astype(np.uint8)
     said_icn = np.exp(sureness * logits_icn)
     levels = to_levels((said_icn / said_icn.sum(1, keepdims=True)).astype(np.float32))
-    scorer = Scorer(("m",), (("identity",),), labels_in, {(0, "identity"): levels}, counted("miou"))
+    scorer = PixelScorer(("m",), (("identity",),), labels_in, {(0, "identity"): levels}, counted("miou"))
     (found,) = calibrate_members(scorer)
     assert found.temperature == pytest.approx(sureness, rel=0.1)
     assert found.after < 0.02

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.metrics.groups import number_groups
-from seg.evaluate.tune.evidence.by_group import Criterion, score
-from seg.evaluate.tune.evidence.candidates import list_candidates
+from seg.evaluate.tune.evidence.by_group import Criterion, score_by_criterion
+from seg.evaluate.tune.evidence.candidates import list_mixture_candidates
 from seg.evaluate.tune.evidence.choose_departure import choose_departure
 from seg.evaluate.tune.fits.departures import Departure, Departures, prior_factors
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
-from seg.evaluate.tune.fits.weights import best_member, weights_by_score
-from seg.evaluate.tune.scorer import Scorer
+from seg.evaluate.tune.fits.weights import weight_on_best_member, weights_by_score
+from seg.evaluate.tune.scorer import PixelScorer
 from tests.evaluate.conftest import CLASSES, MakeScorer
 
 EVEN = np.full(CLASSES, 1 / CLASSES)
@@ -22,7 +22,7 @@ CRITERIA: tuple[Criterion, ...] = ("mean", "worst-group")
 EACH_ALONE = [str(image) for image in range(24)]
 
 
-def pixels_of(scorer: Scorer) -> MemberPixels:
+def pixels_of(scorer: PixelScorer) -> MemberPixels:
     return MemberPixels.of(scorer, scorer.views)
 
 
@@ -96,7 +96,9 @@ def test_a_bias_of_all_groups_is_mended_and_one_of_each_is_not(make_scorer: Make
     chosen = choose_departure(departures, group_i)
     assert chosen.factors >= 0.5
     assert departures.fit(chosen).factors_c[2] > 2
-    mended, equal = (score(departures.judge(one), group_i, "mean") for one in (chosen, Departure()))
+    mended, equal = (
+        score_by_criterion(departures.judge(one), group_i, "mean") for one in (chosen, Departure())
+    )
     assert mended > equal + 0.05
 
     random = np.random.default_rng(0)
@@ -128,7 +130,7 @@ def test_few_groups_allow_little(make_scorer: MakeScorer, groups: int, least_all
     departures = Departures(pixels, group_i, EVEN)
     chosen = choose_departure(departures, group_i)
     assert (chosen.factors > 0) == least_allowed
-    candidates = list_candidates(
+    candidates = list_mixture_candidates(
         scorer.views, scorer.views, departures, chosen, departures.judge(Departure()), group_i, "mean"
     )
     assert [one.name for one in candidates[:2]] == ["best member", "equal weights"]
@@ -147,7 +149,8 @@ def test_the_worst_group_can_be_asked_for(make_scorer: MakeScorer) -> None:
     group_i = np.arange(24) // 3
     mean, worst = (Departures(pixels, group_i, EVEN, criterion) for criterion in CRITERIA)
     reached = [
-        score(one.judge(choose_departure(one, group_i)), group_i, "worst-group") for one in (mean, worst)
+        score_by_criterion(one.judge(choose_departure(one, group_i)), group_i, "worst-group")
+        for one in (mean, worst)
     ]
     assert reached[1] > reached[0]
 
@@ -157,7 +160,7 @@ def test_a_member_that_knows_some_classes_counts_for_those(make_scorer: MakeScor
     mixture = Mixture.of((1, 3), scorer.views)
     pixels = pixels_of(scorer)
     np.testing.assert_allclose(pixels.merged(np.array(mixture.weights)), scorer.merged(mixture), atol=1e-4)
-    assert best_member(pixels).tolist() == [1, 0]
+    assert weight_on_best_member(pixels).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize(("noise", "gains"), [(0.5, True), (12.0, False)])

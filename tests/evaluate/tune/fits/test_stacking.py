@@ -12,11 +12,11 @@ from seg.engine.merging.merges import new_merge
 from seg.engine.passes.passes import PlannedPass
 from seg.engine.passes.views import VIEWS
 from seg.evaluate.metrics.groups import number_groups
-from seg.evaluate.tune.evidence.by_group import score
+from seg.evaluate.tune.evidence.by_group import score_by_criterion
 from seg.evaluate.tune.evidence.choose_departure import choose_stacking
-from seg.evaluate.tune.evidence.stacking_offer import describe_stacking
+from seg.evaluate.tune.evidence.stacking_offer import describe_stacking_offer
 from seg.evaluate.tune.fits import stacking as fits
-from seg.evaluate.tune.fits.departures import Departure, Departures, Fitted
+from seg.evaluate.tune.fits.departures import Departure, Departures, FittedDeparture
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.fits.stacking import BALANCE, CONSTANTS, PENALTY, fit_stacking
 from seg.metrics.image_tallies import ImageTallies
@@ -95,7 +95,9 @@ def test_a_confusion_of_all_groups_is_mended(make_scorer: MakeScorer) -> None:
     probabilities[1] = probabilities[1, [1, 0, 2, 3]]
     departures = Departures(replace(pixels, probabilities_mcin=probabilities), group_i, EVEN)
     stacked = choose_stacking(departures, Departure())
-    without, with_it = (score(departures.judge(one), group_i, "mean") for one in (Departure(), stacked))
+    without, with_it = (
+        score_by_criterion(departures.judge(one), group_i, "mean") for one in (Departure(), stacked)
+    )
     assert stacked.stacking > 0
     assert with_it > without + 0.05
 
@@ -107,12 +109,12 @@ def test_it_is_taken_if_it_gains_two_standard_errors(
     metric, images = counted("dice", 1).metric, 24
     noise_i = np.random.default_rng(0).normal(0, 0.1, images)
 
-    def judge(fits: Sequence[Sequence[Fitted]]) -> list[ImageTallies]:
+    def judge(fits: Sequence[Sequence[FittedDeparture]]) -> list[ImageTallies]:
         dice_fi = [0.5 + (noise_i - noise_i.mean() + gain) * (one[0].stacking is not None) for one in fits]
         return [ImageTallies(metric, np.stack([d, np.ones(images)], axis=1)[:, None]) for d in dice_fi]
 
     departures = Departures(pixels_of(make_scorer), np.arange(images), EVEN, "mean", judge)
     stacked = choose_stacking(departures, Departure())
     assert (stacked.stacking > 0) == is_taken
-    assert ("not taken" in describe_stacking(departures, stacked)) != is_taken
-    assert f"{100 * gain:+.2f} ± " in describe_stacking(departures, stacked)
+    assert ("not taken" in describe_stacking_offer(departures, stacked)) != is_taken
+    assert f"{100 * gain:+.2f} ± " in describe_stacking_offer(departures, stacked)

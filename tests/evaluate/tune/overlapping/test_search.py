@@ -12,14 +12,14 @@ from scipy import ndimage, optimize
 
 from seg.engine.decision.postprocess import above_thresholds, postprocess_masks
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.cache.passes import Passes
+from seg.evaluate.cache.passes import CachedPasses
 from seg.evaluate.tune.cost.member_study import study_members
-from seg.evaluate.tune.evidence.by_group import error_of_gain
+from seg.evaluate.tune.evidence.by_group import gain_error_across_groups
 from seg.evaluate.tune.fits.weights import HALVED_BY, weights_by_score
-from seg.evaluate.tune.overlapping.fit_rules import steps_of
+from seg.evaluate.tune.overlapping.fit_rules import rule_fits_in_order
 from seg.evaluate.tune.overlapping.region_table import SURE, THRESHOLDS, RegionTable, count_regions
 from seg.evaluate.tune.overlapping.sampled_members import SampledMembers, SampledPasses
-from seg.evaluate.tune.overlapping.temperatures import binary_cross_entropy, fit_sigmoid_temperatures
+from seg.evaluate.tune.overlapping.temperatures import cross_entropy_of_sigmoids, fit_sigmoid_temperatures
 from seg.evaluate.tune.overlapping.threshold_curves import THRESHOLDS as FINE
 from seg.evaluate.tune.overlapping.threshold_curves import count_at_thresholds
 from seg.evaluate.tune.overlapping.whole_counts import best_threshold, count_mixtures
@@ -60,7 +60,8 @@ def scored(metric: str, rule: ClassRule, pairs: list[tuple[Any, Any]]) -> float:
 
 
 def table_of(pairs: list[tuple[Any, Any]]) -> RegionTable:
-    (table,) = count_regions(pairs, 1, pairs[0][0][0].size)
+    images = ((probabilities, truth, np.ones(truth.shape[1:], np.bool_)) for probabilities, truth in pairs)
+    (table,) = count_regions(images, 1, pairs[0][0][0].size)
     return table
 
 
@@ -90,7 +91,7 @@ def test_one_sort_has_the_score_of_every_threshold(seed: int, metric: str) -> No
 def test_the_fitted_rules_score_as_the_engine_decides_and_none_is_better(metric: str) -> None:
     pairs = drawn(3)
     table = table_of(pairs)
-    fits = steps_of(tallies_of(metric))
+    fits = rule_fits_in_order(tallies_of(metric))
     threshold, area, emptiness = (scored(metric, fit(table), pairs) for fit in fits.values())
     by_threshold = [scored(metric, ClassRule(threshold=t), pairs) for t in THRESHOLDS]
     assert threshold == pytest.approx(max(by_threshold))
@@ -123,7 +124,7 @@ def test_the_best_threshold_of_all_pixels_is_that_of_a_loop() -> None:
             return SimpleNamespace(merged=lambda _: pairs[image][0])
 
     mixture = Mixture.single(0, [("identity",)])
-    ((counts,),) = count_mixtures(cast(Passes, Stored()), [mixture])
+    ((counts,),) = count_mixtures(cast(CachedPasses, Stored()), [mixture])
     scores = [scored("dice", ClassRule(threshold=threshold), pairs) for threshold in THRESHOLDS]
     assert best_threshold(counts, tallies_of("dice")) == THRESHOLDS[int(np.argmax(scores))]
     some = np.array([True, False, True, False])
@@ -138,13 +139,26 @@ def test_emptiness_finds_what_tells_empty_images() -> None:
     sure = np.where(truth, 0.95, 0.1).astype(np.float32)
     alarm = np.where(truth, 0.7, 0.1).astype(np.float32)
     pairs = [(sure, truth), (alarm, np.zeros_like(truth))] * 3
-    fits = steps_of(tallies_of("dice"))
+    fits = rule_fits_in_order(tallies_of("dice"))
     assert scored("dice", fits["emptiness"](table_of(pairs)), pairs) == 1
+
+
+def test_pixels_without_a_label_are_in_regions_but_are_not_counted() -> None:
+    probabilities = np.full((1, 4, 6), 0.8, np.float32)
+    truth, labelled = np.zeros((1, 4, 6), np.bool_), np.ones((4, 6), np.bool_)
+    truth[0, :, :2] = True
+    labelled[:, 2:5] = False
+    (table,) = count_regions([(probabilities, truth, labelled)], 1, 24)
+    low, high = THRESHOLDS.index(0.5), THRESHOLDS.index(0.8)
+    assert table.predicted_tai[low, 0].tolist() == [4 * 3]
+    assert table.both_tai[low, 0].tolist() == [8]
+    assert table.predicted_tai[high, 0].tolist() == [0]
+    assert table.largest_si[SURE.index(0.8)].tolist() == [24]
 
 
 def test_a_class_that_is_nowhere_keeps_its_default() -> None:
     empty = [(np.zeros((1, 4, 4), np.float32), np.zeros((1, 4, 4), np.bool_))] * 2
-    for fit in steps_of(tallies_of("miou")).values():
+    for fit in rule_fits_in_order(tallies_of("miou")).values():
         assert fit(table_of(empty)) == ClassRule()
 
 
@@ -193,7 +207,7 @@ def test_a_temperature_is_that_of_the_least_cross_entropy() -> None:
 
         def cost(one: float, p: NDArray[np.float64] = p) -> float:
             scaled = 1 / (1 + np.exp(-np.log(p / (1 - p)) / one))
-            return binary_cross_entropy(scaled.astype(np.float32), thin.truth_cin)
+            return cross_entropy_of_sigmoids(scaled.astype(np.float32), thin.truth_cin)
 
         best = optimize.minimize_scalar(cost, bounds=(0.25, 4), method="bounded").x
         assert temperature == pytest.approx(best, rel=0.02)
@@ -249,5 +263,5 @@ def test_the_error_of_a_gain_is_infinite_with_one_group_and_0_where_all_gain_ali
         for value in (0.75, 0.5)
     )
     assert first.score - second.score == 0.25
-    assert error_of_gain(first, second, np.arange(6)) == 0
-    assert error_of_gain(first, second, np.zeros(6, np.intp)) == float("inf")
+    assert gain_error_across_groups(first, second, np.arange(6)) == 0
+    assert gain_error_across_groups(first, second, np.zeros(6, np.intp)) == float("inf")

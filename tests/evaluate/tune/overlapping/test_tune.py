@@ -265,5 +265,5 @@ def test_one_member_has_no_row_of_equal_weights(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     members = YAML(typ="safe").load(contest)["members"][:1]
     _, printed = tune_copy(contest, "one", {"members": members})
-    assert "equal weights" not in printed
+    assert "equal weights" not in printed and "nothing predicted" in printed
     assert "chosen: the one member, thresholds" in printed
