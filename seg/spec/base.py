@@ -21,12 +21,15 @@ from pydantic import (
 from seg import ranges
 
 _MOST_LISTED: Final = 12
+_OTHER_WORDS: Final = {"gpu": "cuda", "nvidia": "cuda", "trt": "tensorrt"}
+"""What others call things, and how they are named here."""
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """A question for the end of a message, or a list where nothing is near."""
     known = {candidate.lower(): candidate for candidate in sorted(candidates)}
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    wanted = _OTHER_WORDS.get(name.lower(), name.lower())
+    near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
     if near:
         return f"did you mean {known[near[0]]!r}?"
     more = [f"{len(known) - _MOST_LISTED} more"] if len(known) > _MOST_LISTED else []

@@ -21,6 +21,9 @@ _SAME: Final = 0.01
 
 _MOST_ENLARGED: Final = 2.0
 
+_LEAST_SIDE: Final = 8
+"""An image whose longer side would have fewer pixels has another unit than its `resolution`."""
+
 
 class ScaledImage:
     """An image whose pixels are the means of what they cover in a finer one, computed by region."""
@@ -84,7 +87,7 @@ def size_at_scale(path: Path, scale: ReadScale, levels: Sequence[Size]) -> Size:
 
     Raises:
         DataError: the file does not say how large its pixels are, they are much larger than the resolution,
-            or it has no such level.
+            hardly a pixel of it would be left, or it has no such level.
     """
     if scale.level is not None:
         if scale.level >= len(levels):
@@ -97,6 +100,11 @@ def size_at_scale(path: Path, scale: ReadScale, levels: Sequence[Size]) -> Size:
         max(1, round(side / factor))
         for side, factor in zip(levels[0], _scale_factors(path, scale), strict=True)
     )
+    if max(height, width) < _LEAST_SIDE <= max(levels[0]):
+        raise DataError(
+            f"{path}: has {levels[0][0]}x{levels[0][1]} pixels, of which {height}x{width} would be left at"
+            f" 'resolution: {scale.resolution:g}': is it in the unit of the file's pixels?"
+        )
     near = (one for one in levels if _is_same_side(one[0], height) and _is_same_side(one[1], width))
     return next(near, (height, width))
 

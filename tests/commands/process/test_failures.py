@@ -235,7 +235,7 @@ def test_a_name_that_is_no_text_is_spelled_out() -> None:
     "arguments", ["data sample x --slide 7", "tune x.yaml --judge val", "serve x --port x"]
 )
 def test_no_option_shows_the_librarys_words(arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(arguments.split()) == 2
+    assert run_command_line(arguments.split()) == 2
     line = capsys.readouterr().err
     assert "Invalid value for '--" in line
     assert "Input should" not in line
