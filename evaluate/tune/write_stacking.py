@@ -9,14 +9,14 @@ from seg.files.outputs import Output
 from seg.labels.classes import ClassInfo
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.stacking import Stacking
-from seg.spec.reads import files_read
+from seg.spec.reads import files_read_by_spec
 
 HEADER = "# seg tune: what is added to the logarithms of the merged probabilities. Do not change it by hand."
 
 
 def stacking_output(path: Path, spec: EnsembleSpec, *, overwrite: bool = False) -> Output:
     """The file `NAME.stacking.yaml` beside an ensemble's YAML."""
-    return Output(path.with_suffix(".stacking.yaml"), (path, *files_read(spec)), overwrite)
+    return Output(path.with_suffix(".stacking.yaml"), (path, *files_read_by_spec(spec)), overwrite)
 
 
 def write_stacking(
