@@ -20,7 +20,7 @@ from benchmarks.gpu.workspace import FULL, SMALL, Workspace
 
 ROW = (
     "from benchmarks.gpu.harness.rows import *;"
-    "append_row(Path({rows!r}), Row('d4', 'half', {{'images/s': 2.0}}));"
+    "append_measured_row(Path({rows!r}), Row('d4', 'half', {{'images/s': 2.0}}));"
 )
 FOREVER = "import time; time.sleep(600)"
 
@@ -105,12 +105,12 @@ def test_what_ends_the_run_leaves_what_was_measured(workspace: Workspace, tmp_pa
     program = f"""
 import signal, sys, time
 from pathlib import Path
-from benchmarks.gpu.harness.harness import Step, run_steps
+from benchmarks.gpu.harness.harness import Step, run_benchmark_steps
 from benchmarks.gpu.workspace import SMALL, Workspace
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 code = {(ROW.format(rows=str(workspace.rows)) + FOREVER)!r}
 workspace = Workspace(Path({str(tmp_path)!r}), SMALL)
-run_steps([Step("endless", "d4", ("-c", code), 600)], workspace, time.monotonic() + 600)
+run_benchmark_steps([Step("endless", "d4", ("-c", code), 600)], workspace, time.monotonic() + 600)
 """
     root = Path(__file__).resolve().parents[2]
     process = subprocess.Popen([sys.executable, "-c", program], cwd=root)

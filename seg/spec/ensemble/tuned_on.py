@@ -26,7 +26,7 @@ def distance_of_class_shares(first: Sequence[float], second: Sequence[float]) ->
     """The share of pixels that would have to change their class: the total variation, in 0..1.
 
     Example:
-        >>> distance_of_shares((0.5, 0.5, 0.0), (0.5, 0.25, 0.25))
+        >>> distance_of_class_shares((0.5, 0.5, 0.0), (0.5, 0.25, 0.25))
         0.25
     """
     return sum(abs(a - b) for a, b in zip(first, second, strict=True)) / 2
