@@ -5,13 +5,13 @@ from pathlib import Path
 
 from seg.errors import VerificationError
 from seg.export.onnx_file.exported_model import ExportedModel
-from seg.export.onnx_file.save import atomic_model, replace_card
+from seg.export.onnx_file.save import atomic_model, replace_model_card
 from seg.export.onnx_file.to_onnx import write_onnx
 from seg.export.onnx_file.verification_batches import VERIFIED_IMAGES
-from seg.export.onnx_file.verify import verify
-from seg.export.precision.choose import Trial, choose_precision
-from seg.export.precision.half import in_half
-from seg.export.precision.request import fulfils
+from seg.export.onnx_file.verify import verify_onnx_file
+from seg.export.precision.choose import PrecisionTrial, choose_precision
+from seg.export.precision.half import model_in_half_precision
+from seg.export.precision.request import fulfils_precision_request
 from seg.files.atomic import sha256_of
 from seg.image_type import ImageHWB
 from seg.models.card import ModelCard
@@ -26,7 +26,7 @@ def export_checkpoint(
     checkpoint: Path | str,
     model: Path | str,
     images: Sequence[ImageHWB],
-    trial: Trial | None = None,
+    trial: PrecisionTrial | None = None,
     opset: int | None = None,
 ) -> ModelCard:
     """Export a checkpoint to `model` and verify it on `images` of any size.
@@ -64,15 +64,15 @@ def export_checkpoint(
             card = write_onnx(exported, card, temporary, opset)
             advance(note="verify")
             try:
-                verification = verify(temporary, exported, images, advance)
+                verification = verify_onnx_file(temporary, exported, images, advance)
             except VerificationError as error:
                 raise VerificationError(str(error).replace(str(temporary), str(model))) from error
         card = card.model_copy(update={"verification": verification})
-        replace_card(temporary, card)
+        replace_model_card(temporary, card)
         if trial is not None:
             card = choose_precision(
                 temporary,
-                lambda half_card, path: write_onnx(in_half(exported), half_card, path, opset),
+                lambda half_card, path: write_onnx(model_in_half_precision(exported), half_card, path, opset),
                 card,
                 trial,
             )
@@ -85,5 +85,5 @@ def is_exported(checkpoint: Path, model: Path, request: ExportSpec | None) -> bo
     return (
         card is not None
         and card.checkpoint_sha256 == sha256_of(checkpoint)
-        and (request is None or fulfils(card, request))
+        and (request is None or fulfils_precision_request(card, request))
     )

@@ -21,7 +21,7 @@ from seg.models.model_file import read_model_card
 _DEVICE: Final = "CPU"
 
 
-def write_ir(model: Path, profile: PlanProfile, images: Sequence[ImageHWB]) -> Path:
+def write_openvino_ir(model: Path, profile: PlanProfile, images: Sequence[ImageHWB]) -> Path:
     """Write `model.xml` and `model.bin` beside a model, H and W fixed where the profile has one size.
 
     Args:
@@ -45,18 +45,18 @@ def write_ir(model: Path, profile: PlanProfile, images: Sequence[ImageHWB]) -> P
         raise ModelError(f"{model}: OpenVINO cannot read it: {str(error).splitlines()[-1]}") from error
     height, width = profile.usual[1:]
     taken = card.input.image_type
-    images = [_resized(taken.convert(image), (height, width)) for image in images]
-    reference = _labels(core, converted, images, card.task)
+    images = [_resized_for_openvino(taken.convert(image), (height, width)) for image in images]
+    reference = _labels_by_openvino(core, converted, images, card.task)
     if profile.least[1:] == profile.most[1:]:
         converted.reshape([-1, height, width, taken.bands])
     converted.set_rt_info(card.model_dump_json(), CARD_KEY)
     final = model.with_suffix(".xml")
-    _refuse_foreign(final)
+    _refuse_foreign_openvino_files(final)
     remove_leftovers_of(final)
     with scratch_folder(final) as folder:
         written = folder / final.name
         openvino.save_model(converted, written, compress_to_fp16=False)
-        found = _labels(core, core.read_model(written), images, card.task)
+        found = _labels_by_openvino(core, core.read_model(written), images, card.task)
         agreement = float(np.mean([np.mean(a == b) for a, b in zip(found, reference, strict=True)]))
         if agreement < LEAST_AGREEMENT:
             raise VerificationError(
@@ -67,12 +67,12 @@ def write_ir(model: Path, profile: PlanProfile, images: Sequence[ImageHWB]) -> P
     return final
 
 
-def _resized(image_hwb: ImageHWB, size_hw: tuple[int, int]) -> ImageHWB:
+def _resized_for_openvino(image_hwb: ImageHWB, size_hw: tuple[int, int]) -> ImageHWB:
     height, width = size_hw
     return cv2.resize(image_hwb, (width, height)).reshape(height, width, -1).astype(image_hwb.dtype)
 
 
-def _refuse_foreign(final: Path) -> None:
+def _refuse_foreign_openvino_files(final: Path) -> None:
     """Raise OutputError if either file exists and has no card."""
     weights = final.with_suffix(".bin")
     is_ours = final.exists() and CARD_KEY.encode() in regular(final).read_bytes()
@@ -81,6 +81,6 @@ def _refuse_foreign(final: Path) -> None:
             raise OutputError(f"{path}: was not written by seg: move it away")
 
 
-def _labels(core: Any, model: Any, images: Sequence[ImageHWB], task: Task) -> list[LabelMap]:
+def _labels_by_openvino(core: Any, model: Any, images: Sequence[ImageHWB], task: Task) -> list[LabelMap]:
     compiled = core.compile_model(model, _DEVICE, {"INFERENCE_PRECISION_HINT": "f32"})
     return [labels_of_probabilities(compiled(image_hwc[None])[0], task) for image_hwc in images]

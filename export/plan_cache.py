@@ -45,30 +45,30 @@ def ensure_plan(
     Raises:
         ModelError: the model is not ours, TensorRT cannot read it, or runs out of memory.
     """
-    _refuse_bands(model)
-    facts = facts_of(model, library, gpu, profile, memory_gib, temperature)
+    _refuse_plan_of_bands(model)
+    facts = facts_of_plan(model, library, gpu, profile, memory_gib, temperature)
     path = plan_path(model, facts)
-    reason = _rebuild_reason(model, path, facts)
+    reason = _plan_rebuild_reason(model, path, facts)
     if reason is None:
         return CachedPlan(path, None)
-    cache = model.with_name(f"{_file_name(facts['library'], gpu)}.timing")
+    cache = model.with_name(f"{_plan_file_name(facts['library'], gpu)}.timing")
     known = regular(cache).read_bytes() if cache.exists() else b""
     built = build_plan(library, model, profile, int(memory_gib * 2**30), known, temperature)
-    _write(path, built.plan)
+    _write_plan_file(path, built.plan)
     if built.timing_cache is not None:
-        _write(cache, built.timing_cache)
+        _write_plan_file(cache, built.timing_cache)
     record = PlanRecord(facts=facts, sha256=sha256_of(path))
     write_text(plan_record_path(path), record.model_dump_json(indent=2) + "\n")
-    _remove_replaced(model, path, gpu)
+    _remove_replaced_plans(model, path, gpu)
     return CachedPlan(path, reason)
 
 
-def _write(final: Path, content: bytes) -> None:
+def _write_plan_file(final: Path, content: bytes) -> None:
     with atomic_path(final) as temporary:
         temporary.write_bytes(content)
 
 
-def facts_of(
+def facts_of_plan(
     model: Path, library: ModuleType, gpu: str, profile: PlanProfile, memory_gib: float, temperature: float
 ) -> dict[str, str]:
     """Everything that a plan depends on."""
@@ -80,7 +80,7 @@ def facts_of(
     }
 
 
-def _refuse_bands(model: Path) -> None:
+def _refuse_plan_of_bands(model: Path) -> None:
     """Raise ModelError for a model of other images than RGB of 8 bits."""
     taken = read_model_card(model).input.image_type
     if taken != RGB8:
@@ -89,7 +89,7 @@ def _refuse_bands(model: Path) -> None:
         )
 
 
-def _rebuild_reason(model: Path, path: Path, facts: Facts) -> str | None:
+def _plan_rebuild_reason(model: Path, path: Path, facts: Facts) -> str | None:
     """Why this plan must be built: the differences from the most similar existing one."""
     beside = plan_records_beside(model)
     if path in beside:
@@ -98,12 +98,12 @@ def _rebuild_reason(model: Path, path: Path, facts: Facts) -> str | None:
     return closest_plan_record(beside, facts).differences(facts) if beside else "there is none"
 
 
-def _remove_replaced(model: Path, path: Path, gpu: str) -> None:
+def _remove_replaced_plans(model: Path, path: Path, gpu: str) -> None:
     for other, record in plan_records_beside(model).items():
         if other != path and record.facts.get("gpu") == gpu:
             other.unlink(missing_ok=True)
             plan_record_path(other).unlink()
 
 
-def _file_name(*words: str) -> str:
+def _plan_file_name(*words: str) -> str:
     return "-".join("".join(c if c.isalnum() or c == "." else " " for c in " ".join(words)).split())

@@ -77,12 +77,12 @@ def export_module(
         model,
         named,
         DatasetSpec(unlabelled=unlabelled, task=task),
-        given or [_drawn(seed) for seed in range(3)],
+        given or [_drawn_verification_image(seed) for seed in range(3)],
         ExportSpec(opset=opset) if opset else ExportSpec(),
     )
 
 
-def _drawn(seed: int) -> ImageHWC:
+def _drawn_verification_image(seed: int) -> ImageHWC:
     """Blocks of random colours with noise on them, uint8 RGB."""
     rng = np.random.default_rng(seed)
     blocks = rng.integers(0, 256, (*_BLOCKS_HW, 3))

@@ -72,10 +72,12 @@ def build_plan(
     errors: list[str] = []
     logger = tensorrt_logger_into(errors, library)
     builder = library.Builder(logger)
-    network = builder.create_network(_strongly_typed(library))
+    network = builder.create_network(_strongly_typed_flag(library))
     parser = library.OnnxParser(network, logger)
-    if not _parse(parser, model, temperature):
-        raise ModelError(f"{model}: TensorRT {library.__version__} cannot read it: {_parser_error(parser)}")
+    if not _parse_for_tensorrt(parser, model, temperature):
+        raise ModelError(
+            f"{model}: TensorRT {library.__version__} cannot read it: {_tensorrt_parser_error(parser)}"
+        )
     config = builder.create_builder_config()
     config.set_memory_pool_limit(library.MemoryPoolType.WORKSPACE, memory_bytes)
     ranges = builder.create_optimization_profile()
@@ -83,14 +85,14 @@ def build_plan(
     config.add_optimization_profile(ranges)
     cache = _set_timing_cache(library, config, timing_cache)
     with ExitStack() as stack:
-        config.progress_monitor = _monitor(library, stack, model)
+        config.progress_monitor = _tensorrt_progress_monitor(library, stack, model)
         plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise ModelError(f"{model}: {_failure_reason(errors, memory_bytes, profile)}")
+        raise ModelError(f"{model}: {_tensorrt_failure_reason(errors, memory_bytes, profile)}")
     return BuiltPlan(bytes(plan), bytes(cache.serialize()) if cache else None)
 
 
-def _parse(parser: Any, model: Path, temperature: float) -> bool:
+def _parse_for_tensorrt(parser: Any, model: Path, temperature: float) -> bool:
     if temperature == 1:
         return bool(parser.parse_from_file(str(model)))
     graph = load_safe_onnx(model)
@@ -98,7 +100,7 @@ def _parse(parser: Any, model: Path, temperature: float) -> bool:
     return bool(parser.parse(graph.SerializeToString(), str(model)))
 
 
-def _strongly_typed(library: ModuleType) -> int:
+def _strongly_typed_flag(library: ModuleType) -> int:
     """The flag for strong typing; in versions without the flag networks are always strongly typed."""
     flag = getattr(library.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
     return 0 if flag is None else 1 << int(flag)
@@ -115,7 +117,7 @@ def _set_timing_cache(library: ModuleType, config: Any, known: bytes) -> Any | N
     return cache
 
 
-def _monitor(library: ModuleType, stack: ExitStack, model: Path) -> Any:
+def _tensorrt_progress_monitor(library: ModuleType, stack: ExitStack, model: Path) -> Any:
     """A progress monitor that shows the steps of the outermost phases."""
 
     class Monitor(library.IProgressMonitor):  # type: ignore[misc, name-defined]
@@ -140,12 +142,12 @@ def _monitor(library: ModuleType, stack: ExitStack, model: Path) -> Any:
     return Monitor()
 
 
-def _parser_error(parser: Any) -> str:
+def _tensorrt_parser_error(parser: Any) -> str:
     first = parser.get_error(0)
     return " ".join(f"{first.node_name() or 'the graph'}: {first.desc()}".split())[:LONGEST_REASON]
 
 
-def _failure_reason(errors: list[str], memory_bytes: int, profile: PlanProfile) -> str:
+def _tensorrt_failure_reason(errors: list[str], memory_bytes: int, profile: PlanProfile) -> str:
     if any(word in error.lower() for error in errors for word in _MEMORY_WORDS):
         return (
             f"TensorRT ran out of memory: it may use {memory_bytes / 2**30:g} GiB for batches up to"

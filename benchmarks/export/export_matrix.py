@@ -26,10 +26,10 @@ from seg.engine.runtimes.tensorrt.plan_file import PlanProfile
 from seg.errors import SegError
 from seg.export.export import export_checkpoint
 from seg.export.onnx_file.exported_model import ExportedModel
-from seg.export.onnx_file.save import save_model
+from seg.export.onnx_file.save import save_onnx_model
 from seg.export.onnx_file.to_onnx import write_onnx
-from seg.export.precision.half import in_half
-from seg.export.precision.quantise import layers_of, quantise
+from seg.export.precision.half import model_in_half_precision
+from seg.export.precision.quantise import quantisable_layers_of, quantise_layers
 from seg.export.precision.ranges import clipping_values
 from seg.export.tensorrt_builder import build_plan
 from seg.labels.classes import ClassInfo, default_colour
@@ -150,11 +150,11 @@ def _tensorrt_rtx_plans(checkpoint: Path, model: Path) -> str:
     library = import_tensorrt("tensorrt_rtx")
     network, card = load_checkpoint(checkpoint)
     half, bytes_ = model.with_name("fp16.onnx"), model.with_name("int8.onnx")
-    write_onnx(in_half(ExportedModel(Segmenter(network, card.input)).eval()), card, half)
+    write_onnx(model_in_half_precision(ExportedModel(Segmenter(network, card.input)).eval()), card, half)
     graph = onnx.load(model)
-    layers = layers_of(graph)
+    layers = quantisable_layers_of(graph)
     clipping = clipping_values(graph, sorted({layer.source for layer in layers}), [_random_image(0)])
-    save_model(quantise(graph, layers, clipping), card, bytes_)
+    save_onnx_model(quantise_layers(graph, layers, clipping), card, bytes_)
     built, refused = [], {}
     for precision, path in (("fp32", model), ("fp16", half), ("int8", bytes_)):
         try:

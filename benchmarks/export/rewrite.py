@@ -26,9 +26,9 @@ from seg.engine.runtimes.hardware import usable_cores
 from seg.engine.runtimes.open import open_runtime, usable_runtimes
 from seg.engine.runtimes.profiling import run_all_streams
 from seg.export.onnx_file.exported_model import ExportedModel
-from seg.export.onnx_file.save import save_model
+from seg.export.onnx_file.save import save_onnx_model
 from seg.export.onnx_file.to_onnx import write_onnx
-from seg.export.precision.quantise import layers_of, quantise
+from seg.export.precision.quantise import quantisable_layers_of, quantise_layers
 from seg.export.precision.ranges import clipping_values
 from seg.labels.label_map import ImageHWC
 from seg.models.card import ModelCard
@@ -56,7 +56,7 @@ def pairs_of(checkpoint: Path, images: list[ImageHWC], folder: Path) -> Iterator
     model = ExportedModel(Segmenter(network, card.input)).eval()
     fp32 = PlainAndRewritten("fp32", folder / "plain.onnx", folder / "rewritten.onnx")
     write_onnx(model, card, fp32.rewritten)
-    with patch("seg.export.onnx_file.to_onnx.rewrite", lambda _: None):
+    with patch("seg.export.onnx_file.to_onnx.rewrite_graph", lambda _: None):
         write_onnx(model, card, fp32.plain)
     yield fp32
     int8 = PlainAndRewritten("int8", folder / "plain-int8.onnx", folder / "rewritten-int8.onnx")
@@ -67,9 +67,9 @@ def pairs_of(checkpoint: Path, images: list[ImageHWC], folder: Path) -> Iterator
 
 def write_int8(source: Path, target: Path, card: ModelCard, images: list[ImageHWC]) -> None:
     graph = onnx.load(source)
-    layers = layers_of(graph)
+    layers = quantisable_layers_of(graph)
     clipping = clipping_values(graph, sorted({layer.source for layer in layers}), images)
-    save_model(quantise(graph, layers, clipping), card, target)
+    save_onnx_model(quantise_layers(graph, layers, clipping), card, target)
 
 
 def rewritten_row(

@@ -24,10 +24,10 @@ from seg.data.images.images import write_image
 from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.opset import opset_of
-from seg.export.onnx_file.save import save_model
+from seg.export.onnx_file.save import save_onnx_model
 from seg.export.onnx_file.to_onnx import write_onnx
-from seg.export.precision.half import in_half
-from seg.export.precision.quantise import layers_of, quantise
+from seg.export.precision.half import model_in_half_precision
+from seg.export.precision.quantise import quantisable_layers_of, quantise_layers
 from seg.export.precision.ranges import clipping_values
 from seg.labels.classes import ClassInfo, default_colour
 from seg.models.card import InputCard, ModelCard
@@ -126,11 +126,11 @@ def export_files_to_open(folder: Path) -> dict[str, Path]:
         model = ExportedModel(Segmenter(network.eval(), card.input)).eval()
         fp32, fp16, int8 = (folder / f"{architecture}-{p}.onnx" for p in ("fp32", "fp16", "int8"))
         write_onnx(model, card, fp32)
-        write_onnx(in_half(model), card, fp16)
+        write_onnx(model_in_half_precision(model), card, fp16)
         graph = onnx.load(fp32)
-        layers = layers_of(graph)
+        layers = quantisable_layers_of(graph)
         clipping = clipping_values(graph, sorted({layer.source for layer in layers}), [image_hwc])
-        save_model(quantise(graph, layers, clipping), card, int8)
+        save_onnx_model(quantise_layers(graph, layers, clipping), card, int8)
         files |= {path.stem: path for path in (fp32, fp16, int8)}
     spec = {
         "data": {"train": {"images": "images"}, "val": {"images": "images"}},

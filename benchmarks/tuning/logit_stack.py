@@ -25,7 +25,7 @@ class LogitStack:
 
     def merged(self, members_mchw: NDArray[np.floating]) -> NDArray[np.float32]:
         """Probabilities `[C, ...]` from those of members, `[M, C, ...]`."""
-        logits = np.einsum("cm,mc...->c...", self.weights_cm, _clipped_logits(members_mchw))
+        logits = np.einsum("cm,mc...->c...", self.weights_cm, logits_of(members_mchw))
         constants = self.constants_c.reshape(-1, *[1] * (logits.ndim - 1))
         return np.asarray(1 / (1 + np.exp(-logits - constants)), dtype=np.float32)
 
@@ -33,7 +33,7 @@ class LogitStack:
 def fit_stack(members: SampledMembers) -> LogitStack:
     """The regression of the highest likelihood, with a small penalty on what departs from the mean logit."""
     fitted = [
-        _fit_class(_clipped_logits(members.probabilities_mcin[:, label]), members.truth_cin[label])
+        _fit_class(logits_of(members.probabilities_mcin[:, label]), members.truth_cin[label])
         for label in range(len(members.truth_cin))
     ]
     return LogitStack(np.stack([weights for weights, _ in fitted]), np.array([one for _, one in fitted]))
@@ -59,6 +59,6 @@ def _fit_class(
     return (change + 1 / len(change)).detach().numpy(), float(constant.detach())
 
 
-def _clipped_logits(probabilities: NDArray[np.floating]) -> NDArray[np.float32]:
+def logits_of(probabilities: NDArray[np.floating]) -> NDArray[np.float32]:
     kept = np.clip(probabilities.astype(np.float32), LEAST, 1 - LEAST)
     return np.asarray(np.log(kept / (1 - kept)), dtype=np.float32)

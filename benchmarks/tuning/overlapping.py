@@ -67,9 +67,9 @@ def main(
         none = (ClassRule(),) * passes.classes
         threshold, area, emptiness = rule_fits_in_order(tallies).values()
         stack = partial(_stacked, fit_stack(members.of_images(fitted_i)))
-        single, equal, by_score, calibrated = (partial(_merged, one) for one in mixtures.values())
+        single, equal, by_score, calibrated = (partial(merge_image, one) for one in mixtures.values())
         of_single, of_equal, of_stack, of_calibrated, of_weighed = (
-            _tables(passes, one, fitted_i) for one in (single, equal, stack, calibrated, by_score)
+            count_tables(passes, one, fitted_i) for one in (single, equal, stack, calibrated, by_score)
         )
         steps: dict[str, tuple[Merge, Rules]] = {
             NOTHING: (_nothing, none),
@@ -83,12 +83,12 @@ def main(
             "+ emptiness": (by_score, tuple(map(emptiness, of_weighed))),
         }
         for name, (merge, rules) in steps.items():
-            scores.setdefault(name, []).append(_judge(passes, metric, merge, rules, ~fitted_i))
+            scores.setdefault(name, []).append(judge_images(passes, metric, merge, rules, ~fitted_i))
         typer.echo(f"half {half + 1} of {halves}", err=True)
     _print(metric.name, scores)
 
 
-def _judge(
+def judge_images(
     passes: CachedPasses,
     metric: Metric,
     merge: Merge,
@@ -105,7 +105,7 @@ def _judge(
     return metric.score(np.stack(tallies))
 
 
-def _tables(passes: CachedPasses, merge: Merge, fitted_i: NDArray[np.bool_]) -> tuple[RegionTable, ...]:
+def count_tables(passes: CachedPasses, merge: Merge, fitted_i: NDArray[np.bool_]) -> tuple[RegionTable, ...]:
     """Of each class, what every rule leaves of the images that are fitted on."""
     images = (
         (
@@ -118,7 +118,7 @@ def _tables(passes: CachedPasses, merge: Merge, fitted_i: NDArray[np.bool_]) -> 
     return count_regions(images, passes.classes, passes.labels(0).size)
 
 
-def _merged(mixture: Mixture, passes: CachedPasses, image: int) -> ProbabilitiesCHW:
+def merge_image(mixture: Mixture, passes: CachedPasses, image: int) -> ProbabilitiesCHW:
     return passes.cached_image(image).merged(mixture)
 
 

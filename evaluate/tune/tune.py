@@ -155,6 +155,7 @@ def tune_mixture(
         affordable = budget.best_of(study.front, min(passes.milliseconds))
         if affordable != studied:
             chosen = replace(affordable, least_area=chosen.least_area)
+            no_stacking = no_stacking or "it is of all members and views, and the budget is for fewer"
     return TuningResult(
         passes=passes,
         on=on,

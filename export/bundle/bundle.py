@@ -91,23 +91,23 @@ def write_bundle(
     members = read_member_files(spec)
     target = Output(folder, (*reads, *files_read_by_spec(spec)), overwrite, is_folder=True)
     with target.writing() as final, output_folder(final) as unfinished:
-        bundled = _bundled(spec, members, unfinished.absolute())
+        bundled = _spec_of_bundle(spec, members, unfinished.absolute())
         if fused:
-            bundled = _fuse(spec, bundled, unfinished.absolute())
+            bundled = _fuse_bundle(spec, bundled, unfinished.absolute())
         else:
             for member, file in zip(spec.running, members, strict=True):
-                _copy_model(file.path, unfinished / "models" / member.name)
+                _copy_model_to_bundle(file.path, unfinished / "models" / member.name)
         save_spec(bundled, unfinished / "ensemble.yaml")
         for name in SCRIPTS:
             write_text(unfinished / name, files("seg.export.bundle").joinpath("files", name).read_text())
         (unfinished / "wheels").mkdir()
         download_wheels(unfinished / "wheels", request)
         _write_manifest(unfinished, request)
-        sizes = [_size(unfinished / part) for part in ("models", "wheels")]
+        sizes = [_size_of_bundle(unfinished / part) for part in ("models", "wheels")]
     return Bundle(folder, *sizes)
 
 
-def _copy_model(model: Path, folder: Path) -> None:
+def _copy_model_to_bundle(model: Path, folder: Path) -> None:
     folder.mkdir(parents=True)
     shutil.copyfile(model, folder / "model.onnx")
     for name in external_weights_beside(load_safe_onnx(model)):
@@ -119,14 +119,14 @@ def _copy_model(model: Path, folder: Path) -> None:
             ) from error
 
 
-def _bundled(spec: EnsembleSpec, members: Sequence[MemberFile], folder: Path) -> EnsembleSpec:
+def _spec_of_bundle(spec: EnsembleSpec, members: Sequence[MemberFile], folder: Path) -> EnsembleSpec:
     """What the spec says about predicting, on the bundle's models.
 
     Images, list and sample have the names by which `predict.py` links to them.
     """
     sample = {"sample": folder / "sample_submission.csv"} if spec.output.sample else {}
     return EnsembleSpec(
-        data=_dataset(spec, members[0], folder),
+        data=_dataset_of_bundle(spec, members[0], folder),
         members=tuple(_bundled_member(member, folder) for member in spec.running),
         output=spec.output.model_copy(update={"file": folder / "submission.csv", **sample}),
         runs=folder / "runs",
@@ -134,7 +134,7 @@ def _bundled(spec: EnsembleSpec, members: Sequence[MemberFile], folder: Path) ->
     )
 
 
-def _fuse(spec: EnsembleSpec, bundled: EnsembleSpec, folder: Path) -> EnsembleSpec:
+def _fuse_bundle(spec: EnsembleSpec, bundled: EnsembleSpec, folder: Path) -> EnsembleSpec:
     """Write the ensemble as one model; the bundle's spec with that model as its only member."""
     member = _bundled_member(MemberSpec(name=FUSED), folder)
     model = bundled.model(member)
@@ -149,7 +149,7 @@ def _bundled_member(member: MemberSpec, folder: Path) -> MemberSpec:
     return MemberSpec(name=member.name, model=folder / "models" / member.name / "model.onnx", **said)
 
 
-def _dataset(spec: EnsembleSpec, first: MemberFile, folder: Path) -> DatasetSpec:
+def _dataset_of_bundle(spec: EnsembleSpec, first: MemberFile, folder: Path) -> DatasetSpec:
     return DatasetSpec(
         task=spec.data.task,
         predict=_hidden_images(spec.data.predict, folder),
@@ -183,5 +183,5 @@ def _write_manifest(folder: Path, request: BundleRequest) -> None:
     write_text(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
 
 
-def _size(folder: Path) -> int:
+def _size_of_bundle(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -6,7 +6,7 @@ from seg.errors import SpecError
 from seg.export.fuse.card import FusionCheck
 from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.export.fuse.output_names import FusedOutput
-from seg.export.onnx_file.save import replace_card
+from seg.export.onnx_file.save import replace_model_card
 from seg.image_type import fused_image_type
 from seg.models.card import InputCard, ModelCard, VerificationCard
 from seg.spec import EnsembleSpec
@@ -32,16 +32,16 @@ def fuse_to_model(spec: EnsembleSpec, name: str, path: Path) -> ModelCard:
         task=fused.task,
         classes=fused.classes,
         unlabelled=fused.unlabelled,
-        input=_input_of(members),
+        input=_input_of_fused_model(members),
         weights_sha256=fused.weights_sha256,
         opset=fused.opset,
-        verification=_as_verification(fused.verification),
+        verification=_fusion_verification(fused.verification),
     )
-    replace_card(path, card)
+    replace_model_card(path, card)
     return card
 
 
-def _input_of(members: list[ModelCard]) -> InputCard:
+def _input_of_fused_model(members: list[ModelCard]) -> InputCard:
     """That of a member which takes what all take together; the graph pads for itself."""
     taken = fused_image_type(member.input.image_type for member in members)
     for member in members:
@@ -50,7 +50,7 @@ def _input_of(members: list[ModelCard]) -> InputCard:
     raise SpecError(f"no member takes {taken}, which all take together: bundle the members")
 
 
-def _as_verification(check: FusionCheck) -> VerificationCard:
+def _fusion_verification(check: FusionCheck) -> VerificationCard:
     return VerificationCard(
         images=sum(count for count, _, _ in check.shapes_nhw),
         batch_sizes=tuple(sorted({count for count, _, _ in check.shapes_nhw})),

@@ -31,12 +31,12 @@ def download_wheels(folder: Path, request: BundleRequest) -> None:
     Raises:
         SegError: a wheel cannot be built or downloaded; with the last line of pip's explanation.
     """
-    own = _own_wheel(folder)
-    _pip(
+    own = _wheel_of_seg(folder)
+    _run_pip(
         "download", "--quiet", "--only-binary=:all:",
         "--implementation=cp", f"--python-version={request.python}",
         *(f"--platform={platform}" for platform in compatible_platforms(request.platform)),
-        f"--dest={folder}", *requirements_for(requires_of(own), request.extras),
+        f"--dest={folder}", *requirements_for(wheel_requires_of(own), request.extras),
     )  # fmt: skip
 
 
@@ -75,24 +75,24 @@ def requirements_for(requires: Sequence[str], extras: Sequence[str]) -> list[str
     return chosen
 
 
-def requires_of(wheel: Path) -> list[str]:
+def wheel_requires_of(wheel: Path) -> list[str]:
     """The requirements in a wheel's metadata."""
     with zipfile.ZipFile(wheel) as content:
         name = next(name for name in content.namelist() if name.endswith(".dist-info/METADATA"))
         return Parser().parsestr(content.read(name).decode()).get_all("Requires-Dist") or []
 
 
-def _own_wheel(folder: Path) -> Path:
+def _wheel_of_seg(folder: Path) -> Path:
     """The wheel of seg itself: built from the checkout that runs, or downloaded in the version that runs."""
     checkout = Path(seg.__file__).resolve().parents[1]
     if (checkout / "pyproject.toml").exists():
-        _pip("wheel", "--quiet", "--no-deps", f"--wheel-dir={folder}", str(checkout))
+        _run_pip("wheel", "--quiet", "--no-deps", f"--wheel-dir={folder}", str(checkout))
     else:
-        _pip("download", "--quiet", "--no-deps", f"--dest={folder}", f"{DISTRIBUTION}=={seg.__version__}")
+        _run_pip("download", "--quiet", "--no-deps", f"--dest={folder}", f"{DISTRIBUTION}=={seg.__version__}")
     return next(folder.glob(f"{DISTRIBUTION}-*.whl"))
 
 
-def _pip(*arguments: str) -> None:
+def _run_pip(*arguments: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments],
         capture_output=True, text=True, check=False,

@@ -12,7 +12,7 @@ CLASS_AXIS: Final = 1
 INDEX_MIN: Final = np.iinfo(np.int64).min
 
 
-class Graph:
+class FusedGraph:
     """Nodes in the order in which they run, and the constants that they read.
 
     A node bears the name of what it makes. What bears a name already is not made a second time.

@@ -14,11 +14,11 @@ from seg.views import ViewName
 ENSEMBLE_CARD_VERSION: Final = 1
 
 
-class _Part(BaseModel):
+class _FusionCardPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class MemberCard(_Part):
+class MemberCard(_FusionCardPart):
     """A member: `share` is that of each of its views, `class_shares` those for each class where they differ.
 
     `sha256` is its model file's.
@@ -33,7 +33,7 @@ class MemberCard(_Part):
     card: ModelCard
 
 
-class FusionCheck(_Part):
+class FusionCheck(_FusionCardPart):
     """The fused model against the engine, pixel by pixel.
 
     `shapes_nhw` are those of the batches, `agreement` is the share of pixels at which all that is given is

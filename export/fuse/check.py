@@ -34,7 +34,7 @@ LARGEST_SHARE_OF_FAULTS: Final = 1e-3
 _ERRORS_ONLY: Final = 3
 
 
-class Expected(NamedTuple):
+class ExpectedFusedOutput(NamedTuple):
     """What the engine says of an image, and where a tie decided what it says, bool `[H, W]`."""
 
     labels_hw: LabelMap
@@ -50,25 +50,25 @@ Outputs = dict[str, NDArray[Any]]
 Model = Callable[[ImagesNHWC], Outputs]
 """Images `[N, H, W, B]` to outputs."""
 
-EngineReference = Callable[[ImageHWB], Expected]
+EngineReference = Callable[[ImageHWB], ExpectedFusedOutput]
 """What the engine gives for an image."""
 
 
 @dataclass(slots=True)
-class _Tally:
+class _FusionTally:
     pixels: int = 0
     ties: int = 0
     faults: int = 0
     largest_difference: float | None = None
 
-    def add(self, found: Outputs, expected: Expected) -> None:
+    def add(self, found: Outputs, expected: ExpectedFusedOutput) -> None:
         """Count one image's pixels; `found` has its outputs by name."""
         wrong_hw = np.zeros(expected.labels_hw.shape, dtype=np.bool_)
         if FusedOutput.labels in found:
             wrong_hw |= found[FusedOutput.labels] != expected.labels_hw
         if FusedOutput.probabilities in found and not classes_overlap(expected.task):
             wrong_hw |= found[FusedOutput.probabilities].argmax(0) != expected.probabilities_chw.argmax(0)
-        for difference_hw in _differences(found, expected):
+        for difference_hw in _probability_differences(found, expected):
             wrong_hw |= ~(difference_hw <= TOLERANCE)
             self.largest_difference = max(self.largest_difference or 0.0, float(difference_hw.max()))
         self.pixels += wrong_hw.size
@@ -76,7 +76,7 @@ class _Tally:
         self.faults += int((wrong_hw & ~expected.tied_hw).sum())
 
 
-def check(
+def check_fused_model(
     model: Model, images: Sequence[ImageHWB], reference: EngineReference, *, stride: int, exactly: bool
 ) -> FusionCheck:
     """Hold all outputs of a fused model to what the engine says, one by one, and cropped in a batch, too.
@@ -97,7 +97,7 @@ def check(
         *verification_batches(images, [whole], SINGLY),
         *verification_batches(images, [cropped], BATCHED),
     ]
-    tally = _Tally()
+    tally = _FusionTally()
     with progress("verify", sum(map(len, checked)), unit="images") as advance:
         for batch_nhwc in checked:
             found = model(batch_nhwc)
@@ -118,23 +118,25 @@ def check(
     )
 
 
-def open_session(path: Path) -> onnxruntime.InferenceSession:
+def open_onnx_session(path: Path) -> onnxruntime.InferenceSession:
     """Load a model on the CPU; raises VerificationError where ONNX Runtime cannot."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common base of their own
-        raise VerificationError(f"ONNX Runtime cannot load it: {_first_line(error)}: not written") from error
+        raise VerificationError(
+            f"ONNX Runtime cannot load it: {_load_error_line(error)}: not written"
+        ) from error
 
 
-def open_model(path: Path) -> Model:
+def open_fused_model(path: Path) -> Model:
     """Load a fused model on the CPU.
 
     Raises:
         VerificationError: ONNX Runtime cannot load it, or later not run it.
     """
-    session = open_session(path)
+    session = open_onnx_session(path)
     names = [output.name for output in session.get_outputs()]
 
     def run(batch_nhwc: ImagesNHWC) -> Outputs:
@@ -143,18 +145,18 @@ def open_model(path: Path) -> Model:
         except Exception as error:
             batch, height, width, _ = batch_nhwc.shape
             raise VerificationError(
-                f"ONNX Runtime cannot run it on {batch} images of {height}x{width}: {_first_line(error)}:"
-                " not written"
+                f"ONNX Runtime cannot run it on {batch} images of {height}x{width}:"
+                f" {_load_error_line(error)}: not written"
             ) from error
 
     return run
 
 
-def _first_line(error: Exception) -> str:
+def _load_error_line(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def _differences(found: Outputs, expected: Expected) -> list[NDArray[np.float32]]:
+def _probability_differences(found: Outputs, expected: ExpectedFusedOutput) -> list[NDArray[np.float32]]:
     """Of what is a probability: how far each pixel is from what is expected, `[H, W]`."""
     differences = []
     if FusedOutput.probabilities in found:

@@ -8,13 +8,13 @@ import onnx
 from onnx import TensorProto, helper
 
 from seg.engine.merging.decision import Decision
-from seg.export.fuse.builder import Graph
-from seg.export.fuse.decoder_grid import pad_to_grid
+from seg.export.fuse.builder import FusedGraph
+from seg.export.fuse.decoder_grid import add_padding_to_grid
 from seg.export.fuse.member_graphs import MemberGraph
 from seg.export.fuse.merge import PassOutput, add_merge
-from seg.export.fuse.network import add_network
+from seg.export.fuse.network import add_network_of_member
 from seg.export.fuse.output_names import FusedOutput
-from seg.export.fuse.outputs import add_output
+from seg.export.fuse.outputs import add_fused_output
 from seg.export.fuse.views import batch_views, cast_images, first_bands, restore_views
 from seg.export.onnx_file.opset import lower_opset, opset_of
 from seg.image_type import fused_image_type
@@ -27,7 +27,7 @@ ORIENTATIONS: Final = {"upright": False, "turned": True}
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class FusionEnding:
     """What becomes of the outputs of all passes: the merge, the decision, the outputs.
 
     `opset` is what the file is written in; by default the oldest that it can be. `stacking` corrects a mean,
@@ -41,7 +41,7 @@ class Ending:
     stacking: Stacking | None = None
 
 
-def compose(members: Sequence[MemberGraph], ending: Ending) -> onnx.ModelProto:
+def compose_fused_graph(members: Sequence[MemberGraph], ending: FusionEnding) -> onnx.ModelProto:
     """One graph for all members: images to the outputs asked for.
 
     It takes the widest pixels and the most bands that a member takes; each reads its own of them.
@@ -49,36 +49,41 @@ def compose(members: Sequence[MemberGraph], ending: Ending) -> onnx.ModelProto:
     A network stands in it once for its views that keep height and width, and once for those that swap them;
     both copies read the same weights, and each takes its views as one batch.
     """
-    graph = Graph()
+    graph = FusedGraph()
     taken = fused_image_type([member.card.input.image_type for member in members])
     images = cast_images(graph)
     if any(member.decoder for member in members):
-        images = pad_to_grid(graph, images)
-    pass_outputs = [output for member in members for output in _passes_of(graph, member, images, taken.bands)]
+        images = add_padding_to_grid(graph, images)
+    pass_outputs = [
+        output for member in members for output in _pass_outputs_of_member(graph, member, images, taken.bands)
+    ]
     image = helper.make_tensor_value_info(INPUT, ONNX_PIXELS[taken.pixels], ["N", "H", "W", taken.bands])
-    return _finish(graph, [image], pass_outputs, ending)
+    return _finish_fused_graph(graph, [image], pass_outputs, ending)
 
 
-def compose_merge(members: Sequence[MemberGraph], ending: Ending) -> onnx.ModelProto:
+def compose_merge_graph(members: Sequence[MemberGraph], ending: FusionEnding) -> onnx.ModelProto:
     """The merge alone: what each member predicts, float32 `[N, C, H, W]`, to the outputs asked for."""
     shape: list[str | int] = ["N", len(members[0].card.classes), "H", "W"]
-    pass_outputs = [PassOutput(member.name, output_of(member.name), member) for member in members]
+    pass_outputs = [PassOutput(member.name, merged_output_name_of(member.name), member) for member in members]
     inputs = [helper.make_tensor_value_info(one.value, TensorProto.FLOAT, shape) for one in pass_outputs]
-    return _finish(Graph(), inputs, pass_outputs, ending)
+    return _finish_fused_graph(FusedGraph(), inputs, pass_outputs, ending)
 
 
-def output_of(member: str) -> str:
+def merged_output_name_of(member: str) -> str:
     """What the merge calls the member's probabilities."""
     return f"{member}/{OUTPUT}"
 
 
-def _finish(
-    graph: Graph, inputs: Sequence[onnx.ValueInfoProto], pass_outputs: Sequence[PassOutput], ending: Ending
+def _finish_fused_graph(
+    graph: FusedGraph,
+    inputs: Sequence[onnx.ValueInfoProto],
+    pass_outputs: Sequence[PassOutput],
+    ending: FusionEnding,
 ) -> onnx.ModelProto:
     members = [output.member for output in pass_outputs]
     add_merge(graph, ending.merge, pass_outputs, ending.decision.task, ending.stacking)
     classes = len(members[0].card.classes)
-    outputs = [add_output(graph, give, classes, ending.decision) for give in ending.gives]
+    outputs = [add_fused_output(graph, give, classes, ending.decision) for give in ending.gives]
     whole = helper.make_graph(graph.nodes, "ensemble", inputs, outputs, list(graph.constants.values()))
     model = helper.make_model(
         whole,
@@ -90,12 +95,14 @@ def _finish(
     return model
 
 
-def _passes_of(graph: Graph, member: MemberGraph, images: str, bands: int) -> Iterator[PassOutput]:
+def _pass_outputs_of_member(
+    graph: FusedGraph, member: MemberGraph, images: str, bands: int
+) -> Iterator[PassOutput]:
     for orientation, transpose in ORIENTATIONS.items():
         views = member.views_that(transpose=transpose)
         if views:
             scope = f"{member.name}/{orientation}"
             batch = first_bands(graph, batch_views(graph, images, views), member.card.input.bands, bands)
-            seen = add_network(graph, member, scope, batch)
+            seen = add_network_of_member(graph, member, scope, batch)
             for view, value in zip(views, restore_views(graph, seen, views, member.name), strict=True):
                 yield PassOutput(f"{member.name}/{view}", value, member)

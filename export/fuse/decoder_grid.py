@@ -3,19 +3,23 @@
 import numpy as np
 
 from seg.engine.runtimes.decoder_cut import GRID, Decoder
-from seg.export.fuse.builder import Graph
+from seg.export.fuse.builder import FusedGraph
 from seg.models.model_file import INPUT
 
 
-def pad_to_grid(graph: Graph, images: str) -> str:
+def add_padding_to_grid(graph: FusedGraph, images: str) -> str:
     """Images `[N, H, W, B]` with their last row and column repeated up to multiples of the grid."""
-    missing = graph.add("Mod", [graph.add("Neg", [_size(graph)], "grid/less"), _grid(graph)], "grid/missing")
+    missing = graph.add(
+        "Mod",
+        [graph.add("Neg", [_add_size_of_images(graph)], "grid/less"), _grid_step_constant(graph)],
+        "grid/missing",
+    )
     none, before = (graph.constant(f"grid/none_{n}", np.zeros(n, dtype=np.int64)) for n in (1, 5))
     pads = graph.add("Concat", [before, missing, none], "grid/pads", axis=0)
     return graph.add("Pad", [images, pads], "grid/images", mode="edge")
 
 
-def upsample(graph: Graph, cells: str, decoder: Decoder, name: str) -> str:
+def add_upsampling_of_cells(graph: FusedGraph, cells: str, decoder: Decoder, name: str) -> str:
     """The values of a padded image's cells at the image's pixels, `[N, C, H, W]`."""
     if decoder.cell > 1:
         scales = np.array([1, 1, decoder.cell, decoder.cell], dtype=np.float32)
@@ -28,14 +32,14 @@ def upsample(graph: Graph, cells: str, decoder: Decoder, name: str) -> str:
         )
     start = graph.constant("grid/start", np.zeros(2, dtype=np.int64))
     axes = graph.constant("grid/axes", np.array([2, 3], dtype=np.int64))
-    return graph.add("Slice", [cells, start, _size(graph), axes], name)
+    return graph.add("Slice", [cells, start, _add_size_of_images(graph), axes], name)
 
 
-def _size(graph: Graph) -> str:
+def _add_size_of_images(graph: FusedGraph) -> str:
     """Height and width of the images, int64 `[2]`."""
     sides = graph.constant("grid/sides", np.array([1, 2], dtype=np.int64))
     return graph.add("Gather", [graph.add("Shape", [INPUT], "grid/shape"), sides], "grid/size", axis=0)
 
 
-def _grid(graph: Graph) -> str:
+def _grid_step_constant(graph: FusedGraph) -> str:
     return graph.constant("grid/step", np.array([GRID], dtype=np.int64))

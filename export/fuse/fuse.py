@@ -10,13 +10,13 @@ import onnx
 from seg.engine.merging.decision import Decision
 from seg.errors import VerificationError
 from seg.export.fuse.card import EnsembleCard, FusionCheck, MemberCard
-from seg.export.fuse.check import EngineReference, Model, check, open_model
-from seg.export.fuse.compose import Ending, compose
+from seg.export.fuse.check import EngineReference, Model, check_fused_model, open_fused_model
+from seg.export.fuse.compose import FusionEnding, compose_fused_graph
 from seg.export.fuse.member_graphs import MemberGraph, read_member_graphs
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.reference import reference_of
 from seg.export.onnx_file.opset import opset_of
-from seg.export.onnx_file.save import atomic_model, replace_card, save_model
+from seg.export.onnx_file.save import atomic_model, replace_model_card, save_onnx_model
 from seg.export.onnx_file.verification_images import images_to_verify_on
 from seg.image_type import ImageHWB, fused_image_type
 from seg.labels.task import classes_overlap
@@ -76,24 +76,26 @@ def fuse_ensemble(
     refuse_exclusions(spec, "--fuse")
     path = Path(path)
     members = read_member_graphs(spec)
-    ending = ending_of(spec, request, members)
-    graph = compose(members, ending)
-    card = _card(spec, request, members, ending.decision, opset_of(graph))
+    ending = fusion_ending_of(spec, request, members)
+    graph = compose_fused_graph(members, ending)
+    card = _card_of_ensemble(spec, request, members, ending.decision, opset_of(graph))
     with atomic_model(path) as temporary:
-        card = save_model(graph, card, temporary)
+        card = save_onnx_model(graph, card, temporary)
         onnx.checker.check_model(temporary, full_check=True)
         try:
-            verification = check_against_engine(
-                open_model(temporary), members, images or images_to_verify_on(spec), reference_of(spec)
+            verification = check_fusion_against_engine(
+                open_fused_model(temporary), members, images or images_to_verify_on(spec), reference_of(spec)
             )
         except VerificationError as error:
             raise VerificationError(f"{path}: {error}") from error
         card = card.model_copy(update={"verification": verification})
-        replace_card(temporary, card)
+        replace_model_card(temporary, card)
     return card
 
 
-def ending_of(spec: EnsembleSpec, request: FusionRequest, members: Sequence[MemberGraph]) -> Ending:
+def fusion_ending_of(
+    spec: EnsembleSpec, request: FusionRequest, members: Sequence[MemberGraph]
+) -> FusionEnding:
     """What the spec and the request say of it.
 
     Raises:
@@ -103,10 +105,10 @@ def ending_of(spec: EnsembleSpec, request: FusionRequest, members: Sequence[Memb
     decision = Decision(
         factors=spec.factors_of(classes), task=spec.data.task, rules=rules_of_classes(spec.decision, classes)
     )
-    return Ending(spec.merge, decision, request.gives, spec.export.opset, spec.stacking_of(classes))
+    return FusionEnding(spec.merge, decision, request.gives, spec.export.opset, spec.stacking_of(classes))
 
 
-def check_against_engine(
+def check_fusion_against_engine(
     model: Model, members: Sequence[MemberGraph], images: Sequence[ImageHWB], reference: EngineReference
 ) -> FusionCheck:
     """Hold what these members make together to what the engine says; raises VerificationError."""
@@ -114,10 +116,10 @@ def check_against_engine(
     exactly = all(member.card.precision in EXACT for member in members)
     taken = fused_image_type([member.card.input.image_type for member in members])
     images = [taken.convert(image) for image in images]
-    return check(model, images, reference, stride=stride, exactly=exactly)
+    return check_fused_model(model, images, reference, stride=stride, exactly=exactly)
 
 
-def _card(
+def _card_of_ensemble(
     spec: EnsembleSpec, request: FusionRequest, members: Sequence[MemberGraph], decision: Decision, opset: int
 ) -> EnsembleCard:
     classes, overlap = members[0].card.classes, classes_overlap(decision.task)

@@ -9,7 +9,7 @@ from seg.engine.member_files import MemberFile, read_member_files
 from seg.engine.passes.shares import class_shares
 from seg.engine.runtimes.decoder_cut import Decoder, cut_at_decoder, find_decoder
 from seg.export.fuse.reorder import reorder_classes
-from seg.export.onnx_file.opset import in_opset, opset_of
+from seg.export.onnx_file.opset import graph_in_opset, opset_of
 from seg.models.card import ModelCard
 from seg.models.temperature import set_temperature_in_graph
 from seg.spec import EnsembleSpec
@@ -51,7 +51,7 @@ def read_member_graphs(spec: EnsembleSpec) -> tuple[MemberGraph, ...]:
     """
     files = read_member_files(spec)
     to_decoder = spec.merge_at == "decoder"
-    models = [_load(file, to_decoder=to_decoder) for file in files]
+    models = [_load_member_graph(file, to_decoder=to_decoder) for file in files]
     opset = max(LEAST_OPSET, *map(opset_of, models))
     hashes = [file.sha256 for file in files]
     for model, member, file in zip(models, spec.running, files, strict=True):
@@ -69,7 +69,7 @@ def read_member_graphs(spec: EnsembleSpec) -> tuple[MemberGraph, ...]:
             share=member.weight / total / len(spec.views_of(member)),
             class_shares=tuple(share / len(spec.views_of(member)) for share in own),
             views=spec.views_of(member),
-            model=in_opset(model, opset, file.path),
+            model=graph_in_opset(model, opset, file.path),
             card=file.card,
             sha256=sha256,
             decoder=find_decoder(file.path, file.card) if to_decoder else None,
@@ -78,7 +78,7 @@ def read_member_graphs(spec: EnsembleSpec) -> tuple[MemberGraph, ...]:
     )
 
 
-def _load(file: MemberFile, *, to_decoder: bool) -> onnx.ModelProto:
+def _load_member_graph(file: MemberFile, *, to_decoder: bool) -> onnx.ModelProto:
     """A member's model, whole or cut at the end of its decoder."""
     cut = cut_at_decoder(file.path) if to_decoder else None
     return onnx.load_from_string(cut) if cut else onnx.load(file.path)

@@ -2,13 +2,13 @@
 
 from onnx import GraphProto, compose
 
-from seg.export.fuse.builder import Graph
+from seg.export.fuse.builder import FusedGraph
 from seg.export.fuse.member_graphs import MemberGraph
 from seg.models.model_file import INPUT, OUTPUT
 from seg.models.temperature import TEMPERATURE
 
 
-def add_network(graph: Graph, member: MemberGraph, scope: str, images: str) -> str:
+def add_network_of_member(graph: FusedGraph, member: MemberGraph, scope: str, images: str) -> str:
     """Add a copy of the member's graph that reads `images`; return what it calls its probabilities.
 
     Nodes and what they make are called `SCOPE/...`; the weights `MEMBER/...`, so that all copies

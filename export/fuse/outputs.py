@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from seg.engine.merging.decision import Decision
-from seg.export.fuse.builder import CLASS_AXIS, Graph
+from seg.export.fuse.builder import CLASS_AXIS, FusedGraph
 from seg.export.fuse.output_names import FusedOutput
 from seg.labels.task import classes_overlap, label_dtype
 from seg.models.model_file import OUTPUT
@@ -17,19 +17,21 @@ from seg.models.model_file import OUTPUT
 _BITS_OF_FLOAT: Final = 24
 
 
-def add_output(graph: Graph, give: FusedOutput, classes: int, decision: Decision) -> onnx.ValueInfoProto:
+def add_fused_output(
+    graph: FusedGraph, give: FusedOutput, classes: int, decision: Decision
+) -> onnx.ValueInfoProto:
     """Add what makes an output of so many classes; return its declaration."""
     factors = decision.factors
     if classes_overlap(decision.task) and give != FusedOutput.probabilities:
         return _add_output_of_masks(graph, give, classes, decision)
     match give:
         case FusedOutput.labels:
-            winner = _winner(graph, factors, keepdims=0)
+            winner = _add_most_probable_label(graph, factors, keepdims=0)
             graph.add("Cast", [winner], give, to=TensorProto.UINT8)
             return helper.make_tensor_value_info(give, TensorProto.UINT8, ["N", "H", "W"])
         case FusedOutput.confidence:
             axes = graph.constant("output/axes", np.array([CLASS_AXIS], dtype=np.int64))
-            winner = _winner(graph, factors, keepdims=1)
+            winner = _add_most_probable_label(graph, factors, keepdims=1)
             own = graph.add("GatherElements", [OUTPUT, winner], "output/own", axis=CLASS_AXIS)
             graph.add("Squeeze", [own, axes], give)
             return helper.make_tensor_value_info(give, TensorProto.FLOAT, ["N", "H", "W"])
@@ -38,7 +40,7 @@ def add_output(graph: Graph, give: FusedOutput, classes: int, decision: Decision
 
 
 def _add_output_of_masks(
-    graph: Graph, give: FusedOutput, classes: int, decision: Decision
+    graph: FusedGraph, give: FusedOutput, classes: int, decision: Decision
 ) -> onnx.ValueInfoProto:
     """Label maps with a bit for each class, or the probability of what is least certain of a pixel."""
     axes = graph.constant("output/axes", np.array([CLASS_AXIS], dtype=np.int64))
@@ -58,7 +60,7 @@ def _add_output_of_masks(
     return helper.make_tensor_value_info(give, dtype, ["N", "H", "W"])
 
 
-def _sum_of_bits(graph: Graph, ones: str, axes: str, classes: int, first: int) -> str:
+def _sum_of_bits(graph: FusedGraph, ones: str, axes: str, classes: int, first: int) -> str:
     """The bits of the classes from `first` on, as many as float32 adds exactly on all runtimes, int64."""
     count = min(_BITS_OF_FLOAT, classes - first)
     bits = np.zeros((classes, 1, 1), np.float32)
@@ -71,7 +73,7 @@ def _sum_of_bits(graph: Graph, ones: str, axes: str, classes: int, first: int) -
     return graph.add("Mul", [whole, shift], f"{name}/shifted")
 
 
-def _winner(graph: Graph, factors: Sequence[float], *, keepdims: int) -> str:
+def _add_most_probable_label(graph: FusedGraph, factors: Sequence[float], *, keepdims: int) -> str:
     scores = OUTPUT
     if factors:
         by_class = graph.constant("output/factors", np.array(factors, dtype=np.float32).reshape(-1, 1, 1))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from seg.engine import Ensemble
 from seg.engine.merging.decision import Decision
-from seg.export.fuse.check import LEAST_LEAD, EngineReference, Expected
+from seg.export.fuse.check import LEAST_LEAD, EngineReference, ExpectedFusedOutput
 from seg.image_type import ImageHWB
 from seg.spec import EnsembleSpec
 
@@ -18,13 +18,13 @@ def reference_of(spec: EnsembleSpec) -> EngineReference:
         apart.only([member.name]).with_views((view,)) for member in ensemble.members for view in member.views
     ]
 
-    def reference(image_hwc: ImageHWB) -> Expected:
+    def reference(image_hwc: ImageHWB) -> ExpectedFusedOutput:
         merged = ensemble.predict(image_hwc)
         tied_hw = Decision(task=task).margins(merged.probabilities) < LEAST_LEAD
         tied_hw |= decision.margins(merged.probabilities) < LEAST_LEAD
         # A tie within one pass turns its vote, whatever the others say.
         for one in passes if spec.merge == "vote" else ():
             tied_hw |= Decision(task=task).margins(one.predict(image_hwc).probabilities) < LEAST_LEAD
-        return Expected(merged.labels, merged.probabilities, tied_hw, merged.confidence, task)
+        return ExpectedFusedOutput(merged.labels, merged.probabilities, tied_hw, merged.confidence, task)
 
     return reference

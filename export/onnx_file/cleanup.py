@@ -19,21 +19,21 @@ _WRAPPER_PREFIXES: Final = ("segmenter.network.network.", "segmenter.network.", 
 _WRAPPERS: Final = ("segmenter.", "network.")
 
 
-def clean_up(model: onnx.ModelProto, temperature: float) -> onnx.ModelProto:
+def clean_up_exported_graph(model: onnx.ModelProto, temperature: float) -> onnx.ModelProto:
     """Simplify the graph of an `ExportedModel`, and name its nodes after the network's modules.
 
     Args:
         model: as PyTorch exported it.
         temperature: the value that marks the temperature's initializer; it is set to 1.
     """
-    model = clean_up_network(model)
-    _set_temperature(model, temperature)
+    model = clean_up_network_graph(model)
+    _set_temperature_to_one(model, temperature)
     for axis, name in ((0, "N"), (2, "H"), (3, "W")):
         model.graph.output[0].type.tensor_type.shape.dim[axis].dim_param = name
     return model
 
 
-def clean_up_network(model: onnx.ModelProto) -> onnx.ModelProto:
+def clean_up_network_graph(model: onnx.ModelProto) -> onnx.ModelProto:
     """Simplify a graph as PyTorch exported it, and name its nodes after the network's modules."""
     _name_after_modules(model)
     # The library infers shapes on one protobuf message, whose size is limited.
@@ -46,12 +46,12 @@ def clean_up_network(model: onnx.ModelProto) -> onnx.ModelProto:
 def _name_after_modules(model: onnx.ModelProto) -> None:
     used: Counter[str] = Counter()
     for node in model.graph.node:
-        name = f"{_module_of(node)}/{node.op_type}"
+        name = f"{_innermost_module_of(node)}/{node.op_type}"
         used[name] += 1
         node.name = name if used[name] == 1 else f"{name}_{used[name]}"
 
 
-def _module_of(node: onnx.NodeProto) -> str:
+def _innermost_module_of(node: onnx.NodeProto) -> str:
     """The innermost module, from the exporter's list of enclosing modules."""
     scopes_entries = [entry.value for entry in node.metadata_props if entry.key == _SCOPES]
     scopes: list[str] = ast.literal_eval(scopes_entries[0])[:-1] if scopes_entries else []
@@ -60,7 +60,7 @@ def _module_of(node: onnx.NodeProto) -> str:
     return f"{innermost}.".removeprefix(around).rstrip(".") or "contract"
 
 
-def _set_temperature(model: onnx.ModelProto, value: float) -> None:
+def _set_temperature_to_one(model: onnx.ModelProto, value: float) -> None:
     """Find the temperature's initializer by its value, rename it, and set it to 1."""
     found = [
         tensor

@@ -28,7 +28,7 @@ Reference = Callable[[ImagesNHWC], NDArray[np.float32]]
 """What the source predicts: probabilities, float32 `[N, C, H, W]`, all of them finite."""
 
 
-def compare(
+def compare_with_source(
     path: Path,
     reference: Reference,
     images: Sequence[ImageHWB],
@@ -59,12 +59,12 @@ def compare(
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common base of their own
-        raise VerificationError(f"{path}: ONNX Runtime cannot load it: {_first_line(error)}") from error
+        raise VerificationError(f"{path}: ONNX Runtime cannot load it: {_run_error_line(error)}") from error
     largest = 0.0
     agreeing = pixels = 0
     shapes = verification_sizes(images[0].shape[:2], stride)
     for batch_nhwc in verification_batches(images, shapes):
-        exported = _run(session, batch_nhwc, path)
+        exported = _run_onnx_file(session, batch_nhwc, path)
         expected = reference(batch_nhwc)
         if exported.shape != expected.shape:
             raise VerificationError(f"{path}: returns shape {exported.shape}, {source} {expected.shape}")
@@ -93,16 +93,19 @@ def compare(
     )
 
 
-def _run(session: onnxruntime.InferenceSession, batch_nhwc: ImagesNHWC, path: Path) -> NDArray[np.float32]:
+def _run_onnx_file(
+    session: onnxruntime.InferenceSession, batch_nhwc: ImagesNHWC, path: Path
+) -> NDArray[np.float32]:
     try:
         probabilities: NDArray[np.float32] = session.run(None, {INPUT: batch_nhwc})[0]
     except Exception as error:
         batch, height, width, _ = batch_nhwc.shape
         raise VerificationError(
-            f"{path}: ONNX Runtime cannot run it on {batch} images of {height}x{width}: {_first_line(error)}"
+            f"{path}: ONNX Runtime cannot run it on {batch} images of {height}x{width}:"
+            f" {_run_error_line(error)}"
         ) from error
     return probabilities
 
 
-def _first_line(error: Exception) -> str:
+def _run_error_line(error: Exception) -> str:
     return str(error).splitlines()[0]

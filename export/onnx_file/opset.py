@@ -55,16 +55,16 @@ def convert_to_opset(model: onnx.ModelProto, opset: int) -> bool:
             entry.version = opset
     changed.ir_version = helper.find_min_ir_version_for(changed.opset_import)
     for node in nodes_of_onnx(changed):
-        _drop_defaults(
+        _drop_default_attributes(
             node, get_schema(node.op_type, opset, ""), get_schema(node.op_type, opset_of(model), "")
         )
-    if not _is_valid(changed):
+    if not _is_valid_onnx(changed):
         return False
     model.CopyFrom(changed)
     return True
 
 
-def in_opset(model: onnx.ModelProto, opset: int, path: object) -> onnx.ModelProto:
+def graph_in_opset(model: onnx.ModelProto, opset: int, path: object) -> onnx.ModelProto:
     """The graph in that opset, with other nodes where its own mean something else there.
 
     Raises:
@@ -83,10 +83,10 @@ def in_opset(model: onnx.ModelProto, opset: int, path: object) -> onnx.ModelProt
 
 def _first_unsupported(model: onnx.ModelProto, opset: int) -> str:
     now = opset_of(model)
-    return next((node.op_type for node in nodes_of_onnx(model) if not _fits(node, now, opset)), "")
+    return next((node.op_type for node in nodes_of_onnx(model) if not _node_fits_opset(node, now, opset)), "")
 
 
-def _fits(node: onnx.NodeProto, now: int, opset: int) -> bool:
+def _node_fits_opset(node: onnx.NodeProto, now: int, opset: int) -> bool:
     try:
         there, here = get_schema(node.op_type, opset, ""), get_schema(node.op_type, now, "")
     except SchemaError:
@@ -99,34 +99,38 @@ def _fits(node: onnx.NodeProto, now: int, opset: int) -> bool:
     return (
         len(node.input) <= there.max_input
         and len(node.output) <= there.max_output
-        and all(name in there.attributes or _is_default(attributes[name], here) for name in attributes)
         and all(
-            _default(there, name) == _default(here, name)
+            name in there.attributes or _is_default_attribute(attributes[name], here) for name in attributes
+        )
+        and all(
+            _default_of_attribute(there, name) == _default_of_attribute(here, name)
             for name in there.attributes
             if name not in attributes
         )
     )
 
 
-def _drop_defaults(node: onnx.NodeProto, there: OpSchema, here: OpSchema) -> None:
-    kept = [one for one in node.attribute if one.name in there.attributes or not _is_default(one, here)]
+def _drop_default_attributes(node: onnx.NodeProto, there: OpSchema, here: OpSchema) -> None:
+    kept = [
+        one for one in node.attribute if one.name in there.attributes or not _is_default_attribute(one, here)
+    ]
     del node.attribute[:]
     node.attribute.extend(kept)
 
 
-def _is_default(attribute: onnx.AttributeProto, schema: OpSchema) -> bool:
-    default = _default(schema, attribute.name)
+def _is_default_attribute(attribute: onnx.AttributeProto, schema: OpSchema) -> bool:
+    default = _default_of_attribute(schema, attribute.name)
     return default is not None and helper.get_attribute_value(attribute) == default
 
 
-def _default(schema: OpSchema, name: str) -> object:
+def _default_of_attribute(schema: OpSchema, name: str) -> object:
     found = schema.attributes.get(name)
     if found is None or not found.default_value.name:
         return None
     return helper.get_attribute_value(found.default_value)
 
 
-def _is_valid(model: onnx.ModelProto) -> bool:
+def _is_valid_onnx(model: onnx.ModelProto) -> bool:
     """Whether the model passes ONNX's checker; not checked if it is too large for one protobuf message."""
     if sum(len(tensor.raw_data) for tensor in model.graph.initializer) >= LARGEST_MODEL_BYTES:
         return True

@@ -25,7 +25,7 @@ SMALLEST_WEIGHT: Final = 1024
 """Smaller tensors, such as shapes, stay in the graph, where readers need their values."""
 
 
-def save_model(model: onnx.ModelProto, card: AnyCard, path: Path) -> AnyCard:
+def save_onnx_model(model: onnx.ModelProto, card: AnyCard, path: Path) -> AnyCard:
     """Save a graph with the card as its metadata.
 
     Weights above 2 GiB go to `weights-DIGEST.data` beside it, whose SHA-256 the card then holds.
@@ -35,15 +35,15 @@ def save_model(model: onnx.ModelProto, card: AnyCard, path: Path) -> AnyCard:
     """
     if weight_bytes(model) > LARGEST_INLINE_BYTES:
         card = card.model_copy(update={"weights_sha256": _move_weights_out(model, path.parent)})
-    _set_card(model, card)
+    _set_model_card(model, card)
     onnx.save(model, path)
     return card
 
 
-def replace_card(path: Path, card: StoredCard) -> None:
+def replace_model_card(path: Path, card: StoredCard) -> None:
     """Replace the card of a model file; external weights are not touched."""
     model = onnx.load(path, load_external_data=False)
-    _set_card(model, card)
+    _set_model_card(model, card)
     onnx.save(model, path)
 
 
@@ -53,14 +53,14 @@ _OUR_WEIGHTS: Final = re.compile(r"weights-[0-9a-f]{16}\.data")
 @contextmanager
 def atomic_model(final: Path) -> Iterator[Path]:
     """Yield a path for a new model, as `atomic_path`; external weights that become unused are removed."""
-    before = _weights_of(final)
+    before = _weight_files_of(final)
     with atomic_path(final) as temporary:
         try:
             yield temporary
         except BaseException:
-            _remove(_weights_of(temporary) - before)
+            _remove_unused_weights(_weight_files_of(temporary) - before)
             raise
-    _remove(before - _weights_of(final))
+    _remove_unused_weights(before - _weight_files_of(final))
 
 
 def refuse_foreign_model(path: Path) -> None:
@@ -91,7 +91,7 @@ def weight_bytes(model: onnx.ModelProto) -> int:
     return sum(len(tensor.raw_data) for tensor in model.graph.initializer)
 
 
-def _set_card(model: onnx.ModelProto, card: StoredCard) -> None:
+def _set_model_card(model: onnx.ModelProto, card: StoredCard) -> None:
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, {card.key: card.model_dump_json()})
 
@@ -111,7 +111,7 @@ def _move_weights_out(model: onnx.ModelProto, folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _weights_of(path: Path) -> set[Path]:
+def _weight_files_of(path: Path) -> set[Path]:
     """The files of weights that seg wrote beside a model; those of others may belong to more than one."""
     try:
         beside = external_weights_beside(load_safe_onnx(path))
@@ -120,7 +120,7 @@ def _weights_of(path: Path) -> set[Path]:
     return {path.parent / name for name in beside if _OUR_WEIGHTS.fullmatch(name)}
 
 
-def _remove(files: set[Path]) -> None:
+def _remove_unused_weights(files: set[Path]) -> None:
     for file in files:
         with contextlib.suppress(FileNotFoundError):
             file.unlink()

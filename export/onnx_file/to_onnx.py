@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from seg.errors import ModelError
-from seg.export.onnx_file.cleanup import clean_up
+from seg.export.onnx_file.cleanup import clean_up_exported_graph
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.opset import lower_opset, opset_of
 from seg.export.onnx_file.same_padding import constant_same_padding
-from seg.export.onnx_file.save import save_model, weight_bytes
-from seg.export.rewrite import rewrite
+from seg.export.onnx_file.save import save_onnx_model, weight_bytes
+from seg.export.rewrite import rewrite_graph
 from seg.models.card import ModelCard
 from seg.models.model_file import INPUT, OUTPUT
 from seg.models.safety import LARGEST_MODEL_BYTES
@@ -52,25 +52,29 @@ def write_onnx(model: ExportedModel, card: ModelCard, path: Path, opset: int | N
     # A division by 1 would be optimised away, and with it the temperature; this value is found again.
     model.temperature.fill_(_TEMPERATURE_MARKER)
     try:
-        graph = clean_up(_export(model, card, max(OPSET, opset or 0)), _TEMPERATURE_MARKER)
+        graph = clean_up_exported_graph(
+            _export_to_onnx(model, card, max(OPSET, opset or 0)), _TEMPERATURE_MARKER
+        )
         # Rewriting runs the graph, which must fit into one protobuf message.
         if weight_bytes(graph) < LARGEST_MODEL_BYTES:
-            rewrite(graph)
+            rewrite_graph(graph)
     finally:
         model.temperature.fill_(1.0)
     lower_opset(graph, opset)
-    return save_model(graph, card.model_copy(update={"opset": opset_of(graph)}), path)
+    return save_onnx_model(graph, card.model_copy(update={"opset": opset_of(graph)}), path)
 
 
-def _export(model: ExportedModel, card: ModelCard, opset: int) -> onnx.ModelProto:
+def _export_to_onnx(model: ExportedModel, card: ModelCard, opset: int) -> onnx.ModelProto:
     side = card.input.stride * _EXAMPLE_SIDE_IN_STRIDES
     pixels = getattr(torch, card.input.pixels)
     example = torch.zeros((2, side + 1, side + 3, card.input.bands), dtype=pixels)
     free = {0: torch.export.Dim("N"), 1: torch.export.Dim("H"), 2: torch.export.Dim("W")}
-    return export_graph(model.eval(), example, free, f"{card.name}: {card.architecture}", OUTPUT, opset)
+    return export_module_to_graph(
+        model.eval(), example, free, f"{card.name}: {card.architecture}", OUTPUT, opset
+    )
 
 
-def export_graph(
+def export_module_to_graph(
     module: nn.Module,
     example: Tensor,
     free: Mapping[int, Any],

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from seg.errors import VerificationError
-from seg.export.onnx_file.compare import compare
+from seg.export.onnx_file.compare import compare_with_source
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.non_finite import first_non_finite_layer
 from seg.export.onnx_file.verification_batches import ImagesNHWC
@@ -17,10 +17,10 @@ from seg.models.card import VerificationCard
 from seg.terminal.progress import Advance
 
 
-def verify(
+def verify_onnx_file(
     path: Path, model: ExportedModel, images: Sequence[ImageHWB], advance: Advance
 ) -> VerificationCard:
-    """Compare the ONNX file with the PyTorch module at several sizes and batch sizes; see `compare`.
+    """Compare the ONNX file with the PyTorch module at several sizes and batches; see `compare_with_source`.
 
     Raises:
         VerificationError: fewer than 99.9% of all labels agree, the file cannot be run, or the checkpoint's
@@ -41,4 +41,4 @@ def verify(
 
     card = model.segmenter.card
     converted = [card.image_type.convert(one) for one in images]
-    return compare(path, reference, converted, card.stride, "the checkpoint", model.task, advance)
+    return compare_with_source(path, reference, converted, card.stride, "the checkpoint", model.task, advance)

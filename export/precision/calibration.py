@@ -14,10 +14,10 @@ LABELS_READ: Final = 500
 """Of a larger split, so many label maps, evenly spread, are looked at."""
 
 
-def covering_images(split: Split, count: int, task: Task) -> list[ImageHWB]:
+def images_to_calibrate_int8(split: Split, count: int, task: Task) -> list[ImageHWB]:
     """So many images, each the one that shows most of what the ones before show least."""
-    candidates = _spread(len(split.samples), LABELS_READ)
-    shares = np.stack([_class_shares(split, index, task) for index in candidates])
+    candidates = _spread_calibration_indices(len(split.samples), LABELS_READ)
+    shares = np.stack([_class_shares_of_images(split, index, task) for index in candidates])
     seen = np.zeros(shares.shape[1])
     chosen: list[int] = []
     for _ in range(min(count, len(candidates))):
@@ -29,7 +29,9 @@ def covering_images(split: Split, count: int, task: Task) -> list[ImageHWB]:
     return [read_sample(split.samples[candidates[position]]) for position in sorted(chosen)]
 
 
-def _class_shares(split: Split, index: int, task: Task) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+def _class_shares_of_images(
+    split: Split, index: int, task: Task
+) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
     labels_hw = split.labels(index)
     if classes_overlap(task):
         return np.asarray(masks_of(labels_hw, task, len(split.classes)).mean((1, 2)))
@@ -38,5 +40,5 @@ def _class_shares(split: Split, index: int, task: Task) -> "np.ndarray[tuple[int
     return np.asarray(counts / max(1, known.size), dtype=np.float64)
 
 
-def _spread(total: int, count: int) -> list[int]:
+def _spread_calibration_indices(total: int, count: int) -> list[int]:
     return [position * total // min(total, count) for position in range(min(total, count))]

@@ -11,10 +11,17 @@ import onnx
 from seg.data import Split
 from seg.errors import MissingRuntimeError, ModelError, VerificationError
 from seg.export.onnx_file.opset import opset_of
-from seg.export.onnx_file.save import save_model
-from seg.export.precision.calibration import covering_images
-from seg.export.precision.measure import Gate, OpenModel, Predict, Reference, measure, take_reference
-from seg.export.precision.sensitive import quantise_within
+from seg.export.onnx_file.save import save_onnx_model
+from seg.export.precision.calibration import images_to_calibrate_int8
+from seg.export.precision.measure import (
+    Fp32Reference,
+    OpenModel,
+    PrecisionGate,
+    Predict,
+    measure_precision,
+    take_fp32_reference,
+)
+from seg.export.precision.sensitive import quantise_within_gate
 from seg.image_type import ImageHWB
 from seg.labels.task import Task
 from seg.models.card import CandidateCard, ModelCard, PrecisionCard, PrecisionName
@@ -26,7 +33,7 @@ BF16_RUNTIME: Final = "openvino-bf16"
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class PrecisionTrial:
     """What is wished for, the images to judge it on, and the runtimes that this machine has."""
 
     request: ExportSpec
@@ -37,8 +44,8 @@ class Trial:
     task: Task = "multiclass"
 
     @property
-    def gate(self) -> Gate:
-        return Gate(self.request.least_agreement, self.request.largest_loss)
+    def gate(self) -> PrecisionGate:
+        return PrecisionGate(self.request.least_agreement, self.request.largest_loss)
 
     @property
     def precisions(self) -> tuple[PrecisionName, ...]:
@@ -49,7 +56,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class _CandidateFile:
     path: Path
     precision: PrecisionName
     runtimes: Sequence[str]
@@ -60,7 +67,9 @@ WriteHalf = Callable[[ModelCard, Path], object]
 """Writes the model with its network in float16."""
 
 
-def choose_precision(path: Path, write_half: WriteHalf | None, card: ModelCard, trial: Trial) -> ModelCard:
+def choose_precision(
+    path: Path, write_half: WriteHalf | None, card: ModelCard, trial: PrecisionTrial
+) -> ModelCard:
     """Put the best of the precisions that are wished for in the place of the verified fp32 model at `path`.
 
     Args:
@@ -77,18 +86,22 @@ def choose_precision(path: Path, write_half: WriteHalf | None, card: ModelCard, 
         ModelError: the model is too large for anything but fp32, or cannot be had in float16.
         VerificationError: nothing that was wished for passes.
     """
-    _refuse_what_cannot_be(card, trial, write_half)
-    reference = take_reference(trial.open_model(path, REFERENCE), trial.val, card.input.stride, trial.task)
+    _refuse_impossible_precision(card, trial, write_half)
+    reference = take_fp32_reference(
+        trial.open_model(path, REFERENCE), trial.val, card.input.stride, trial.task
+    )
     with tempfile.TemporaryDirectory(prefix=".precision-", dir=path.parent) as folder:
-        files = _build_all(path, write_half, card, trial, reference, Path(folder))
+        files = _build_all_precisions(path, write_half, card, trial, reference, Path(folder))
         pairs = [(file, runtime) for file in files for runtime in file.runtimes]
         measured = []
         with progress(f"{card.name}: measuring", len(pairs), unit="candidates") as advance:
             for file, runtime in pairs:
                 predict = trial.open_model(file.path, runtime)
-                measured.append(measure(file.path, file.precision, runtime, predict, reference, trial.gate))
+                measured.append(
+                    measure_precision(file.path, file.precision, runtime, predict, reference, trial.gate)
+                )
                 advance(note=f"{file.precision} on {runtime}")
-        best = _fastest(card.name, measured, trial)
+        best = _choose_fastest_precision(card.name, measured, trial)
         chosen = next(file for file in files if file.precision == best.precision)
         others = sorted((c for c in measured if c != best), key=lambda c: (not c.passed, c.milliseconds))
         choice = PrecisionCard(
@@ -101,10 +114,12 @@ def choose_precision(path: Path, write_half: WriteHalf | None, card: ModelCard, 
         )
         card = card.model_copy(update={"precision": best.precision, "precision_choice": choice})
         graph = onnx.load(chosen.path)
-        return save_model(graph, card.model_copy(update={"opset": opset_of(graph)}), path)
+        return save_onnx_model(graph, card.model_copy(update={"opset": opset_of(graph)}), path)
 
 
-def _refuse_what_cannot_be(card: ModelCard, trial: Trial, write_half: WriteHalf | None) -> None:
+def _refuse_impossible_precision(
+    card: ModelCard, trial: PrecisionTrial, write_half: WriteHalf | None
+) -> None:
     if trial.request.precision == "bf16" and BF16_RUNTIME not in trial.runtimes:
         raise MissingRuntimeError(
             f"{card.name}: precision bf16 is that of runtime {BF16_RUNTIME}, which is not usable here:"
@@ -119,28 +134,32 @@ def _refuse_what_cannot_be(card: ModelCard, trial: Trial, write_half: WriteHalf 
         raise ModelError(f"{card.name}: is larger than 2 GiB, which is exported in fp32 alone")
 
 
-def _build_all(
+def _build_all_precisions(
     path: Path,
     write_half: WriteHalf | None,
     card: ModelCard,
-    trial: Trial,
-    reference: Reference,
+    trial: PrecisionTrial,
+    reference: Fp32Reference,
     folder: Path,
-) -> list[_File]:
+) -> list[_CandidateFile]:
     exact = [runtime for runtime in trial.runtimes if runtime != BF16_RUNTIME]
-    files = [_File(path, "fp32", exact)]
+    files = [_CandidateFile(path, "fp32", exact)]
     if "bf16" in trial.precisions:
-        files.append(_File(path, "bf16", [BF16_RUNTIME]))
+        files.append(_CandidateFile(path, "bf16", [BF16_RUNTIME]))
     if "fp16" in trial.precisions and write_half is not None:
         write_half(card, folder / "fp16.onnx")
-        files.append(_File(folder / "fp16.onnx", "fp16", exact))
+        files.append(_CandidateFile(folder / "fp16.onnx", "fp16", exact))
     if "int8" in trial.precisions:
-        files += _build_int8(path, trial, reference, folder / "int8.onnx")
+        files += _build_int8_candidate(path, trial, reference, folder / "int8.onnx")
     return files
 
 
-def _build_int8(path: Path, trial: Trial, reference: Reference, target: Path) -> list[_File]:
-    images: list[ImageHWB] = covering_images(trial.train, trial.request.calibration_images, trial.task)
+def _build_int8_candidate(
+    path: Path, trial: PrecisionTrial, reference: Fp32Reference, target: Path
+) -> list[_CandidateFile]:
+    images: list[ImageHWB] = images_to_calibrate_int8(
+        trial.train, trial.request.calibration_images, trial.task
+    )
 
     runtimes = [REFERENCE, *(name for name in trial.runtimes if name not in {REFERENCE, BF16_RUNTIME})]
 
@@ -151,15 +170,17 @@ def _build_int8(path: Path, trial: Trial, reference: Reference, target: Path) ->
 
     def passes(candidate: onnx.ModelProto) -> bool:
         opened = zip(runtimes, open_everywhere(candidate), strict=True)
-        return all(measure(target, "int8", *one, reference, trial.gate).passed for one in opened)
+        return all(measure_precision(target, "int8", *one, reference, trial.gate).passed for one in opened)
 
-    found = quantise_within(
+    found = quantise_within_gate(
         onnx.load(path), images, trial.task, trial.gate.least_agreement, open_everywhere, passes
     )
-    return [_File(target, "int8", trial.runtimes, found[1])] if found else []
+    return [_CandidateFile(target, "int8", trial.runtimes, found[1])] if found else []
 
 
-def _fastest(name: str, measured: Sequence[CandidateCard], trial: Trial) -> CandidateCard:
+def _choose_fastest_precision(
+    name: str, measured: Sequence[CandidateCard], trial: PrecisionTrial
+) -> CandidateCard:
     wished = [c for c in measured if trial.request.precision in {"auto", c.precision}]
     passing = [candidate for candidate in wished if candidate.passed]
     if not passing:

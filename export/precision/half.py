@@ -20,7 +20,7 @@ class HalfNetwork(nn.Module):
         return logits.float()
 
 
-def in_half(model: ExportedModel) -> ExportedModel:
+def model_in_half_precision(model: ExportedModel) -> ExportedModel:
     """The same model with a copy of its network in float16."""
     segmenter = model.segmenter
     half = Segmenter(HalfNetwork(segmenter.network), segmenter.card)

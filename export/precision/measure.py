@@ -34,7 +34,7 @@ SLACK_AT_WORST: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class PrecisionGate:
     """`least_agreement` is a share of labels, `largest_loss` in points (hundredths) of mIoU."""
 
     least_agreement: float
@@ -46,7 +46,7 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class Fp32Reference:
     """The labels of fp32 on the CPU: for validation images, and for batches of several shapes."""
 
     split: Split
@@ -57,7 +57,7 @@ class Reference:
     shaped: Sequence[tuple[NDArray[np.uint8], LabelMap]]
 
 
-def take_reference(predict: Predict, split: Split, stride: int, task: Task) -> Reference:
+def take_fp32_reference(predict: Predict, split: Split, stride: int, task: Task) -> Fp32Reference:
     """Let the reference predict the validation images, at most `MOST_IMAGES` of them, evenly spread.
 
     Raises:
@@ -75,16 +75,23 @@ def take_reference(predict: Predict, split: Split, stride: int, task: Task) -> R
                 " again"
             )
         labels.append(labels_of_probabilities(probabilities, task))
-    some = list(_images(split, indices[:: max(1, len(indices) // SHAPE_IMAGES)][:SHAPE_IMAGES]))
+    some = list(_validation_images_at(split, indices[:: max(1, len(indices) // SHAPE_IMAGES)][:SHAPE_IMAGES]))
     shaped = [
         (batch, labels_of_probabilities(predict(batch), task))
         for batch in verification_batches(some, verification_sizes(some[0].shape[:2], stride))
     ]
-    return Reference(split, indices, task, labels, _iou(split, indices, labels, task), shaped)
+    return Fp32Reference(
+        split, indices, task, labels, _iou_of_precision(split, indices, labels, task), shaped
+    )
 
 
-def measure(
-    model: Path, precision: PrecisionName, runtime: str, predict: Predict, reference: Reference, gate: Gate
+def measure_precision(
+    model: Path,
+    precision: PrecisionName,
+    runtime: str,
+    predict: Predict,
+    reference: Fp32Reference,
+    gate: PrecisionGate,
 ) -> CandidateCard:
     """All figures of one candidate, which does not pass if a probability of it is not finite."""
     split, indices, task = reference.split, reference.indices, reference.task
@@ -98,12 +105,13 @@ def measure(
         return probabilities
 
     labels = [
-        labels_of_probabilities(watched(image_hwc[None]), task) for image_hwc in _images(split, indices)
+        labels_of_probabilities(watched(image_hwc[None]), task)
+        for image_hwc in _validation_images_at(split, indices)
     ]
-    agreement = _agreement(labels, reference.labels)
+    agreement = _agreement_with_reference(labels, reference.labels)
     shaped = [(labels_of_probabilities(watched(batch), task), truth) for batch, truth in reference.shaped]
-    at_worst = min(agreement, *(_agreement([ours], [truth]) for ours, truth in shaped))
-    before, after = reference.iou_c, _iou(split, indices, labels, task)
+    at_worst = min(agreement, *(_agreement_with_reference([ours], [truth]) for ours, truth in shaped))
+    before, after = reference.iou_c, _iou_of_precision(split, indices, labels, task)
     # Where no image has any class and none is found, there is no IoU to lose.
     loss = float((before.nanmean() - after.nanmean()).nan_to_num()) * 100
     fall = torch.nan_to_num(before - after, nan=-1.0)
@@ -111,7 +119,7 @@ def measure(
         precision=precision,
         runtime=runtime,
         megabytes=model.stat().st_size / 1e6,
-        milliseconds=_milliseconds(predict, next(_images(split, indices))),
+        milliseconds=_milliseconds_of_image(predict, next(_validation_images_at(split, indices))),
         agreement=agreement,
         agreement_at_worst=at_worst,
         miou=float(after.nanmean().nan_to_num()),
@@ -122,24 +130,24 @@ def measure(
     )
 
 
-def _milliseconds(predict: Predict, image_hwc: ImageHWB) -> float:
+def _milliseconds_of_image(predict: Predict, image_hwc: ImageHWB) -> float:
     return least_seconds(lambda: predict(image_hwc[None]), TIMED_S) * 1e3
 
 
-def _agreement(ours: Sequence[LabelMap], theirs: Sequence[LabelMap]) -> float:
+def _agreement_with_reference(ours: Sequence[LabelMap], theirs: Sequence[LabelMap]) -> float:
     equal = sum(int((a == b).sum()) for a, b in zip(ours, theirs, strict=True))
     return equal / sum(labels.size for labels in theirs)
 
 
-def _images(split: Split, indices: Sequence[int]) -> Iterator[ImageHWB]:
+def _validation_images_at(split: Split, indices: Sequence[int]) -> Iterator[ImageHWB]:
     return (read_sample(split.samples[index]) for index in indices)
 
 
-def _iou(split: Split, indices: Sequence[int], labels: Sequence[LabelMap], task: Task) -> Tensor:
+def _iou_of_precision(split: Split, indices: Sequence[int], labels: Sequence[LabelMap], task: Task) -> Tensor:
     """The IoU of each class over all images, `[C]`; NaN of a class that is nowhere."""
     classes = len(split.classes)
     if classes_overlap(task):
-        return _iou_of_masks(split, indices, labels, task)
+        return _mask_iou_of_precision(split, indices, labels, task)
     counts_cc = torch.zeros((classes, classes), dtype=torch.int64)
     for index, ours_nhw in zip(indices, labels, strict=True):
         truth = torch.from_numpy(split.labels(index).astype(np.int64))
@@ -147,7 +155,9 @@ def _iou(split: Split, indices: Sequence[int], labels: Sequence[LabelMap], task:
     return iou_per_class(counts_cc)
 
 
-def _iou_of_masks(split: Split, indices: Sequence[int], labels: Sequence[LabelMap], task: Task) -> Tensor:
+def _mask_iou_of_precision(
+    split: Split, indices: Sequence[int], labels: Sequence[LabelMap], task: Task
+) -> Tensor:
     classes = len(split.classes)
     both_c, either_c = torch.zeros(classes), torch.zeros(classes)
     for index, ours_nhw in zip(indices, labels, strict=True):

@@ -21,7 +21,7 @@ _SMALLEST_SCALE: Final = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class QuantisableLayer:
     """A layer that can run in int8. `channel_axis` is that of its outputs in the weight."""
 
     name: str
@@ -30,7 +30,7 @@ class Layer:
     channel_axis: int
 
 
-def layers_of(model: onnx.ModelProto) -> tuple[Layer, ...]:
+def quantisable_layers_of(model: onnx.ModelProto) -> tuple[QuantisableLayer, ...]:
     """The layers that multiply what flows in by a float32 weight, in the order of the graph."""
     weights = {
         tensor.name: tensor
@@ -38,35 +38,41 @@ def layers_of(model: onnx.ModelProto) -> tuple[Layer, ...]:
         if tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) >= 2
     }
     return tuple(
-        Layer(node.name, node.input[0], node.input[1], _channel_axis(node, len(weights[node.input[1]].dims)))
+        QuantisableLayer(
+            node.name, node.input[0], node.input[1], _channel_axis(node, len(weights[node.input[1]].dims))
+        )
         for node in model.graph.node
-        if node.op_type in MATRIX_OPERATORS and node.input[1] in weights and _by_channel(node)
+        if node.op_type in MATRIX_OPERATORS and node.input[1] in weights and _is_weight_by_channel(node)
     )
 
 
-def quantise(
-    model: onnx.ModelProto, layers: Collection[Layer], clipping: Mapping[str, float]
+def quantise_layers(
+    model: onnx.ModelProto, layers: Collection[QuantisableLayer], clipping: Mapping[str, float]
 ) -> onnx.ModelProto:
     """A copy of the graph with these layers in int8.
 
     Args:
         model: an exported graph in float32.
-        layers: some of `layers_of(model)`.
+        layers: some of `quantisable_layers_of(model)`.
         clipping: for each layer's source the absolute value that becomes 127.
     """
     graph = onnx.GraphProto()
     graph.CopyFrom(model.graph)
     sources = sorted({layer.source for layer in layers})
     weights = {layer.weight: layer for layer in layers}
-    added = [node for source in sources for node in _pair(source, clipping[source] / STEPS, graph)]
-    added += [_weight_as_bytes(layer, graph) for layer in weights.values()]
+    added = [
+        node
+        for source in sources
+        for node in _quantise_dequantise_nodes(source, clipping[source] / STEPS, graph)
+    ]
+    added += [_add_int8_weight(layer, graph) for layer in weights.values()]
     names = {layer.name for layer in layers}
     for node in graph.node:
         # All readers of a tensor read its bytes, so that it is never held twice.
-        node.input[:] = [_read(name) if name in sources else name for name in node.input]
+        node.input[:] = [_dequantised_name(name) if name in sources else name for name in node.input]
         if node.name in names:
-            node.input[1] = _read(node.input[1])
-    ordered = _in_order(graph, added)
+            node.input[1] = _dequantised_name(node.input[1])
+    ordered = _quantised_nodes_in_order(graph, added)
     read = {name for node in ordered for name in node.input}
     return helper.make_model(
         helper.make_graph(
@@ -81,7 +87,7 @@ def quantise(
     )
 
 
-def _by_channel(node: onnx.NodeProto) -> bool:
+def _is_weight_by_channel(node: onnx.NodeProto) -> bool:
     """Whether one axis of the weight is that of the outputs."""
     grouped = any(a.name == "group" and a.i != 1 for a in node.attribute)
     return node.op_type != "ConvTranspose" or not grouped
@@ -99,11 +105,11 @@ def _channel_axis(node: onnx.NodeProto, dims: int) -> int:
             return dims - 1
 
 
-def _read(name: str) -> str:
+def _dequantised_name(name: str) -> str:
     return f"{name}/dequantised"
 
 
-def _pair(source: str, scale: float, graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+def _quantise_dequantise_nodes(source: str, scale: float, graph: onnx.GraphProto) -> list[onnx.NodeProto]:
     scale_name, zero_name = f"{source}/scale", f"{source}/zero"
     graph.initializer.extend(
         (
@@ -117,14 +123,17 @@ def _pair(source: str, scale: float, graph: onnx.GraphProto) -> list[onnx.NodePr
             "QuantizeLinear", [source, scale_name, zero_name], [stored], name=f"{source}/Quantize"
         ),
         helper.make_node(
-            "DequantizeLinear", [stored, scale_name, zero_name], [_read(source)], name=f"{source}/Dequantize"
+            "DequantizeLinear",
+            [stored, scale_name, zero_name],
+            [_dequantised_name(source)],
+            name=f"{source}/Dequantize",
         ),
     ]
 
 
-def _weight_as_bytes(layer: Layer, graph: onnx.GraphProto) -> onnx.NodeProto:
+def _add_int8_weight(layer: QuantisableLayer, graph: onnx.GraphProto) -> onnx.NodeProto:
     weight = numpy_helper.to_array(next(t for t in graph.initializer if t.name == layer.weight))
-    stored, scale = to_bytes(weight, layer.channel_axis)
+    stored, scale = weight_to_int8(weight, layer.channel_axis)
     names = [f"{layer.weight}/{part}" for part in ("int8", "scale", "zero")]
     arrays: tuple[NDArray[Any], ...] = (stored, scale, np.zeros(len(scale), np.int8))
     for name, array in zip(names, arrays, strict=True):
@@ -132,13 +141,13 @@ def _weight_as_bytes(layer: Layer, graph: onnx.GraphProto) -> onnx.NodeProto:
     return helper.make_node(
         "DequantizeLinear",
         names,
-        [_read(layer.weight)],
+        [_dequantised_name(layer.weight)],
         name=f"{layer.weight}/Dequantize",
         axis=layer.channel_axis,
     )
 
 
-def to_bytes(weight: NDArray[np.float32], axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+def weight_to_int8(weight: NDArray[np.float32], axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """A weight as int8 in -127..127, and float32 scales along `axis` that bring it back."""
     others = tuple(other for other in range(weight.ndim) if other != axis)
     scale = np.maximum(np.abs(weight).max(others, keepdims=True) / STEPS, _SMALLEST_SCALE)
@@ -146,7 +155,9 @@ def to_bytes(weight: NDArray[np.float32], axis: int) -> tuple[NDArray[np.int8], 
     return stored, scale.reshape(-1).astype(np.float32)
 
 
-def _in_order(graph: onnx.GraphProto, added: Iterable[onnx.NodeProto]) -> list[onnx.NodeProto]:
+def _quantised_nodes_in_order(
+    graph: onnx.GraphProto, added: Iterable[onnx.NodeProto]
+) -> list[onnx.NodeProto]:
     """All nodes, each added one behind the node that makes its input."""
     waiting: dict[str, list[onnx.NodeProto]] = {}
     for node in added:

@@ -33,13 +33,13 @@ def clipping_values(
     session = _session_that_shows(model, tensors)
     images = [image_type_of_model_input(model).convert(image) for image in images]
     largest = np.full(len(tensors), np.finfo(np.float32).tiny)
-    for values in _values(session, images):
+    for values in _tensor_values_of_images(session, images):
         largest = np.maximum(largest, [float(np.abs(value).max(initial=0)) for value in values])
     for name, top in zip(tensors, largest, strict=True):
         if not np.isfinite(top):
             raise VerificationError(f"{name}: its values are not finite on training images: train again")
     counts = np.zeros((len(tensors), BINS))
-    for values in _values(session, images):
+    for values in _tensor_values_of_images(session, images):
         for row, (value, top) in enumerate(zip(values, largest, strict=True)):
             counts[row] += np.histogram(np.abs(value), BINS, (0.0, float(top)))[0]
     return {
@@ -75,7 +75,7 @@ def _session_that_shows(model: onnx.ModelProto, tensors: Sequence[str]) -> onnxr
     )
 
 
-def _values(
+def _tensor_values_of_images(
     session: onnxruntime.InferenceSession, images: Sequence[ImageHWB]
 ) -> Iterable[Sequence[NDArray[np.float32]]]:
     for image_hwc in images:

@@ -4,7 +4,7 @@ from seg.models.card import ModelCard
 from seg.spec import ExportSpec
 
 
-def fulfils(card: ModelCard, request: ExportSpec) -> bool:
+def fulfils_precision_request(card: ModelCard, request: ExportSpec) -> bool:
     """Whether the precision and the opset in a card are those that are asked for, under the same limits."""
     choice = card.precision_choice
     if request.opset not in (None, card.opset):

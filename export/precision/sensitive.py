@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 
 from seg.export.precision.measure import Predict
-from seg.export.precision.quantise import Layer, layers_of, quantise
+from seg.export.precision.quantise import QuantisableLayer, quantisable_layers_of, quantise_layers
 from seg.export.precision.ranges import clipping_values
 from seg.image_type import ImageHWB
 from seg.labels.task import LabelMap, Task, labels_of_probabilities
@@ -21,7 +21,7 @@ Gate = Callable[[onnx.ModelProto], bool]
 OpenEverywhere = Callable[[onnx.ModelProto], Sequence[Predict]]
 
 
-def quantise_within(
+def quantise_within_gate(
     model: onnx.ModelProto,
     images: Sequence[ImageHWB],
     task: Task,
@@ -43,32 +43,35 @@ def quantise_within(
             way, and what one gets right another may not.
         passes: judges a graph on other images; costly.
     """
-    layers = layers_of(model)
+    layers = quantisable_layers_of(model)
     clipping = clipping_values(model, sorted({layer.source for layer in layers}), images)
-    truth = _labels(open_everywhere(model)[0], images, task)
+    truth = _labels_of_candidate(open_everywhere(model)[0], images, task)
 
-    def agreement(quantised: Sequence[Layer], count: int) -> float:
-        predictors = open_everywhere(quantise(model, quantised, clipping))
+    def agreement(quantised: Sequence[QuantisableLayer], count: int) -> float:
+        predictors = open_everywhere(quantise_layers(model, quantised, clipping))
         return min(
-            _share_equal(_labels(predict, images[:count], task), truth[:count]) for predict in predictors
+            _share_of_equal_labels(_labels_of_candidate(predict, images[:count], task), truth[:count])
+            for predict in predictors
         )
 
     if agreement(layers, len(images)) >= least_agreement:
         ranked = list(layers)
     else:
-        ranked = _most_sensitive_first(layers, lambda layer: agreement([layer], RANKING_IMAGES))
+        ranked = _most_sensitive_layers_first(layers, lambda layer: agreement([layer], RANKING_IMAGES))
     released = 0
     while released <= MOST_RELEASED * len(layers):
         left = ranked[released:]
         if agreement(left, len(images)) >= least_agreement:
-            candidate = quantise(model, left, clipping)
+            candidate = quantise_layers(model, left, clipping)
             if passes(candidate):
                 return candidate, tuple(layer.name for layer in ranked[:released])
         released = max(1, 2 * released)
     return None
 
 
-def _most_sensitive_first(layers: Sequence[Layer], alone: Callable[[Layer], float]) -> list[Layer]:
+def _most_sensitive_layers_first(
+    layers: Sequence[QuantisableLayer], alone: Callable[[QuantisableLayer], float]
+) -> list[QuantisableLayer]:
     agreements = {}
     with progress("ranking layers", len(layers), unit="layers") as advance:
         for layer in layers:
@@ -77,9 +80,9 @@ def _most_sensitive_first(layers: Sequence[Layer], alone: Callable[[Layer], floa
     return sorted(layers, key=lambda layer: agreements[layer])
 
 
-def _labels(predict: Predict, images: Sequence[ImageHWB], task: Task) -> list[LabelMap]:
+def _labels_of_candidate(predict: Predict, images: Sequence[ImageHWB], task: Task) -> list[LabelMap]:
     return [labels_of_probabilities(predict(image_hwc[None]), task) for image_hwc in images]
 
 
-def _share_equal(ours: Sequence[LabelMap], theirs: Sequence[LabelMap]) -> float:
+def _share_of_equal_labels(ours: Sequence[LabelMap], theirs: Sequence[LabelMap]) -> float:
     return float(np.mean([np.mean(a == b) for a, b in zip(ours, theirs, strict=True)]))

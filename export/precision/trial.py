@@ -10,7 +10,7 @@ from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.hardware import usable_cores
 from seg.engine.runtimes.open import open_runtime, usable_runtimes
 from seg.engine.runtimes.reordered import runtime_in_dataset_order
-from seg.export.precision.choose import Trial
+from seg.export.precision.choose import PrecisionTrial
 from seg.export.precision.measure import Predict
 from seg.labels.classes import ClassInfo
 from seg.labels.task import Task
@@ -19,7 +19,7 @@ from seg.spec import DatasetSpec, ExportSpec
 from seg.train.networks.checkpoint import read_checkpoint_card
 
 
-def trial_on_this_machine(checkpoint: Path | str, data: DatasetSpec, request: ExportSpec) -> Trial:
+def trial_on_this_machine(checkpoint: Path | str, data: DatasetSpec, request: ExportSpec) -> PrecisionTrial:
     """What `export_checkpoint` needs to try fp16, bf16 and int8: images, labels and runtimes.
 
     Args:
@@ -42,12 +42,12 @@ def trial_on_this_machine(checkpoint: Path | str, data: DatasetSpec, request: Ex
         'fp16'
     """
     card = read_checkpoint_card(Path(checkpoint))
-    return trial_of_classes(card.classes, card.task, checkpoint, data, request)
+    return precision_trial_of_classes(card.classes, card.task, checkpoint, data, request)
 
 
-def trial_of_classes(
+def precision_trial_of_classes(
     own: Sequence[ClassInfo], task: Task, source: object, data: DatasetSpec, request: ExportSpec
-) -> Trial:
+) -> PrecisionTrial:
     """The same for a network with these classes, by channel; `source` names it in messages."""
     channels = channels_for_task(own, task, known_classes(data) or tuple(own), data.task, source)
     runtimes = {str(name): name for name in usable_runtimes()}
@@ -57,4 +57,4 @@ def trial_of_classes(
         return runtime_in_dataset_order(runtime, channels, len(own)).run
 
     train, val = (cut_for_networks(cut_large_images(open_split(data, name))) for name in ("train", "val"))
-    return Trial(request, train, val, tuple(runtimes), open_model, data.task)
+    return PrecisionTrial(request, train, val, tuple(runtimes), open_model, data.task)

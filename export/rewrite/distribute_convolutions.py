@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from seg.export.rewrite.editor import GraphEditor, attributes_of, module_of
+from seg.export.rewrite.editor import GraphEditor, attributes_of_node, module_of_node
 from seg.export.rewrite.tensor_shapes import Shapes
 
 WORTH_IT: Final = 0.75
@@ -118,7 +118,7 @@ class _Splitter:
                 return []
 
     def _split_concat(self, whole: _Operand, producer: onnx.NodeProto) -> list[_Operand]:
-        if attributes_of(producer)["axis"] != 1 or whole.shift is not None:
+        if attributes_of_node(producer)["axis"] != 1 or whole.shift is not None:
             return []
         ends = np.cumsum([self.shapes[name][0][1] for name in producer.input])[:-1]
         weights = np.split(whole.weight, ends, axis=1)
@@ -129,7 +129,7 @@ class _Splitter:
         return [finer for part in parts for finer in self.parts_of(part)]
 
     def _split_resize(self, whole: _Operand, producer: onnx.NodeProto) -> list[_Operand]:
-        facts, source = attributes_of(producer), producer.input[0]
+        facts, source = attributes_of_node(producer), producer.input[0]
         pairs = zip(self.shapes[source], self.shapes[whole.tensor], strict=True)
         doubles = all((2 * before[2], 2 * before[3]) == after[2:] for before, after in pairs)
         repeats = all(facts.get(name) == value for name, value in _REPEATING.items())
@@ -168,7 +168,7 @@ class _Splitter:
 
 def _keeps_size(node: onnx.NodeProto, weight: Weight, side: int) -> bool:
     """Whether a convolution has a square kernel of that side, and its output has the size of its input."""
-    facts = attributes_of(node)
+    facts = attributes_of_node(node)
     return (
         weight.shape[2:] == (side, side)
         and facts.get("group", 1) == 1
@@ -186,7 +186,7 @@ def _add_shifts(one: Weight | None, other: Weight | None) -> Weight | None:
 
 def _sum_nodes(editor: GraphEditor, conv: onnx.NodeProto, parts: Sequence[_Operand]) -> list[onnx.NodeProto]:
     """The nodes that add up the operands; upsampled ones come last, as runtimes fuse the sum into others."""
-    scope = module_of(conv)
+    scope = module_of_node(conv)
     bias = conv.input[2] if len(conv.input) > 2 else ""
     nodes: list[onnx.NodeProto] = []
     total = ""

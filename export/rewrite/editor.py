@@ -82,11 +82,11 @@ class GraphEditor:
         return name
 
 
-def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
+def attributes_of_node(node: onnx.NodeProto) -> dict[str, Any]:
     """The attributes of a node."""
     return {one.name: helper.get_attribute_value(one) for one in node.attribute}
 
 
-def module_of(node: onnx.NodeProto) -> str:
+def module_of_node(node: onnx.NodeProto) -> str:
     """The network's module that a node comes from: nodes are called `MODULE/OPERATOR`."""
     return node.name.rpartition("/")[0]

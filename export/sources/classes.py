@@ -40,7 +40,7 @@ class NetworkClasses:
         return () if all(_NO_NAME.fullmatch(name) for name in self.said) else self.said
 
 
-def map_classes(
+def map_source_classes(
     member: MemberSpec,
     network: NetworkClasses,
     ours: Sequence[ClassInfo],
@@ -62,9 +62,9 @@ def map_classes(
         ModelError: a name is not known, or a class of the dataset is left without any of the network's.
     """
     known = list(member.covers) or [c.name for c in ours]
-    _check_known(member, known, ours)
-    theirs = _names_by_channel(member, network, ours, background, assumed, task)
-    target = _targets(member, theirs, known)
+    _check_known_source_classes(member, known, ours)
+    theirs = _class_names_by_channel(member, network, ours, background, assumed, task)
+    target = _dataset_class_of_each(member, theirs, known)
     overlap = classes_overlap(task)
     has_none = network.is_apart and not overlap
     has_rest = has_none and (REST in target or bool(member.covers) or len(known) > network.count)
@@ -72,7 +72,7 @@ def map_classes(
     if has_rest and REST not in target and not member.covers and len(missing) == 1:
         target[REST] = missing[0]
         assumed.append(f"classes: {{ rest: {missing[0]} }}")
-    _check_covered(member, target, known)
+    _check_covered_classes(member, target, known)
     channels = [*theirs, REST] if has_rest else theirs
     rows = [[float(target.get(name, target.get(REST)) == c.name) for name in channels] for c in ours]
     is_unmapped = REST not in target and any(name not in target for name in channels)
@@ -87,7 +87,7 @@ def map_classes(
     return mapping, has_rest
 
 
-def _check_known(member: MemberSpec, known: Sequence[str], ours: Sequence[ClassInfo]) -> None:
+def _check_known_source_classes(member: MemberSpec, known: Sequence[str], ours: Sequence[ClassInfo]) -> None:
     names = [c.name for c in ours]
     for place, wanted in (("covers", known), ("classes", (member.classes or {}).values())):
         for name in wanted:
@@ -98,7 +98,7 @@ def _check_known(member: MemberSpec, known: Sequence[str], ours: Sequence[ClassI
                 )
 
 
-def _names_by_channel(
+def _class_names_by_channel(
     member: MemberSpec,
     network: NetworkClasses,
     ours: Sequence[ClassInfo],
@@ -131,11 +131,15 @@ def _names_by_channel(
     )
 
 
-def _targets(member: MemberSpec, theirs: Sequence[str], known: Sequence[str]) -> dict[str, str]:
+def _dataset_class_of_each(member: MemberSpec, theirs: Sequence[str], known: Sequence[str]) -> dict[str, str]:
     """For each of their classes, by name, ours that it belongs to; those that are left out are not there."""
     if member.classes is None:
-        ours_of = {_plain(name): name for name in known}
-        return {name: ours_of[_plain(name)] for name in theirs if _plain(name) in ours_of}
+        ours_of = {_comparable_class_name(name): name for name in known}
+        return {
+            name: ours_of[_comparable_class_name(name)]
+            for name in theirs
+            if _comparable_class_name(name) in ours_of
+        }
     numbers = {str(channel): name for channel, name in enumerate(theirs)}
     target: dict[str, str] = {}
     for name, our in member.classes.items():
@@ -143,7 +147,7 @@ def _targets(member: MemberSpec, theirs: Sequence[str], known: Sequence[str]) ->
         if their is None:
             raise ModelError(
                 f"{member.name}: 'classes' names {name!r}, which is no class of {member.source}:"
-                f" {_known(name, theirs)}"
+                f" {_advice_on_source_classes(name, theirs)}"
             )
         if their in target:
             raise ModelError(f"{member.name}: 'classes' names {their!r} twice, by name and by number")
@@ -151,18 +155,18 @@ def _targets(member: MemberSpec, theirs: Sequence[str], known: Sequence[str]) ->
     return target
 
 
-def _plain(name: str) -> str:
+def _comparable_class_name(name: str) -> str:
     """A name without what differs between datasets that mean the same."""
     return name.casefold().replace("_", " ").replace("-", " ")
 
 
-def _known(name: str, theirs: Sequence[str]) -> str:
+def _advice_on_source_classes(name: str, theirs: Sequence[str]) -> str:
     if theirs == [str(channel) for channel in range(len(theirs))]:
         return f"use its numbers, 0 to {len(theirs) - 1}, or name them with 'output: {{ classes: [...] }}'"
     return did_you_mean(name, theirs)
 
 
-def _check_covered(member: MemberSpec, target: dict[str, str], known: Sequence[str]) -> None:
+def _check_covered_classes(member: MemberSpec, target: dict[str, str], known: Sequence[str]) -> None:
     missing = [name for name in known if name not in target.values()]
     if not missing:
         return

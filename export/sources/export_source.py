@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from seg.errors import ModelError, VerificationError
-from seg.export.onnx_file.compare import compare
-from seg.export.onnx_file.save import atomic_model, replace_card
+from seg.export.onnx_file.compare import compare_with_source
+from seg.export.onnx_file.save import atomic_model, replace_model_card
 from seg.export.onnx_file.verification_batches import VERIFIED_IMAGES, ImagesNHWC
-from seg.export.precision.request import fulfils
+from seg.export.precision.request import fulfils_precision_request
 from seg.export.sources.declaration import Declaration
 from seg.export.sources.reference import reference_probabilities
-from seg.export.sources.resolve import resolve
+from seg.export.sources.resolve import resolve_declaration
 from seg.export.sources.source import RawNetwork, Source
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
@@ -56,7 +56,7 @@ def export_source(
         VerificationError: fewer than 99.9% of the labels are the source's, or no precision passes.
     """
     background = None if data.ignores_unlabelled else data.unlabelled
-    declared = resolve(member, source.facts, ours, background, data.task)
+    declared = resolve_declaration(member, source.facts, ours, background, data.task)
     card = ModelCard(
         name=member.name,
         architecture=source.architecture,
@@ -80,9 +80,9 @@ def export_source(
             card = source.write(declared, card, temporary, request.opset)
             advance(note="verify")
             try:
-                verification = compare(
+                verification = compare_with_source(
                     temporary,
-                    lambda batch_nhwc: _one_by_one(network, batch_nhwc, declared, source.path),
+                    lambda batch_nhwc: _source_probabilities(network, batch_nhwc, declared, source.path),
                     images,
                     declared.input.stride,
                     f"{source.path.name} as declared",
@@ -92,13 +92,13 @@ def export_source(
             except VerificationError as error:
                 raise VerificationError(str(error).replace(str(temporary), str(model))) from error
         card = card.model_copy(update={"verification": verification})
-        replace_card(temporary, card)
+        replace_model_card(temporary, card)
         if request.precision not in ("fp32", card.precision):
-            card = _in_asked_precision(source, declared, card, temporary, data, request)
+            card = _export_in_asked_precision(source, declared, card, temporary, data, request)
     return card
 
 
-def _in_asked_precision(
+def _export_in_asked_precision(
     source: Source,
     declared: Declaration,
     card: ModelCard,
@@ -116,10 +116,10 @@ def _in_asked_precision(
         )
     # It needs torch, which a network that is exported as it is does not.
     from seg.export.precision.choose import choose_precision
-    from seg.export.precision.trial import trial_of_classes
+    from seg.export.precision.trial import precision_trial_of_classes
 
     half = source.half
-    trial = trial_of_classes(card.classes, card.task, source.path, data, request)
+    trial = precision_trial_of_classes(card.classes, card.task, source.path, data, request)
     write_half = partial(half.write, declared, opset=request.opset) if half else None
     return choose_precision(path, write_half, card, trial)
 
@@ -139,7 +139,7 @@ def is_exported_source(
         and card.source is not None
         and card.source.sha256 == source_sha256
         and card.source.declared_sha256 == declared_sha256(member, ours, task)
-        and (request is None or fulfils(card, request))
+        and (request is None or fulfils_precision_request(card, request))
     )
 
 
@@ -152,7 +152,7 @@ def declared_sha256(member: MemberSpec, ours: Sequence[ClassInfo], task: Task) -
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _one_by_one(
+def _source_probabilities(
     network: RawNetwork, batch_nhwc: ImagesNHWC, declared: Declaration, path: Path
 ) -> NDArray[np.float32]:
     probabilities = np.stack([reference_probabilities(network, image, declared) for image in batch_nhwc])

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from seg.errors import ModelError
 from seg.export.sources.declaration import SourceFacts
-from seg.export.sources.torch_source import TorchSource, first_line
+from seg.export.sources.torch_source import TorchSource, torch_error_line
 from seg.spec import MemberSpec
 
 _TRIED_SIDE: Final = 128
@@ -24,7 +24,7 @@ class SingleOutput(nn.Module):
         self.network = network
 
     def forward(self, image: Tensor) -> Tensor:
-        return next(tensor for tensor in _tensors(self.network(image)) if tensor.ndim == 4)
+        return next(tensor for tensor in _tensors_of_output(self.network(image)) if tensor.ndim == 4)
 
 
 def open_module(module: nn.Module, path: Path, kind: str, sha256: str, member: MemberSpec) -> TorchSource:
@@ -55,8 +55,8 @@ def open_module(module: nn.Module, path: Path, kind: str, sha256: str, member: M
         ) from None
     except Exception as error:  # a module raises anything for an input that it does not fit
         raise ModelError(
-            f"{path}: cannot run an image of {size_hw[0]}x{size_hw[1]}: {first_line(error)}: name its size"
-            " with 'input: { size: ... }'"
+            f"{path}: cannot run an image of {size_hw[0]}x{size_hw[1]}: {torch_error_line(error)}: name"
+            " its size with 'input: { size: ... }'"
         ) from error
     return TorchSource(
         path=path,
@@ -82,7 +82,7 @@ def sha256_of_weights(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _tensors(returned: Any) -> list[Tensor]:
+def _tensors_of_output(returned: Any) -> list[Tensor]:
     """The tensors in what a module returns, in their order."""
     if isinstance(returned, Tensor):
         return [returned]
@@ -90,4 +90,4 @@ def _tensors(returned: Any) -> list[Tensor]:
         returned = list(returned.values())
     if isinstance(returned, Sequence):
         return [tensor for tensor in returned if isinstance(tensor, Tensor)]
-    return _tensors(vars(returned)) if hasattr(returned, "__dict__") else []
+    return _tensors_of_output(vars(returned)) if hasattr(returned, "__dict__") else []

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from seg.distribution import install_advice
 from seg.errors import MissingRuntimeError, ModelError
-from seg.export.sources.pretrained_folder.config_file import read_json
+from seg.export.sources.pretrained_folder.config_file import read_config_json
 from seg.export.sources.pretrained_folder.smp_folder import CLASS_KEY, open_smp_folder
-from seg.export.sources.program.archive import archive_kind
+from seg.export.sources.program.archive import kind_of_program_archive
 from seg.export.sources.program.exported_program import open_exported_program
 from seg.export.sources.program.torchscript import open_torchscript
 from seg.export.sources.state_dict.open import open_state_dict
@@ -29,7 +29,7 @@ def open_checkpoint(path: Path, member: MemberSpec) -> TorchSource:
     encoder = member.encoder if "encoder" in given else None
     options = member.options.model_dump(exclude_none=True)
     if not path.is_dir():
-        match archive_kind(path):
+        match kind_of_program_archive(path):
             case "TorchScript":
                 return open_torchscript(path, member)
             case "torch.export program":
@@ -45,7 +45,7 @@ def open_checkpoint(path: Path, member: MemberSpec) -> TorchSource:
             f"{path}: is a folder of nnU-Net, whose loader runs code in its checkpoints: load it where you"
             " trust it, and export its network from Python: seg.export.export_module"
         )
-    config = read_json(path / "config.json")
+    config = read_config_json(path / "config.json")
     if CLASS_KEY in config:
         return open_smp_folder(path, config)
     if importlib.util.find_spec("transformers") is None:

@@ -33,11 +33,11 @@ def reference_probabilities(
     """Probabilities of the dataset's classes, float32 `[C, H, W]`, of an image, uint8 `[H, W, 3]` RGB."""
     size_hw = image_hwc.shape[:2]
     if declared.input.mode == "resize":
-        theirs_khw = _planes(network, image_hwc, size_hw, declared)
+        theirs_khw = _reference_planes(network, image_hwc, size_hw, declared)
     else:
         theirs_khw = np.empty((0, 0, 0), dtype=np.float32)
-        for top, left, tile_hwc in _tiles(image_hwc, declared.input):
-            tile_khw = _planes(network, tile_hwc, tile_hwc.shape[:2], declared)
+        for top, left, tile_hwc in _reference_tiles(image_hwc, declared.input):
+            tile_khw = _reference_planes(network, tile_hwc, tile_hwc.shape[:2], declared)
             if not theirs_khw.size:
                 theirs_khw = np.zeros((len(tile_khw), *size_hw), dtype=np.float32)
             part_khw = theirs_khw[:, top : top + tile_khw.shape[1], left : left + tile_khw.shape[2]]
@@ -51,7 +51,7 @@ def reference_probabilities(
     return np.asarray(ours_chw, dtype=np.float32)
 
 
-def _tiles(image_hwc: ImageHWC, declared: InputDeclaration) -> Iterator[tuple[int, int, ImageHWC]]:
+def _reference_tiles(image_hwc: ImageHWC, declared: InputDeclaration) -> Iterator[tuple[int, int, ImageHWC]]:
     """The whole image, padded, or its tiles, with the place of each."""
     cell_hw = declared.size_hw if declared.mode == "tile" and declared.size_hw else (declared.stride,) * 2
     below, right = (-side % cell for side, cell in zip(image_hwc.shape[:2], cell_hw, strict=True))
@@ -62,20 +62,25 @@ def _tiles(image_hwc: ImageHWC, declared: InputDeclaration) -> Iterator[tuple[in
             yield top, left, padded_hwc[top : top + step_hw[0], left : left + step_hw[1]]
 
 
-def _planes(network: RawNetwork, image_hwc: ImageHWC, size_hw: Size, declared: Declaration) -> Floats:
+def _reference_planes(
+    network: RawNetwork, image_hwc: ImageHWC, size_hw: Size, declared: Declaration
+) -> Floats:
     """Probabilities of the network's classes at the given size, `[K, H, W]`."""
-    raw = network(prepared(image_hwc, declared.input))
-    planes_khw = _as_planes(raw, declared.output)
-    resized_khw = np.stack([_resized(plane, size_hw, declared.output.resample) for plane in planes_khw])
-    return _probabilities(resized_khw, declared.output, has_sigmoids=declared.has_sigmoids)
+    raw = network(prepare_reference_input(image_hwc, declared.input))
+    planes_khw = _output_as_reference_planes(raw, declared.output)
+    resized_khw = np.stack(
+        [_resized_reference_plane(plane, size_hw, declared.output.resample) for plane in planes_khw]
+    )
+    return _reference_activation(resized_khw, declared.output, has_sigmoids=declared.has_sigmoids)
 
 
-def prepared(image_hwc: ImageHWC, declared: InputDeclaration) -> NDArray[Any]:
+def prepare_reference_input(image_hwc: ImageHWC, declared: InputDeclaration) -> NDArray[Any]:
     """What the network takes of one image, with a batch axis."""
     values_hwc = image_hwc.astype(np.float32)
     if declared.mode == "resize" and declared.size_hw:
         planes = [
-            _resized(plane, declared.size_hw, declared.resample) for plane in np.moveaxis(values_hwc, 2, 0)
+            _resized_reference_plane(plane, declared.size_hw, declared.resample)
+            for plane in np.moveaxis(values_hwc, 2, 0)
         ]
         values_hwc = np.stack(planes, axis=2)
     if declared.channels == "bgr":
@@ -90,7 +95,7 @@ def prepared(image_hwc: ImageHWC, declared: InputDeclaration) -> NDArray[Any]:
     return np.ascontiguousarray(ordered[None], dtype=declared.dtype)
 
 
-def _as_planes(raw: NDArray[Any], declared: OutputDeclaration) -> Floats:
+def _output_as_reference_planes(raw: NDArray[Any], declared: OutputDeclaration) -> Floats:
     """The first image's output as float32 `[K, h, w]`; labels become one plane for each class."""
     image = raw[0]
     if declared.kind == "labels":
@@ -102,7 +107,7 @@ def _as_planes(raw: NDArray[Any], declared: OutputDeclaration) -> Floats:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # Of networks that are fed wrongly; NaN is found later.
-def _probabilities(planes_khw: Floats, declared: OutputDeclaration, *, has_sigmoids: bool) -> Floats:
+def _reference_activation(planes_khw: Floats, declared: OutputDeclaration, *, has_sigmoids: bool) -> Floats:
     if declared.kind == "logits":
         raised = np.exp(planes_khw - planes_khw.max(axis=0))
         return np.asarray(raised / raised.sum(axis=0), dtype=np.float32)
@@ -117,7 +122,7 @@ def _probabilities(planes_khw: Floats, declared: OutputDeclaration, *, has_sigmo
     return np.asarray(exact_khw / np.maximum(exact_khw.sum(axis=0), 1e-300), dtype=np.float32)
 
 
-def _resized(plane_hw: Floats, size_hw: Size, name: str) -> Floats:
+def _resized_reference_plane(plane_hw: Floats, size_hw: Size, name: str) -> Floats:
     if plane_hw.shape == size_hw:
         return plane_hw
     if name in _PILLOW:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from seg.errors import ModelError
-from seg.export.sources.classes import NetworkClasses, map_classes
+from seg.export.sources.classes import NetworkClasses, map_source_classes
 from seg.export.sources.declaration import (
     KINDS_APART,
     Declaration,
@@ -21,7 +21,7 @@ from seg.spec.recipe.recipe import InputMode
 USUAL_STRIDE: Final = 32
 
 
-def resolve(
+def resolve_declaration(
     member: MemberSpec,
     facts: SourceFacts,
     ours: Sequence[ClassInfo],
@@ -42,7 +42,7 @@ def resolve(
             the message names the key.
     """
     assumed: list[str] = []
-    fed = _input(member, facts, assumed)
+    fed = _resolve_input(member, facts, assumed)
     count = facts.count or len(member.output.classes or facts.names)
     if not count and "labels" in (member.output.kind, facts.kind):
         count = max((int(name) + 1 for name in member.classes or () if name.isdecimal()), default=len(ours))
@@ -51,9 +51,9 @@ def resolve(
             f"{member.source}: does not say how many classes it has: add 'output: {{ classes: [...] }}' with"
             " their names by channel"
         )
-    kind = member.output.kind or facts.kind or _usual_kind(count, assumed)
+    kind = member.output.kind or facts.kind or _usual_kind_of_output(count, assumed)
     network = NetworkClasses(count, kind in KINDS_APART, facts.names)
-    classes, has_rest = map_classes(member, network, ours, background, assumed, task)
+    classes, has_rest = map_source_classes(member, network, ours, background, assumed, task)
     output = OutputDeclaration(
         kind=kind,
         count=count,
@@ -65,9 +65,9 @@ def resolve(
     return Declaration(fed, output, classes, tuple(assumed), task)
 
 
-def _input(member: MemberSpec, facts: SourceFacts, assumed: list[str]) -> InputDeclaration:
+def _resolve_input(member: MemberSpec, facts: SourceFacts, assumed: list[str]) -> InputDeclaration:
     declared = member.input
-    mode, size_hw = _mode_and_size(member, facts)
+    mode, size_hw = _resolve_mode_and_size(member, facts)
     channels = declared.channels or facts.channels
     if channels is None:
         channels = "grey" if facts.input_channels == 1 else "rgb"
@@ -84,9 +84,9 @@ def _input(member: MemberSpec, facts: SourceFacts, assumed: list[str]) -> InputD
     return InputDeclaration(
         layout=declared.layout or facts.input_layout or "nchw",
         channels=channels,
-        scale=_scale(member, facts),
-        mean=_for_each_channel(declared.mean or facts.mean or (0.0,), facts.input_channels),
-        std=_for_each_channel(declared.std or facts.std or (1.0,), facts.input_channels),
+        scale=_resolve_pixel_scale(member, facts),
+        mean=_resolved_for_each_channel(declared.mean or facts.mean or (0.0,), facts.input_channels),
+        std=_resolved_for_each_channel(declared.std or facts.std or (1.0,), facts.input_channels),
         dtype=facts.dtype,
         mode=mode,
         size_hw=size_hw,
@@ -95,7 +95,9 @@ def _input(member: MemberSpec, facts: SourceFacts, assumed: list[str]) -> InputD
     )
 
 
-def _mode_and_size(member: MemberSpec, facts: SourceFacts) -> tuple[InputMode, tuple[int, int] | None]:
+def _resolve_mode_and_size(
+    member: MemberSpec, facts: SourceFacts
+) -> tuple[InputMode, tuple[int, int] | None]:
     """A declared mode; else resize where a size is declared or said; else what the source says."""
     declared = member.input
     size_hw = declared.size or facts.size_hw
@@ -113,7 +115,7 @@ def _mode_and_size(member: MemberSpec, facts: SourceFacts) -> tuple[InputMode, t
     return mode, size_hw
 
 
-def _scale(member: MemberSpec, facts: SourceFacts) -> float:
+def _resolve_pixel_scale(member: MemberSpec, facts: SourceFacts) -> float:
     if facts.dtype == "uint8":
         return member.input.scale or 1.0
     scale = member.input.scale or facts.scale
@@ -125,11 +127,11 @@ def _scale(member: MemberSpec, facts: SourceFacts) -> float:
     return scale
 
 
-def _for_each_channel(numbers: tuple[float, ...], channels: int) -> tuple[float, ...]:
+def _resolved_for_each_channel(numbers: tuple[float, ...], channels: int) -> tuple[float, ...]:
     return numbers * channels if len(numbers) == 1 else numbers
 
 
-def _usual_kind(count: int, assumed: list[str]) -> OutputKind:
+def _usual_kind_of_output(count: int, assumed: list[str]) -> OutputKind:
     kind: OutputKind = "sigmoid-logits" if count == 1 else "logits"
     assumed.append(f"output: {kind}")
     return kind

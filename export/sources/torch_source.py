@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seg.errors import ModelError
-from seg.export.onnx_file.cleanup import clean_up_network
+from seg.export.onnx_file.cleanup import clean_up_network_graph
 from seg.export.onnx_file.opset import opset_of
-from seg.export.onnx_file.save import save_model, weight_bytes
-from seg.export.onnx_file.to_onnx import export_graph
+from seg.export.onnx_file.save import save_onnx_model, weight_bytes
+from seg.export.onnx_file.to_onnx import export_module_to_graph
 from seg.export.precision.half import HalfNetwork
-from seg.export.rewrite import rewrite
+from seg.export.rewrite import rewrite_graph
 from seg.export.sources.declaration import Declaration, InputDeclaration, SourceFacts
-from seg.export.sources.graph.wrap import wrap
+from seg.export.sources.graph.wrap import wrap_network
 from seg.export.sources.source import RawNetwork
 from seg.models.card import ModelCard
 from seg.models.safety import LARGEST_MODEL_BYTES
@@ -72,7 +72,8 @@ class TorchSource:
             except Exception as error:  # a network raises anything for an input that it does not fit
                 shape = "x".join(map(str, batch.shape))
                 raise ModelError(
-                    f"{self.path}: cannot run an input of {shape}: {first_line(error)}: correct its 'input'"
+                    f"{self.path}: cannot run an input of {shape}: {torch_error_line(error)}: correct its"
+                    " 'input'"
                 ) from error
             return np.asarray(output.numpy())
 
@@ -80,11 +81,11 @@ class TorchSource:
 
     def write(self, declaration: Declaration, card: ModelCard, path: Path, opset: int | None) -> ModelCard:
         """Export the module, put the graph of what is declared around it, and write that to `path`."""
-        wrapped = wrap(self._graph(declaration.input), declaration, self.path, opset)
+        wrapped = wrap_network(self._graph(declaration.input), declaration, self.path, opset)
         # Rewriting runs the graph, which must fit into one protobuf message.
         if weight_bytes(wrapped) < LARGEST_MODEL_BYTES:
-            rewrite(wrapped)
-        return save_model(wrapped, card.model_copy(update={"opset": opset_of(wrapped)}), path)
+            rewrite_graph(wrapped)
+        return save_onnx_model(wrapped, card.model_copy(update={"opset": opset_of(wrapped)}), path)
 
     def _graph(self, fed: InputDeclaration) -> onnx.ModelProto:
         """The bare network, for any number of images, and of any size if they are padded."""
@@ -102,11 +103,13 @@ class TorchSource:
             free |= {first: fed.stride * torch.export.Dim("h"), first + 1: fed.stride * torch.export.Dim("w")}
         example = torch.zeros((_EXAMPLE_IMAGES, *shape))
         network = self.for_export(example) if self.for_export else self.module
-        graph = export_graph(_Named(network), example, free, f"{self.path}: {self.architecture}", OUTPUT)
-        return clean_up_network(graph)
+        graph = export_module_to_graph(
+            _NamedNetwork(network), example, free, f"{self.path}: {self.architecture}", OUTPUT
+        )
+        return clean_up_network_graph(graph)
 
 
-class _Named(nn.Module):
+class _NamedNetwork(nn.Module):
     """Gives the module's layers a place to be named after."""
 
     def __init__(self, network: nn.Module) -> None:
@@ -118,6 +121,6 @@ class _Named(nn.Module):
         return output
 
 
-def first_line(error: Exception) -> str:
+def torch_error_line(error: Exception) -> str:
     """The first line of an error's text, or its type if it has none."""
     return (str(error).splitlines() or [""])[0] or type(error).__name__

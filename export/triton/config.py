@@ -74,7 +74,7 @@ $steps
 
 
 @dataclass(frozen=True, slots=True)
-class Serving:
+class TritonServing:
     """Server settings of a model.
 
     `batch` is the largest batch, `size_hw` the size for warm-up. A request waits at most `delay_us`
@@ -88,7 +88,7 @@ class Serving:
 
 
 @dataclass(frozen=True, slots=True)
-class EnsembleStep:
+class TritonEnsembleStep:
     """A step of an ensemble: its model, and the ensemble's tensors for its inputs and outputs."""
 
     model: str
@@ -96,53 +96,54 @@ class EnsembleStep:
     gives: Mapping[str, str]
 
 
-def model_config(name: str, model: onnx.ModelProto, serving: Serving) -> str:
+def triton_model_config(name: str, model: onnx.ModelProto, serving: TritonServing) -> str:
     """The configuration of a model whose first axis is the batch; names, types and dims are the graph's."""
     batches = sorted({1, serving.batch})
     return _CONFIG.substitute(
         name=name,
         batch=serving.batch,
-        inputs=_lines(map(_tensor, model.graph.input)),
-        outputs=_lines(map(_tensor, model.graph.output)),
+        inputs=_config_lines(map(_tensor_config, model.graph.input)),
+        outputs=_config_lines(map(_tensor_config, model.graph.output)),
         delay=serving.delay_us,
         instances=serving.instances,
-        warmups=_lines(_warmup(model.graph.input, batch, serving.size_hw) for batch in batches),
+        warmups=_config_lines(_warmup_config(model.graph.input, batch, serving.size_hw) for batch in batches),
     )
 
 
-def ensemble_config(
+def triton_ensemble_config(
     name: str,
-    serving: Serving,
+    serving: TritonServing,
     inputs: Iterable[onnx.ValueInfoProto],
     outputs: Iterable[onnx.ValueInfoProto],
-    steps: Iterable[EnsembleStep],
+    steps: Iterable[TritonEnsembleStep],
 ) -> str:
     """The configuration of an ensemble, which has steps and no graph."""
     return _ENSEMBLE.substitute(
         name=name,
         batch=serving.batch,
-        inputs=_lines(map(_tensor, inputs)),
-        outputs=_lines(map(_tensor, outputs)),
-        steps=_lines(map(_step, steps)),
+        inputs=_config_lines(map(_tensor_config, inputs)),
+        outputs=_config_lines(map(_tensor_config, outputs)),
+        steps=_config_lines(map(_ensemble_step_config, steps)),
     )
 
 
-def _tensor(value: onnx.ValueInfoProto) -> str:
-    return f'  {{ name: "{value.name}" data_type: {_type(value)} dims: {_dims(_own_dims(value))} }}'
+def _tensor_config(value: onnx.ValueInfoProto) -> str:
+    dims = _dims_config(_dims_without_batch(value))
+    return f'  {{ name: "{value.name}" data_type: {_triton_data_type(value)} dims: {dims} }}'
 
 
-def _warmup(inputs: Iterable[onnx.ValueInfoProto], batch: int, size_hw: tuple[int, int]) -> str:
-    filled = "\n".join(_warm_input(value, size_hw) for value in inputs)
+def _warmup_config(inputs: Iterable[onnx.ValueInfoProto], batch: int, size_hw: tuple[int, int]) -> str:
+    filled = "\n".join(_warmup_input_config(value, size_hw) for value in inputs)
     return _WARMUP.substitute(batch=batch, inputs=filled)
 
 
-def _warm_input(value: onnx.ValueInfoProto, size_hw: tuple[int, int]) -> str:
+def _warmup_input_config(value: onnx.ValueInfoProto, size_hw: tuple[int, int]) -> str:
     sides = iter(size_hw)
-    dims = [next(sides) if dim == ANY else dim for dim in _own_dims(value)]
-    return _WARM_INPUT.substitute(name=value.name, type=_type(value), dims=_dims(dims))
+    dims = [next(sides) if dim == ANY else dim for dim in _dims_without_batch(value)]
+    return _WARM_INPUT.substitute(name=value.name, type=_triton_data_type(value), dims=_dims_config(dims))
 
 
-def _step(step: EnsembleStep) -> str:
+def _ensemble_step_config(step: TritonEnsembleStep) -> str:
     maps = [("input_map", step.takes), ("output_map", step.gives)]
     lines = [
         f'    {kind} {{ key: "{own}" value: "{tensor}" }}'
@@ -152,18 +153,18 @@ def _step(step: EnsembleStep) -> str:
     return "\n".join([f'  {{ model_name: "{step.model}" model_version: -1', *lines, "  }"])
 
 
-def _type(value: onnx.ValueInfoProto) -> str:
+def _triton_data_type(value: onnx.ValueInfoProto) -> str:
     return DATA_TYPES[value.type.tensor_type.elem_type]
 
 
-def _own_dims(value: onnx.ValueInfoProto) -> list[int]:
+def _dims_without_batch(value: onnx.ValueInfoProto) -> list[int]:
     """Without the batch, which Triton puts before them."""
     return [axis.dim_value or ANY for axis in value.type.tensor_type.shape.dim[1:]]
 
 
-def _lines(items: Iterable[str]) -> str:
+def _config_lines(items: Iterable[str]) -> str:
     return ",\n".join(items)
 
 
-def _dims(dims: Sequence[int]) -> str:
+def _dims_config(dims: Sequence[int]) -> str:
     return f"[ {', '.join(map(str, dims))} ]"

@@ -6,12 +6,12 @@ import onnx
 
 from seg.export.fuse.card import EnsembleCard
 from seg.export.fuse.fuse import fuse_ensemble
-from seg.export.triton.config import model_config
-from seg.export.triton.job import Job
+from seg.export.triton.config import triton_model_config
+from seg.export.triton.job import TritonJob
 from seg.export.triton.repository import MODEL_FILE, RepositoryUpdate
 
 
-def add_fused_triton_model(update: RepositoryUpdate, job: Job) -> tuple[Path, EnsembleCard]:
+def add_fused_triton_model(update: RepositoryUpdate, job: TritonJob) -> tuple[Path, EnsembleCard]:
     """Add the fused model; returns its final path and its card.
 
     Raises:
@@ -22,6 +22,6 @@ def add_fused_triton_model(update: RepositoryUpdate, job: Job) -> tuple[Path, En
     file = version / MODEL_FILE
     card = fuse_ensemble(job.spec, job.request, file, job.images)
     update.configure(
-        version, model_config(job.request.name, onnx.load(file, load_external_data=False), job.serving)
+        version, triton_model_config(job.request.name, onnx.load(file, load_external_data=False), job.serving)
     )
     return update.final(file), card

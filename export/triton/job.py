@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seg.export.fuse.fuse import FusionRequest
-from seg.export.triton.config import Serving
+from seg.export.triton.config import TritonServing
 from seg.image_type import ImageHWB
 from seg.spec import EnsembleSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class TritonJob:
     """An ensemble under the name that clients use, and the images that it is verified on."""
 
     spec: EnsembleSpec
     request: FusionRequest
-    serving: Serving
+    serving: TritonServing
     images: Sequence[ImageHWB]

@@ -30,7 +30,7 @@ class RepositoryUpdate:
                 configuration was not written by seg.
         """
         self._configuration_of(name).check()
-        version = self._folder / name / str(_last_version(self._repository / name) + 1)
+        version = self._folder / name / str(_last_triton_version(self._repository / name) + 1)
         version.mkdir(parents=True)
         return version
 
@@ -56,7 +56,7 @@ class RepositoryUpdate:
 
 
 @contextmanager
-def repository_update(repository: Path, *, overwrite: bool = False) -> Iterator[RepositoryUpdate]:
+def update_triton_repository(repository: Path, *, overwrite: bool = False) -> Iterator[RepositoryUpdate]:
     """Yield an update whose versions join the repository only if the block succeeds.
 
     Args:
@@ -72,7 +72,7 @@ def repository_update(repository: Path, *, overwrite: bool = False) -> Iterator[
         update.publish()
 
 
-def _last_version(folder: Path) -> int:
+def _last_triton_version(folder: Path) -> int:
     if not folder.exists():
         return 0
     versions = [int(one.name) for one in folder.iterdir() if one.name.isdigit()] if folder.is_dir() else []

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from seg.data.images.images import write_image
-from seg.export.onnx_file.save import save_model
+from seg.export.onnx_file.save import save_onnx_model
 from seg.spec import EnsembleSpec, load_ensemble
 from tests.export.tiny import CARD, CLASSES, image, model, random_kernels
 
@@ -18,8 +18,8 @@ def write_ensemble(folder: Path, **said: Any) -> Path:
         write_image(folder / f"images/{number}.png", image(30 + number, 43, seed=number))
     categories = [{"id": c.id, "name": c.name} for c in CLASSES]
     (folder / "train.json").write_text(json.dumps({"images": [], "categories": categories}))
-    save_model(model(random_kernels(1)), CARD, folder / "a.onnx")
-    save_model(model(random_kernels(2), size_hw=(20, 26)), CARD, folder / "b.onnx")
+    save_onnx_model(model(random_kernels(1)), CARD, folder / "a.onnx")
+    save_onnx_model(model(random_kernels(2), size_hw=(20, 26)), CARD, folder / "b.onnx")
     spec = {
         "data": {
             "train": {"images": "images", "annotations": "train.json"},

@@ -14,7 +14,7 @@ from seg.commands.app import app
 from seg.engine.runtimes.open import open_runtime
 from seg.engine.runtimes.tensorrt.plan_file import PlanProfile
 from seg.errors import ModelError, SpecError
-from seg.export.openvino_ir import write_ir
+from seg.export.openvino_ir import write_openvino_ir
 from seg.export.plan_cache import ensure_plan
 from seg.image_type import ImageType
 from tests.engine.tiny_models import write_band_model
@@ -76,7 +76,7 @@ def test_a_triton_ensemble_hands_all_members_the_same_image(tmp_path: Path) -> N
 def test_openvinos_files_take_the_same_images(tmp_path: Path) -> None:
     pytest.importorskip("openvino")
     model = write_band_model(tmp_path, 1, ImageType("uint16", 5))
-    written = write_ir(model, PlanProfile((1, 30, 43), (1, 30, 43), (1, 30, 43)), IMAGES)
+    written = write_openvino_ir(model, PlanProfile((1, 30, 43), (1, 30, 43), (1, 30, 43)), IMAGES)
     found = open_runtime(written, "openvino").run(IMAGES[0][None])
     np.testing.assert_allclose(found, open_runtime(model, "cpu").run(IMAGES[0][None]), atol=1e-4)
 

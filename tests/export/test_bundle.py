@@ -16,7 +16,7 @@ from seg.errors import OutputError, SpecError
 from seg.export.bundle import bundle as bundling
 from seg.export.bundle.bundle import write_bundle
 from seg.export.bundle.request import BundleRequest
-from seg.export.bundle.wheels import compatible_platforms, requirements_for, requires_of
+from seg.export.bundle.wheels import compatible_platforms, requirements_for, wheel_requires_of
 from seg.files.atomic import sha256_of
 from seg.spec import EnsembleSpec, SplitSpec, load_ensemble
 from tests.engine.tiny_models import MakeModel, write_project
@@ -146,7 +146,7 @@ def test_requirements_are_read_from_a_wheel(tmp_path: Path) -> None:
         content.writestr(
             "a-1.dist-info/METADATA", "Name: a\nRequires-Dist: b>=1\nRequires-Dist: c; extra == 'd'\n\nText"
         )
-    assert requires_of(wheel) == ["b>=1", "c; extra == 'd'"]
+    assert wheel_requires_of(wheel) == ["b>=1", "c; extra == 'd'"]
 
 
 @pytest.mark.parametrize(

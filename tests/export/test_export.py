@@ -13,7 +13,7 @@ from onnx import numpy_helper
 from seg.errors import ModelError, VerificationError
 from seg.export.export import export_checkpoint, is_exported
 from seg.export.onnx_file.exported_model import ExportedModel
-from seg.export.onnx_file.save import atomic_model, replace_card, save_model
+from seg.export.onnx_file.save import atomic_model, replace_model_card, save_onnx_model
 from seg.export.onnx_file.to_onnx import write_onnx
 from seg.files.atomic import sha256_of
 from seg.labels.label_map import ImageHWC
@@ -115,8 +115,8 @@ def test_weights_too_large_for_one_file_lie_beside_it(
     monkeypatch.setattr("seg.export.onnx_file.save.LARGEST_INLINE_BYTES", 10_000)
     for _ in range(2):
         with atomic_model(model) as temporary:
-            written = save_model(onnx.load(exported[1]), card, temporary)
-            replace_card(temporary, written)
+            written = save_onnx_model(onnx.load(exported[1]), card, temporary)
+            replace_model_card(temporary, written)
     (beside,) = tmp_path.glob("*.data")
     assert beside.stat().st_size > 0.9 * exported[1].stat().st_size > 10 * model.stat().st_size
     assert read_model_card(model).weights_sha256 == sha256_of(beside)
@@ -128,12 +128,12 @@ def test_weights_too_large_for_one_file_lie_beside_it(
     largest = max(changed.graph.initializer, key=lambda tensor: len(tensor.raw_data))
     largest.raw_data = bytes(len(largest.raw_data))
     with pytest.raises(VerificationError), atomic_model(model) as temporary:
-        save_model(changed, card, temporary)
+        save_onnx_model(changed, card, temporary)
         raise VerificationError("as if it did not agree")
     assert sorted(tmp_path.iterdir()) == [model, beside]
     monkeypatch.undo()
     with atomic_model(model) as temporary:
-        save_model(whole, card, temporary)
+        save_onnx_model(whole, card, temporary)
     assert list(tmp_path.iterdir()) == [model]
 
 

@@ -18,7 +18,7 @@ from seg.errors import ModelError
 from seg.export.fuse.card import EnsembleCard
 from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.export.fuse.output_names import FusedOutput
-from seg.export.onnx_file.save import save_model
+from seg.export.onnx_file.save import save_onnx_model
 from seg.files.atomic import sha256_of
 from seg.models.card import ENSEMBLE_KEY
 from seg.models.model_file import read_model_card
@@ -93,7 +93,7 @@ def test_members_that_list_their_classes_otherwise_are_turned_inside(merge: str,
     kernel = next(tensor for tensor in other.graph.initializer if tensor.name == "k1")
     kernel.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(kernel)[order], "k1"))
     turned = CARD.model_copy(update={"classes": tuple(CARD.classes[label] for label in order)})
-    save_model(other, turned, tmp_path / "b.onnx")
+    save_onnx_model(other, turned, tmp_path / "b.onnx")
     fuse_ensemble(spec, FusionRequest("team", EVERYTHING), path)
     for name, array in run(path, images_nhwc).items():
         np.testing.assert_allclose(array, expected[name], atol=1e-6)

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from seg.engine import Ensemble
 from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
-from seg.export.onnx_file.save import save_model
+from seg.export.onnx_file.save import save_onnx_model
 from seg.files.atomic import sha256_of
 from tests.export.ensembles import ensemble
 from tests.export.fused import fused, run
@@ -47,7 +47,7 @@ def test_weights_are_there_once_and_networks_once_an_orientation(
 
 def test_members_in_an_older_opset_are_brought_up(tmp_path: Path) -> None:
     spec = ensemble(tmp_path)
-    save_model(model(random_kernels(1), opset=18), CARD, tmp_path / "a.onnx")
+    save_onnx_model(model(random_kernels(1), opset=18), CARD, tmp_path / "a.onnx")
     card = fuse_ensemble(spec, FusionRequest("team"), tmp_path / "team.onnx")
     assert {entry.version for entry in onnx.load(tmp_path / "team.onnx").opset_import} == {card.opset} == {18}
 
@@ -67,7 +67,7 @@ def test_branches_of_a_member_are_renamed_with_it(tmp_path: Path) -> None:
     built.graph.node.insert(len(built.graph.node) - 1, chosen)
     built.graph.node[-1].input[0] = "chosen"
     built.graph.initializer.append(numpy_helper.from_array(np.array(True), "yes"))
-    save_model(built, CARD, tmp_path / "a.onnx")
+    save_onnx_model(built, CARD, tmp_path / "a.onnx")
     assert fuse_ensemble(spec, FusionRequest("team"), tmp_path / "team.onnx").verification is not None
 
 

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.errors import SegError, SpecError, VerificationError
-from seg.export.fuse.check import EngineReference, Expected, check
+from seg.export.fuse.check import EngineReference, ExpectedFusedOutput, check_fused_model
 from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.export.fuse.output_names import FusedOutput
-from seg.export.onnx_file.save import save_model
+from seg.export.onnx_file.save import save_onnx_model
 from tests.export.ensembles import ensemble, write_ensemble
 from tests.export.fused import fused
 from tests.export.tiny import CARD, image, model
@@ -32,19 +32,21 @@ def three_wrong(images_nhwc: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
 def says_tied(count: int) -> EngineReference:
     """The engine, which says that so many of the three are ties."""
 
-    def reference(image_hwc: NDArray[np.uint8]) -> Expected:
+    def reference(image_hwc: NDArray[np.uint8]) -> ExpectedFusedOutput:
         labels_hw = np.zeros(image_hwc.shape[:2], dtype=np.uint8)
         tied_hw = np.zeros(labels_hw.shape, dtype=np.bool_)
         tied_hw[0, :count] = True
         confidence_hw = np.zeros(labels_hw.shape, dtype=np.float32)
-        return Expected(labels_hw, confidence_hw[None].repeat(2, 0), tied_hw, confidence_hw, "multiclass")
+        return ExpectedFusedOutput(
+            labels_hw, confidence_hw[None].repeat(2, 0), tied_hw, confidence_hw, "multiclass"
+        )
 
     return reference
 
 
 @pytest.mark.parametrize(("exactly", "tied"), [(True, 3), (False, 2), (False, 0)])
 def test_ties_are_counted_apart_from_faults(exactly: bool, tied: int) -> None:
-    found = check(three_wrong, [image(80, 90)], says_tied(tied), stride=32, exactly=exactly)
+    found = check_fused_model(three_wrong, [image(80, 90)], says_tied(tied), stride=32, exactly=exactly)
     images = sum(n for n, _, _ in found.shapes_nhw)
     assert (found.ties, found.faults) == (tied * images, (3 - tied) * images)
     assert found.agreement == 1 - 3 * images / found.pixels
@@ -54,7 +56,7 @@ def test_ties_are_counted_apart_from_faults(exactly: bool, tied: int) -> None:
 def test_faults_are_refused(exactly: bool, size_hw: tuple[int, int]) -> None:
     """In fp32 a single one; in less, where they are more than one pixel in a thousand."""
     with pytest.raises(VerificationError, match="pixels are not the engine's"):
-        check(three_wrong, [image(*size_hw)], says_tied(2), stride=32, exactly=exactly)
+        check_fused_model(three_wrong, [image(*size_hw)], says_tied(2), stride=32, exactly=exactly)
 
 
 @pytest.mark.parametrize(
@@ -65,15 +67,15 @@ def test_a_file_that_differs_is_not_written(
     wrong: str, gives: tuple[FusedOutput, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if a member had another weight, or a network another kernel."""
-    from seg.export.fuse.compose import compose
+    from seg.export.fuse.compose import compose_fused_graph
 
     def compose_wrongly(*arguments: Any) -> onnx.ModelProto:
-        built = compose(*arguments)
+        built = compose_fused_graph(*arguments)
         (tensor,) = [t for t in built.graph.initializer if t.name == f"b/{wrong}"]
         tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * np.float32(0.5), tensor.name))
         return built
 
-    monkeypatch.setattr("seg.export.fuse.fuse.compose", compose_wrongly)
+    monkeypatch.setattr("seg.export.fuse.fuse.compose_fused_graph", compose_wrongly)
     with pytest.raises(VerificationError, match=r"team\.onnx: .* pixels are not the engine's.*not written"):
         fused(tmp_path, gives)
     assert not list(tmp_path.glob("*team.onnx*"))
@@ -92,12 +94,12 @@ def test_scaled_views_are_refused(tmp_path: Path) -> None:
 def test_members_must_be_exported_and_agree_on_classes(tmp_path: Path) -> None:
     spec = ensemble(tmp_path)
     other = CARD.model_copy(update={"classes": CARD.classes[:2]})
-    save_model(model(), other, tmp_path / "b.onnx")
+    save_onnx_model(model(), other, tmp_path / "b.onnx")
     with pytest.raises(SegError, match=r"b\.onnx: returns 3 channels and its card has 2 classes"):
         fuse_ensemble(spec, FusionRequest("team"), tmp_path / "team.onnx")
     gold = CARD.classes[0].model_copy(update={"name": "gold"})
     other = CARD.model_copy(update={"classes": (gold, *CARD.classes[1:])})
-    save_model(model(), other, tmp_path / "b.onnx")
+    save_onnx_model(model(), other, tmp_path / "b.onnx")
     with pytest.raises(SegError, match=r"b\.onnx: was trained for the classes \['gold'"):
         fuse_ensemble(spec, FusionRequest("team"), tmp_path / "team.onnx")
     (tmp_path / "b.onnx").unlink()

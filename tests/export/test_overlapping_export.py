@@ -17,11 +17,11 @@ from seg.errors import VerificationError
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.to_onnx import write_onnx
 from seg.export.onnx_file.verification_batches import VERIFIED_IMAGES
-from seg.export.onnx_file.verify import verify
-from seg.export.precision.calibration import covering_images
-from seg.export.precision.half import in_half
-from seg.export.precision.measure import Gate, measure, take_reference
-from seg.export.triton.config import Serving, model_config
+from seg.export.onnx_file.verify import verify_onnx_file
+from seg.export.precision.calibration import images_to_calibrate_int8
+from seg.export.precision.half import model_in_half_precision
+from seg.export.precision.measure import PrecisionGate, measure_precision, take_fp32_reference
+from seg.export.triton.config import TritonServing, triton_model_config
 from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap, Task, masks_of, pack_masks
 from seg.models.card import InputCard, ModelCard
@@ -38,7 +38,7 @@ CARD = ModelCard(
     name="m", architecture="fpn", encoder="x", task="multilabel", classes=CLASSES, unlabelled="ignore",
     input=INPUT,
 )  # fmt: skip
-GATE = Gate(0.9, 100.0)
+GATE = PrecisionGate(0.9, 100.0)
 
 
 def network(seed: int = 0) -> nn.Module:
@@ -58,7 +58,7 @@ def test_the_file_has_sigmoids_at_a_temperature(tmp_path: Path) -> None:
     assert read_model_card(path).task == "multilabel"
     images = [image(24, 31, seed) for seed in range(2)]
     with progress("verify", VERIFIED_IMAGES, unit="images") as advance:
-        checked = verify(path, exported, images, advance)
+        checked = verify_onnx_file(path, exported, images, advance)
     assert (checked.label_agreement, checked.largest_difference < 1e-5) == (1.0, True)
     with torch.no_grad():
         logits = exported.segmenter(torch.from_numpy(images[0][None]).float())[0]
@@ -67,7 +67,7 @@ def test_the_file_has_sigmoids_at_a_temperature(tmp_path: Path) -> None:
     set_temperature_in_graph(graph, 2, path)
     onnx.save(graph, path)
     np.testing.assert_allclose(run(path, images[0]), (logits / 2).sigmoid().numpy(), atol=1e-5)
-    half = in_half(exported)
+    half = model_in_half_precision(exported)
     with torch.no_grad():
         np.testing.assert_allclose(half(torch.from_numpy(images[0][None]))[0], logits.sigmoid(), atol=1e-2)
 
@@ -85,7 +85,7 @@ def test_one_other_bit_is_another_label(tmp_path: Path) -> None:
         pytest.raises(VerificationError, match=r"label agreement with the checkpoint is 0\.0"),
         progress("verify", VERIFIED_IMAGES, unit="images") as advance,
     ):
-        verify(tmp_path / "m.onnx", exported, [image(24, 31)], advance)
+        verify_onnx_file(tmp_path / "m.onnx", exported, [image(24, 31)], advance)
 
 
 @dataclass
@@ -128,11 +128,11 @@ def darker(images_nhwc: NDArray[np.uint8]) -> NDArray[np.float32]:
 def test_precisions_are_measured_by_bits(tmp_path: Path) -> None:
     truth = [as_probabilities(image(24, 31, n)[None])[0] > 0.5 for n in range(3)]
     split = DrawnSplit(tmp_path, [pack_masks(masks) for masks in truth])
-    reference = take_reference(as_probabilities, split, 4, "multilabel")
+    reference = take_fp32_reference(as_probabilities, split, 4, "multilabel")
     (tmp_path / "m.onnx").write_bytes(b"x")
-    same = measure(tmp_path / "m.onnx", "fp32", "cpu", as_probabilities, reference, GATE)
+    same = measure_precision(tmp_path / "m.onnx", "fp32", "cpu", as_probabilities, reference, GATE)
     assert (same.agreement, same.miou, same.loss, same.passed) == (1, 1, 0, True)
-    other = measure(tmp_path / "m.onnx", "int8", "cpu", darker, reference, GATE)
+    other = measure_precision(tmp_path / "m.onnx", "int8", "cpu", darker, reference, GATE)
     lost = sum(int(masks[1, :, 0].sum()) for masks in truth)
     assert other.agreement == pytest.approx(1 - lost / (3 * 24 * 31))
     iou = 1 - lost / sum(int(masks[1].sum()) for masks in truth)
@@ -148,8 +148,8 @@ def test_images_without_any_class_lose_nothing(tmp_path: Path) -> None:
     def nothing(images_nhwc: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.zeros((len(images_nhwc), 3, *images_nhwc.shape[1:3]), np.float32)
 
-    reference = take_reference(nothing, split, 4, "multilabel")
-    assert measure(tmp_path / "m.onnx", "fp32", "cpu", nothing, reference, GATE).passed
+    reference = take_fp32_reference(nothing, split, 4, "multilabel")
+    assert measure_precision(tmp_path / "m.onnx", "fp32", "cpu", nothing, reference, GATE).passed
 
 
 def test_calibration_images_show_the_rare_class(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_calibration_images_show_the_rare_class(tmp_path: Path) -> None:
     rare = masks.copy()
     rare[2, 0, 0] = True
     split = DrawnSplit(tmp_path, [pack_masks(one) for one in (masks, masks, rare, masks)])
-    (chosen,) = covering_images(split, 1, "multilabel")
+    (chosen,) = images_to_calibrate_int8(split, 1, "multilabel")
     np.testing.assert_array_equal(chosen, image(24, 31, 2))
     assert masks_of(split.labels(2), "multilabel", 3)[2].sum() == 1
 
@@ -170,5 +170,5 @@ def test_triton_is_told_the_type_of_labels(dtype: type[np.unsignedinteger], name
     graph = tiny_graph(0, 3, task="multilabel")
     kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     graph.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("labels", kind, ["N", "H", "W"]))
-    config = model_config("team", graph, Serving(batch=2, size_hw=(8, 8)))
+    config = triton_model_config("team", graph, TritonServing(batch=2, size_hw=(8, 8)))
     assert f'name: "labels" data_type: TYPE_{name} dims: [ -1, -1 ]' in config

@@ -14,9 +14,9 @@ import pytest
 from seg.engine.runtimes.tensorrt.library import import_tensorrt
 from seg.engine.runtimes.tensorrt.plan_file import PlanProfile
 from seg.errors import MissingRuntimeError, ModelError
-from seg.export.onnx_file.save import save_model
+from seg.export.onnx_file.save import save_onnx_model
 from seg.export.plan_cache import ensure_plan
-from seg.export.precision.quantise import layers_of, quantise
+from seg.export.precision.quantise import quantisable_layers_of, quantise_layers
 from seg.export.tensorrt_builder import build_plan, target_gpu
 from seg.export.tensorrt_profile import tensorrt_profile
 from seg.spec import load_ensemble
@@ -36,7 +36,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    save_model(model(), CARD, tmp_path / "model.onnx")
+    save_onnx_model(model(), CARD, tmp_path / "model.onnx")
     return tmp_path / "model.onnx"
 
 
@@ -44,8 +44,12 @@ def path(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_the_rtx_builder_takes_our_graphs(precision: str, temperature: float, tmp_path: Path) -> None:
     pytest.importorskip("tensorrt_rtx", reason="its builder, which runs on a CPU, is not installed")
-    graph = model() if precision == "fp32" else quantise(model(), layers_of(model()), {"small": 1, "c": 6})
-    save_model(graph, CARD, tmp_path / "model.onnx")
+    graph = (
+        model()
+        if precision == "fp32"
+        else quantise_layers(model(), quantisable_layers_of(model()), {"small": 1, "c": 6})
+    )
+    save_onnx_model(graph, CARD, tmp_path / "model.onnx")
     library = import_tensorrt("tensorrt_rtx")
     first = ensure_plan(tmp_path / "model.onnx", library, "any", PROFILE, 1, temperature)
     assert first.path.stat().st_size > 0
@@ -130,7 +134,7 @@ def test_a_plan_is_built_again_when_what_it_depends_on_changes(
     assert not first.path.exists()
     assert foreign.path.exists()
 
-    save_model(model(), CARD.model_copy(update={"precision": "fp16"}), path)
+    save_onnx_model(model(), CARD.model_copy(update={"precision": "fp16"}), path)
     changed = ensure_plan(path, library, GPU, PlanProfile(*[(1, 8, 8)] * 3), 2)
     assert changed.reason is not None
     assert [part.split(" ")[0] for part in changed.reason.split("; ")] == ["model", "precision", "profile"]

@@ -16,12 +16,12 @@ from seg.data import Sample
 from seg.errors import MissingRuntimeError, VerificationError
 from seg.export.export import is_exported
 from seg.export.onnx_file.exported_model import ExportedModel
-from seg.export.onnx_file.save import replace_card, save_model
+from seg.export.onnx_file.save import replace_model_card, save_onnx_model
 from seg.export.onnx_file.to_onnx import write_onnx
-from seg.export.precision.calibration import covering_images
-from seg.export.precision.choose import Trial, choose_precision
-from seg.export.precision.half import in_half
-from seg.export.precision.measure import Gate, Predict
+from seg.export.precision.calibration import images_to_calibrate_int8
+from seg.export.precision.choose import PrecisionTrial, choose_precision
+from seg.export.precision.half import model_in_half_precision
+from seg.export.precision.measure import PrecisionGate, Predict
 from seg.files.atomic import sha256_of
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import LabelsHW
@@ -46,7 +46,7 @@ from tests.export.tiny import CARD, CLASSES, image, model, open_on_cpu, run
     ],
 )
 def test_the_gate(agreement: float, at_worst: float, loss: float, passes: bool) -> None:
-    assert Gate(0.995, 0.2).passes(agreement, at_worst, loss) is passes
+    assert PrecisionGate(0.995, 0.2).passes(agreement, at_worst, loss) is passes
 
 
 @dataclass
@@ -85,9 +85,9 @@ def test_calibration_images_show_the_rare_class(split: DrawnSplit) -> None:
     rare = common.copy()
     rare[0, 0] = 2
     split.given = [common, common, common, rare, common]
-    (chosen,) = covering_images(split, 1, "multiclass")
+    (chosen,) = images_to_calibrate_int8(split, 1, "multiclass")
     np.testing.assert_array_equal(chosen, image(40, 50, 3))
-    assert len(covering_images(split, 99, "multiclass")) == 5
+    assert len(images_to_calibrate_int8(split, 99, "multiclass")) == 5
 
 
 def slow_and_right(path: Path, _: str) -> Predict:
@@ -106,24 +106,26 @@ def wrong_beyond_one(path: Path, _: str) -> Predict:
     return lambda images_nhwc: answer(images_nhwc)[:, ::-1] if len(images_nhwc) > 1 else answer(images_nhwc)
 
 
-def trial(split: DrawnSplit, request: ExportSpec, other: object, name: str = "openvino-bf16") -> Trial:
+def trial(
+    split: DrawnSplit, request: ExportSpec, other: object, name: str = "openvino-bf16"
+) -> PrecisionTrial:
     def open_model(path: Path, runtime: str) -> Predict:
         opener = slow_and_right if runtime == "cpu" else other
         assert callable(opener)
         predict: Predict = opener(path, runtime)
         return predict
 
-    return Trial(request, split, split, ("cpu", name), open_model)
+    return PrecisionTrial(request, split, split, ("cpu", name), open_model)
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    save_model(model(), CARD, tmp_path / "model.onnx")
+    save_onnx_model(model(), CARD, tmp_path / "model.onnx")
     return tmp_path / "model.onnx"
 
 
 def half_writer(network: ExportedModel) -> Callable[[ModelCard, Path], object]:
-    return lambda card, path: write_onnx(in_half(network), card, path)
+    return lambda card, path: write_onnx(model_in_half_precision(network), card, path)
 
 
 @pytest.fixture
@@ -165,10 +167,10 @@ def test_int8_takes_the_place_of_the_model(path: Path, network: ExportedModel, s
 
 
 def test_what_is_here_decides_what_is_tried(path: Path, network: ExportedModel, split: DrawnSplit) -> None:
-    alone = Trial(ExportSpec(precision="bf16"), split, split, ("cpu",), open_on_cpu)
+    alone = PrecisionTrial(ExportSpec(precision="bf16"), split, split, ("cpu",), open_on_cpu)
     with pytest.raises(MissingRuntimeError, match="bf16 is that of runtime openvino-bf16"):
         choose_precision(path, half_writer(network), CARD, alone)
-    assert Trial(ExportSpec(precision="auto"), split, split, ("cpu",), open_on_cpu).precisions == (
+    assert PrecisionTrial(ExportSpec(precision="auto"), split, split, ("cpu",), open_on_cpu).precisions == (
         "fp32",
         "fp16",
         "int8",
@@ -183,7 +185,7 @@ def test_another_wish_is_another_export(path: Path, network: ExportedModel, spli
     verification = VerificationCard(
         images=1, batch_sizes=(1,), sizes_hw=((1, 1),), largest_difference=0, label_agreement=1
     )
-    replace_card(
+    replace_model_card(
         path,
         card.model_copy(update={"verification": verification, "checkpoint_sha256": sha256_of(checkpoint)}),
     )
@@ -197,7 +199,7 @@ def test_half_a_network_keeps_nearly_all_labels() -> None:
     torch.manual_seed(0)
     network = build_network("linknet", "resnet18", 3).eval()
     whole = ExportedModel(Segmenter(network, CARD.input)).eval()
-    half = in_half(whole)
+    half = model_in_half_precision(whole)
     assert {p.dtype for p in half.segmenter.network.parameters()} == {torch.float16}
     assert {p.dtype for p in network.parameters()} == {torch.float32}
     with torch.no_grad():

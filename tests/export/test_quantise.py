@@ -12,9 +12,9 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from seg.export.precision.measure import Predict
-from seg.export.precision.quantise import layers_of, quantise, to_bytes
+from seg.export.precision.quantise import quantisable_layers_of, quantise_layers, weight_to_int8
 from seg.export.precision.ranges import STEPS, clipping_values, least_error_clip
-from seg.export.precision.sensitive import quantise_within
+from seg.export.precision.sensitive import quantise_within_gate
 from tests.export.tiny import KERNELS, RNG, image, model, run
 
 pytestmark = pytest.mark.slow
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 @given(arrays(np.float32, (3, 2, 2), elements=st.floats(-100, 100, width=32)), st.integers(0, 2))
 def test_a_weight_comes_back_within_half_a_step(weight: NDArray[np.float32], axis: int) -> None:
-    stored, scale = to_bytes(weight, axis)
+    stored, scale = weight_to_int8(weight, axis)
     back = stored * np.expand_dims(scale, tuple(a for a in range(3) if a != axis))
     largest = np.abs(weight).max(tuple(a for a in range(3) if a != axis), keepdims=True)
     assert np.all(np.abs(back - weight) <= largest / 254 * 1.001 + 1e-37)
@@ -33,7 +33,7 @@ def test_a_weight_comes_back_within_half_a_step(weight: NDArray[np.float32], axi
 def test_an_int8_graph_computes_what_torch_says_int8_is() -> None:
     clipping = {"small": 0.9, "c": 6.0}
     graph = model()
-    quantised = quantise(graph, layers_of(graph), clipping)
+    quantised = quantise_layers(graph, quantisable_layers_of(graph), clipping)
     onnx.checker.check_model(quantised, full_check=True)
     x = torch.from_numpy(image()[None]).permute(0, 3, 1, 2).float() * (1 / 255)
     for (source, kernel), last in zip(zip(clipping, KERNELS, strict=True), (False, True), strict=True):
@@ -51,7 +51,9 @@ def test_an_int8_graph_computes_what_torch_says_int8_is() -> None:
 def test_openvino_and_onnx_runtime_read_the_same_int8(tmp_path: Path) -> None:
     openvino = pytest.importorskip("openvino")
     graph = model()
-    onnx.save(quantise(graph, layers_of(graph), {"small": 1.0, "c": 6.0}), tmp_path / "m.onnx")
+    onnx.save(
+        quantise_layers(graph, quantisable_layers_of(graph), {"small": 1.0, "c": 6.0}), tmp_path / "m.onnx"
+    )
     compiled = openvino.compile_model(tmp_path / "m.onnx", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     ours = run(onnx.load(tmp_path / "m.onnx"), image()[None]).argmax(1)
     assert np.mean(compiled(image()[None])[0].argmax(1) == ours) > 0.99
@@ -59,7 +61,10 @@ def test_openvino_and_onnx_runtime_read_the_same_int8(tmp_path: Path) -> None:
 
 def test_weights_become_bytes_and_what_is_unread_is_gone() -> None:
     graph = model()
-    names = {t.name for t in quantise(graph, layers_of(graph)[:1], {"small": 1.0}).graph.initializer}
+    names = {
+        t.name
+        for t in quantise_layers(graph, quantisable_layers_of(graph)[:1], {"small": 1.0}).graph.initializer
+    }
     assert "k0" not in names
     assert {"k0/int8", "k1"} <= names
 
@@ -99,7 +104,7 @@ def wrong_with_int8_second(graph: onnx.ModelProto) -> list[Predict]:
 
 def test_a_layer_that_any_runtime_gets_wrong_stays_in_float() -> None:
     images = [image(seed=seed) for seed in range(2)]
-    found = quantise_within(model(), images, "multiclass", 0.9, wrong_with_int8_second, lambda _: True)
+    found = quantise_within_gate(model(), images, "multiclass", 0.9, wrong_with_int8_second, lambda _: True)
     assert found is not None
     assert found[1] == ("second",)
 
@@ -110,10 +115,10 @@ def test_the_layer_that_int8_hurts_stays_in_float() -> None:
     k1[:, 3] /= 1000
     graph = model((k0, k1), gain=(1, 1, 1, 1000))
     images = [image(seed=seed) for seed in range(4)]
-    found = quantise_within(graph, images, "multiclass", 0.98, open_twice, lambda _: True)
+    found = quantise_within_gate(graph, images, "multiclass", 0.98, open_twice, lambda _: True)
     assert found is not None
     quantised, in_float = found
     assert in_float == ("second",)
     for one in images:
         assert np.mean(run(quantised, one[None]).argmax(1) == run(graph, one[None]).argmax(1)) >= 0.95
-    assert quantise_within(graph, images, "multiclass", 0.98, open_twice, lambda _: False) is None
+    assert quantise_within_gate(graph, images, "multiclass", 0.98, open_twice, lambda _: False) is None

@@ -18,8 +18,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.to_onnx import write_onnx
-from seg.export.precision.half import in_half
-from seg.export.rewrite import rewrite
+from seg.export.precision.half import model_in_half_precision
+from seg.export.rewrite import rewrite_graph
 from seg.export.rewrite.distribute_convolutions import transposed_weight
 from seg.models.card import ModelCard
 from seg.models.temperature import TEMPERATURE, set_temperature_in_graph
@@ -158,7 +158,7 @@ def test_answers_stay_and_multiplications_go(
     plain = decoder.model(shape(decoder, bias))
     rewritten = onnx.ModelProto()
     rewritten.CopyFrom(plain)
-    rewrite(rewritten)
+    rewrite_graph(rewritten)
     onnx.checker.check_model(rewritten, full_check=True)
     images = np.stack([image(16, 24, seed), image(16, 24, seed + 1)])
     np.testing.assert_allclose(run(rewritten, images), run(plain, images), atol=1e-5)
@@ -195,7 +195,7 @@ def test_what_only_looks_alike_stays() -> None:
     plain = decoder.model(decoder.conv(total, 4))
     rewritten = onnx.ModelProto()
     rewritten.CopyFrom(plain)
-    rewrite(rewritten)
+    rewrite_graph(rewritten)
     assert [node.op_type for node in rewritten.graph.node] == [node.op_type for node in plain.graph.node]
 
 
@@ -212,7 +212,7 @@ def test_a_stack_is_added_up_without_being_stacked() -> None:
     plain = decoder.model("sum")
     rewritten = onnx.ModelProto()
     rewritten.CopyFrom(plain)
-    rewrite(rewritten)
+    rewrite_graph(rewritten)
     assert {"Concat", "ReduceSum", "Unsqueeze"}.isdisjoint(node.op_type for node in rewritten.graph.node)
     np.testing.assert_allclose(run(rewritten, image()[None]), run(plain, image()[None]), atol=1e-6)
 
@@ -251,7 +251,7 @@ def test_a_network_in_float16_is_rewritten_in_float16(
 ) -> None:
     model, card = untrained(tmp_path, "fpn")
     plain = before_rewriting(monkeypatch)
-    write_onnx(in_half(model), card, tmp_path / "rewritten.onnx")
+    write_onnx(model_in_half_precision(model), card, tmp_path / "rewritten.onnx")
     rewritten = onnx.load(tmp_path / "rewritten.onnx")
     onnx.checker.check_model(rewritten, full_check=True)
     assert any(node.op_type == "ConvTranspose" for node in rewritten.graph.node)
@@ -264,9 +264,9 @@ def before_rewriting(monkeypatch: pytest.MonkeyPatch) -> onnx.ModelProto:
 
     def keep_and_rewrite(graph: onnx.ModelProto) -> None:
         plain.CopyFrom(graph)
-        rewrite(graph)
+        rewrite_graph(graph)
 
-    monkeypatch.setattr("seg.export.onnx_file.to_onnx.rewrite", keep_and_rewrite)
+    monkeypatch.setattr("seg.export.onnx_file.to_onnx.rewrite_graph", keep_and_rewrite)
     return plain
 
 

@@ -12,7 +12,7 @@ from timm.layers.pool2d_same import MaxPool2dSame
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seg.export.onnx_file.to_onnx import export_graph
+from seg.export.onnx_file.to_onnx import export_module_to_graph
 
 
 class SameNetwork(nn.Module):
@@ -37,7 +37,7 @@ def test_sizes_other_than_the_example(stride: int, sizes: list[tuple[int, int]],
     network = SameNetwork().eval()
     free = {0: torch.export.Dim("N"), 2: stride * torch.export.Dim("h"), 3: stride * torch.export.Dim("w")}
     example = torch.zeros((2, 3, 5 * stride, 7 * stride))
-    graph = export_graph(network, example, free, "same", "scores")
+    graph = export_module_to_graph(network, example, free, "same", "scores")
 
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
     for height, width in sizes:
@@ -49,5 +49,5 @@ def test_sizes_other_than_the_example(stride: int, sizes: list[tuple[int, int]],
 
 def test_padding_of_timm_is_put_back() -> None:
     original = timm_padding.get_same_padding
-    export_graph(SameNetwork().eval(), torch.zeros((2, 3, 20, 28)), {}, "same", "scores")
+    export_module_to_graph(SameNetwork().eval(), torch.zeros((2, 3, 20, 28)), {}, "same", "scores")
     assert timm_padding.get_same_padding is original

@@ -158,11 +158,11 @@ def test_members_apart_are_held_to_the_engine_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if the merge had forgotten the weights."""
-    from seg.export.fuse.compose import compose_merge
+    from seg.export.fuse.compose import compose_merge_graph
 
     monkeypatch.setattr(
-        "seg.export.triton.ensemble.compose_merge",
-        lambda members, *rest: compose_merge([replace(member, share=0.5) for member in members], *rest),
+        "seg.export.triton.ensemble.compose_merge_graph",
+        lambda members, *rest: compose_merge_graph([replace(member, share=0.5) for member in members], *rest),
     )
     with pytest.raises(VerificationError, match=r"models/team_merge/1/model\.onnx: .*not written"):
         serve(write_ensemble(tmp_path), format_="triton-ensemble")

@@ -19,7 +19,7 @@ from seg.engine.runtimes.hardware import usable_cores
 from seg.export.export import export_checkpoint
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.to_onnx import write_onnx
-from seg.export.precision.half import in_half
+from seg.export.precision.half import model_in_half_precision
 from seg.labels.classes import ClassInfo, default_colour
 from seg.models.card import InputCard, ModelCard
 from seg.models.model_file import read_model_card
@@ -108,7 +108,7 @@ def export_classes(workspace: Workspace) -> None:
     images = [read_image(sample.image) for sample in open_split(spec.data, "predict").samples[:2]]
     card = export_checkpoint(path, path.with_name("model.onnx"), images)
     network, _ = load_checkpoint(path)
-    in_fp16 = in_half(ExportedModel(Segmenter(network, card.input)).eval())
+    in_fp16 = model_in_half_precision(ExportedModel(Segmenter(network, card.input)).eval())
     target = workspace.runs("fp16") / CLASSES_MODEL
     target.mkdir(parents=True, exist_ok=True)
     write_onnx(in_fp16, card.model_copy(update={"precision": "fp16"}), target / "model.onnx")

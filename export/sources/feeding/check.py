@@ -14,7 +14,7 @@ from seg.data.images.read_sample import read_sample
 from seg.errors import DataError, ModelError
 from seg.export.sources.declaration import Declaration
 from seg.export.sources.feeding.readings import Reading, readings_of
-from seg.export.sources.reference import prepared, reference_probabilities
+from seg.export.sources.reference import prepare_reference_input, reference_probabilities
 from seg.export.sources.source import RawNetwork, Source
 from seg.labels.label_map import IGNORE_INDEX, ImageHWC, LabelsHW
 from seg.terminal.progress import progress
@@ -43,7 +43,7 @@ Labelled = tuple[ImageHWC, LabelsHW]
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class FeedingScore:
     """A reading and its mIoU and mean log loss on a few labelled images.
 
     The log loss is None where the order of the classes differs. `changes` tells how much of the declaration
@@ -61,14 +61,14 @@ class Feeding:
     """The scores of all readings that could be run, the declaration first, the others best first."""
 
     images: int
-    scores: tuple[Score, ...]
+    scores: tuple[FeedingScore, ...]
 
     @property
-    def declared(self) -> Score:
+    def declared(self) -> FeedingScore:
         return self.scores[0]
 
     @property
-    def better(self) -> Score | None:
+    def better(self) -> FeedingScore | None:
         """The simplest of the best readings, if they are clearly better than the declaration."""
         others = self.scores[1:]
         best = max((score.miou for score in others), default=0.0)
@@ -77,7 +77,7 @@ class Feeding:
             return min(near, key=lambda score: (score.changes, -score.miou))
         return next((one for one in others if self._is_other_kind(one)), None)
 
-    def _is_other_kind(self, other: Score) -> bool:
+    def _is_other_kind(self, other: FeedingScore) -> bool:
         """Whether it differs in the kind of output, which leaves labels as they are, and is surer of them."""
         before = self.declared
         if not other.name.startswith("output.kind") or other.log_loss is None or before.log_loss is None:
@@ -87,14 +87,14 @@ class Feeding:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tried:
+class _TriedReading:
     reading: Reading
     counts_cc: NDArray[np.int64]
     log_loss: float
 
     @property
     def miou(self) -> float:
-        return _miou(self.counts_cc)
+        return _miou_of_reading(self.counts_cc)
 
 
 def check_feeding(source: Source, declared: Declaration, split: Split) -> Feeding:
@@ -108,19 +108,23 @@ def check_feeding(source: Source, declared: Declaration, split: Split) -> Feedin
     """
     network = source.network(declared.output.name)
     start = time.perf_counter()
-    reference_probabilities(network, _labelled(split, 0)[0], declared)
+    reference_probabilities(network, _labelled_image(split, 0)[0], declared)
     seconds = time.perf_counter() - start
-    images = _spread(split, int(np.clip(SECONDS / (_RUNS_AN_IMAGE * seconds), 1, MOST_IMAGES)))
+    images = _spread_labelled_images(
+        split, int(np.clip(SECONDS / (_RUNS_AN_IMAGE * seconds), 1, MOST_IMAGES))
+    )
     if all((labels_hw == IGNORE_INDEX).all() for _, labels_hw in images):
         raise DataError("data.val: has no labelled pixel in the images that members are tried on")
-    whole = _try(network, Reading(AS_DECLARED, declared, 0), images)
+    whole = _try_reading(network, Reading(AS_DECLARED, declared, 0), images)
     is_bounded = _is_bounded(network, declared, images[0][0])
-    tried = _try_all(network, list(readings_of(declared, source.facts, is_bounded=is_bounded)), images)
+    tried = _try_all_readings(
+        network, list(readings_of(declared, source.facts, is_bounded=is_bounded)), images
+    )
     best = max(tried, key=lambda one: one.miou, default=whole)
     is_clear = best.miou >= whole.miou + CLEAR_GAIN
     if is_clear and time.perf_counter() - start < SECONDS:
         again = readings_of(best.reading.declared, source.facts, is_bounded=is_bounded)
-        tried += _try_all(network, _joined(best.reading, again, declared), images)
+        tried += _try_all_readings(network, _join_readings(best.reading, again, declared), images)
     told_apart = declared.classes.told_apart
     known = [
         c.name
@@ -128,24 +132,26 @@ def check_feeding(source: Source, declared: Declaration, split: Split) -> Feedin
         if told_apart.count(label) == 1
     ]
     names = [*known, *(["other classes"] if len(known) < len(told_apart) else [])]
-    scores = [Score(one.reading.name, one.miou, one.log_loss, one.reading.changes) for one in tried]
+    scores = [FeedingScore(one.reading.name, one.miou, one.log_loss, one.reading.changes) for one in tried]
     scores += [
-        score for one in ((whole, best) if is_clear else (whole,)) for score in _in_other_orders(one, names)
+        score
+        for one in ((whole, best) if is_clear else (whole,))
+        for score in _scores_in_other_class_orders(one, names)
     ]
     ranked = sorted(dict.fromkeys(scores), key=lambda score: -score.miou)
-    return Feeding(len(images), (Score(AS_DECLARED, whole.miou, whole.log_loss, 0), *ranked))
+    return Feeding(len(images), (FeedingScore(AS_DECLARED, whole.miou, whole.log_loss, 0), *ranked))
 
 
-def _spread(split: Split, count: int) -> list[Labelled]:
+def _spread_labelled_images(split: Split, count: int) -> list[Labelled]:
     step = max(1, len(split.samples) // count)
-    return [_labelled(split, index) for index in range(0, len(split.samples), step)[:count]]
+    return [_labelled_image(split, index) for index in range(0, len(split.samples), step)[:count]]
 
 
-def _labelled(split: Split, index: int) -> Labelled:
+def _labelled_image(split: Split, index: int) -> Labelled:
     return read_sample(split.samples[index]), split.labels(index)
 
 
-def _joined(best: Reading, others: Iterable[Reading], declared: Declaration) -> list[Reading]:
+def _join_readings(best: Reading, others: Iterable[Reading], declared: Declaration) -> list[Reading]:
     """The best reading with each of the others, without those that lead back to the declaration."""
     changed = best.name.split(":")[0]
     return [
@@ -155,18 +161,20 @@ def _joined(best: Reading, others: Iterable[Reading], declared: Declaration) -> 
     ]
 
 
-def _try_all(network: RawNetwork, readings: Sequence[Reading], images: Sequence[Labelled]) -> list[_Tried]:
+def _try_all_readings(
+    network: RawNetwork, readings: Sequence[Reading], images: Sequence[Labelled]
+) -> list[_TriedReading]:
     """The readings that the network can be run with."""
     tried = []
     with progress("fed rightly?", len(readings), unit="readings") as advance:
         for reading in readings:
             with contextlib.suppress(ModelError):
-                tried.append(_try(network, reading, images))
+                tried.append(_try_reading(network, reading, images))
             advance()
     return tried
 
 
-def _try(network: RawNetwork, reading: Reading, images: Sequence[Labelled]) -> _Tried:
+def _try_reading(network: RawNetwork, reading: Reading, images: Sequence[Labelled]) -> _TriedReading:
     told_apart = np.array(reading.declared.classes.told_apart)
     classes = int(told_apart.max()) + 1
     counts_cc = np.zeros((classes, classes), dtype=np.int64)
@@ -181,10 +189,10 @@ def _try(network: RawNetwork, reading: Reading, images: Sequence[Labelled]) -> _
         counts_cc += np.bincount(cells, minlength=classes**2).reshape(classes, classes)
         own_n = np.take_along_axis(probabilities_cn, truth_n[None], axis=0)
         losses.append(-np.log(np.maximum(own_n, _LEAST_PROBABILITY)).ravel())
-    return _Tried(reading, counts_cc, float(np.concatenate(losses).mean()))
+    return _TriedReading(reading, counts_cc, float(np.concatenate(losses).mean()))
 
 
-def _miou(counts_cc: NDArray[np.int64]) -> float:
+def _miou_of_reading(counts_cc: NDArray[np.int64]) -> float:
     """mIoU over the classes that truth or prediction has."""
     hit, union = counts_cc.diagonal(), counts_cc.sum(0) + counts_cc.sum(1) - counts_cc.diagonal()
     return float((hit[union > 0] / union[union > 0]).mean())
@@ -196,32 +204,36 @@ def _is_bounded(network: RawNetwork, declared: Declaration, image_hwc: ImageHWC)
     if fed.mode != "resize":
         height, width = fed.size_hw or (fed.stride * 4, fed.stride * 4)
         image_hwc = np.resize(image_hwc[:height, :width], (height, width, 3))
-    raw = network(prepared(image_hwc, fed))
+    raw = network(prepare_reference_input(image_hwc, fed))
     return bool(_UNIT[0] <= raw.min() and raw.max() <= _UNIT[1])
 
 
-def _in_other_orders(tried: _Tried, names: Sequence[str]) -> Iterator[Score]:
+def _scores_in_other_class_orders(tried: _TriedReading, names: Sequence[str]) -> Iterator[FeedingScore]:
     """Classes shifted by one, and in the order in which they fit best."""
     classes = len(names)
     prefix = "" if tried.reading.name == AS_DECLARED else f"{tried.reading.name}; "
     for step in (1, -1):
         shifted = np.roll(np.arange(classes), -step)
         first = f"{names[shifted[0]]} is {names[0]}"
-        yield _reordered(tried, f"{prefix}classes shifted by one ({first})", shifted, 1)
-    order = _best_order(tried.counts_cc)
+        yield _score_in_class_order(tried, f"{prefix}classes shifted by one ({first})", shifted, 1)
+    order = _best_class_order(tried.counts_cc)
     moved = [f"{names[old]} is {names[new]}" for new, old in enumerate(order) if new != old]
     if moved:
-        best = _reordered(tried, f"{prefix}classes: {', '.join(moved)}", order, len(moved))
+        best = _score_in_class_order(tried, f"{prefix}classes: {', '.join(moved)}", order, len(moved))
         if best.miou >= tried.miou + CLEAR_ORDER_GAIN:
             yield best
 
 
-def _reordered(tried: _Tried, name: str, order: NDArray[np.intp], moved: int) -> Score:
+def _score_in_class_order(
+    tried: _TriedReading, name: str, order: NDArray[np.intp], moved: int
+) -> FeedingScore:
     """The score where what was predicted as class `order[c]` is class c."""
-    return Score(name, _miou(tried.counts_cc[:, order]), None, tried.reading.changes + moved)
+    return FeedingScore(
+        name, _miou_of_reading(tried.counts_cc[:, order]), None, tried.reading.changes + moved
+    )
 
 
-def _best_order(counts_cc: NDArray[np.int64]) -> NDArray[np.intp]:
+def _best_class_order(counts_cc: NDArray[np.int64]) -> NDArray[np.intp]:
     """For each class the predicted class that overlaps it most, each once, the best first."""
     union_cc = counts_cc.sum(1)[:, None] + counts_cc.sum(0)[None] - counts_cc
     classes = len(counts_cc)

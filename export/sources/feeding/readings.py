@@ -38,27 +38,27 @@ def readings_of(declared: Declaration, facts: SourceFacts, *, is_bounded: bool) 
         facts: what the source says, which a reading cannot change.
         is_bounded: whether all that the network returns lies in 0..1.
     """
-    for name, fed in _inputs(declared.input, facts):
-        yield Reading(name, replace(declared, input=fed), _changes(declared.input, fed))
+    for name, fed in _input_readings(declared.input, facts):
+        yield Reading(name, replace(declared, input=fed), _number_of_changes(declared.input, fed))
     other = _OTHER_KIND.get(declared.output.kind)
     if other and is_bounded == (other in {"probabilities", "sigmoid"}):
         yield Reading(f"output.kind: {other}", replace(declared, output=replace(declared.output, kind=other)))
 
 
-def _inputs(fed: InputDeclaration, facts: SourceFacts) -> Iterator[tuple[str, InputDeclaration]]:
+def _input_readings(fed: InputDeclaration, facts: SourceFacts) -> Iterator[tuple[str, InputDeclaration]]:
     if fed.channels != "grey":
         swapped = replace(fed, channels="rgb" if fed.channels == "bgr" else "bgr")
         yield f"channels: {swapped.channels}", swapped
     if fed.dtype != "uint8":
         tried = [fed]
-        for name, scaled in _scales(fed):
+        for name, scaled in _scale_readings(fed):
             if not any(_is_same_scale(scaled, other) for other in tried):
                 tried.append(scaled)
                 yield name, scaled
-    yield from _modes(fed, facts)
+    yield from _mode_readings(fed, facts)
 
 
-def _scales(fed: InputDeclaration) -> Iterator[tuple[str, InputDeclaration]]:
+def _scale_readings(fed: InputDeclaration) -> Iterator[tuple[str, InputDeclaration]]:
     count = len(fed.mean)
     zero, one, half = (0.0,) * count, (1.0,) * count, (0.5,) * count
     yield "scale: 1/255", replace(fed, scale=1 / 255)
@@ -72,7 +72,7 @@ def _scales(fed: InputDeclaration) -> Iterator[tuple[str, InputDeclaration]]:
         yield "scale: 1/255, mean and std of ImageNet", imagenet
 
 
-def _changes(first: InputDeclaration, second: InputDeclaration) -> int:
+def _number_of_changes(first: InputDeclaration, second: InputDeclaration) -> int:
     keys = ("channels", "scale", "mean", "std", "mode")
     return sum(getattr(first, key) != getattr(second, key) for key in keys)
 
@@ -87,7 +87,7 @@ def _is_same_scale(first: InputDeclaration, second: InputDeclaration) -> bool:
     return all(abs(a - b) < 0.1 for a, b in zip(ends(first), ends(second), strict=True))
 
 
-def _modes(fed: InputDeclaration, facts: SourceFacts) -> Iterator[tuple[str, InputDeclaration]]:
+def _mode_readings(fed: InputDeclaration, facts: SourceFacts) -> Iterator[tuple[str, InputDeclaration]]:
     if fed.mode == "pad":
         for side in USUAL_SIDES:
             yield f"mode: resize, size: {side}", replace(fed, mode="resize", size_hw=(side, side))

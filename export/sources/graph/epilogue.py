@@ -5,9 +5,9 @@ from typing import Final
 import numpy as np
 from onnx import TensorProto
 
-from seg.export.fuse.builder import CLASS_AXIS, Graph
+from seg.export.fuse.builder import CLASS_AXIS, FusedGraph
 from seg.export.sources.declaration import ClassMapping, Declaration, OutputDeclaration
-from seg.export.sources.graph.prologue import Sizes, resize, tile_counts
+from seg.export.sources.graph.prologue import PrologueSizes, add_resize, add_tile_counts
 from seg.models.model_file import OUTPUT
 from seg.models.temperature import TEMPERATURE
 
@@ -18,7 +18,9 @@ LEAST_LARGEST: Final = 1e-30
 """Where the largest is less, all classes are alike."""
 
 
-def add_epilogue(graph: Graph, raw: str, has_channel_axis: bool, declared: Declaration, sizes: Sizes) -> None:
+def add_epilogue(
+    graph: FusedGraph, raw: str, has_channel_axis: bool, declared: Declaration, sizes: PrologueSizes
+) -> None:
     """Add the nodes that end in `probabilities`.
 
     Args:
@@ -27,9 +29,9 @@ def add_epilogue(graph: Graph, raw: str, has_channel_axis: bool, declared: Decla
         declared: what it is.
         sizes: as the prologue gave them.
     """
-    planes = _planes(graph, raw, has_channel_axis, declared.output)
-    planes = _at_image_size(graph, planes, declared, sizes)
-    to_logits = _logits_apart if declared.has_sigmoids else _logits
+    planes = _add_output_planes(graph, raw, has_channel_axis, declared.output)
+    planes = _resize_output_to_image(graph, planes, declared, sizes)
+    to_logits = _add_sigmoid_logits if declared.has_sigmoids else _add_logits
     logits = to_logits(graph, planes, declared.output)
     graph.constant(TEMPERATURE, np.float32(1))
     tempered = graph.add("Div", [logits, TEMPERATURE], "output/tempered")
@@ -39,7 +41,9 @@ def add_epilogue(graph: Graph, raw: str, has_channel_axis: bool, declared: Decla
         _add_classes(graph, tempered, declared.classes)
 
 
-def _planes(graph: Graph, raw: str, has_channel_axis: bool, declared: OutputDeclaration) -> str:
+def _add_output_planes(
+    graph: FusedGraph, raw: str, has_channel_axis: bool, declared: OutputDeclaration
+) -> str:
     """Float32 `[N, K, h, w]`; labels become one plane for each class."""
     if has_channel_axis and declared.layout == "nhwc":
         raw = graph.add("Transpose", [raw], "output/nchw", perm=[0, 3, 1, 2])
@@ -54,26 +58,28 @@ def _planes(graph: Graph, raw: str, has_channel_axis: bool, declared: OutputDecl
     return graph.add("Cast", [is_label], "output/planes", to=TensorProto.FLOAT)
 
 
-def _at_image_size(graph: Graph, planes: str, declared: Declaration, sizes: Sizes) -> str:
+def _resize_output_to_image(
+    graph: FusedGraph, planes: str, declared: Declaration, sizes: PrologueSizes
+) -> str:
     mode, size_hw, how = declared.input.mode, declared.input.size_hw, declared.output.resample
     if mode == "resize":
-        return resize(graph, planes, sizes.image_hw, how, "output/resized")
+        return add_resize(graph, planes, sizes.image_hw, how, "output/resized")
     if mode == "tile" and size_hw:
         tile = graph.constant("tiles/size_hw", np.array(size_hw, dtype=np.int64))
-        planes = _tiles_together(
-            graph, resize(graph, planes, tile, how, "output/resized"), declared, size_hw, sizes
+        planes = _join_output_tiles(
+            graph, add_resize(graph, planes, tile, how, "output/resized"), declared, size_hw, sizes
         )
     else:
-        planes = resize(graph, planes, sizes.padded_hw, how, "output/resized")
+        planes = add_resize(graph, planes, sizes.padded_hw, how, "output/resized")
     start = graph.constant("output/start", np.zeros(2, dtype=np.int64))
     axes = graph.constant("axes/2_3", np.array([2, 3], dtype=np.int64))
     return graph.add("Slice", [planes, start, sizes.image_hw, axes], "output/cropped")
 
 
-def _tiles_together(
-    graph: Graph, planes: str, declared: Declaration, tile_hw: tuple[int, int], sizes: Sizes
+def _join_output_tiles(
+    graph: FusedGraph, planes: str, declared: Declaration, tile_hw: tuple[int, int], sizes: PrologueSizes
 ) -> str:
-    rows, columns = tile_counts(graph, sizes.padded_hw, tile_hw)
+    rows, columns = add_tile_counts(graph, sizes.padded_hw, tile_hw)
     each = [
         graph.constant(f"tiles/side_{at}", np.array([side], dtype=np.int64))
         for at, side in enumerate(tile_hw)
@@ -86,12 +92,12 @@ def _tiles_together(
     return graph.add("Reshape", [turned, whole], "output/tiles/whole")
 
 
-def _logits(graph: Graph, planes: str, declared: OutputDeclaration) -> str:
+def _add_logits(graph: FusedGraph, planes: str, declared: OutputDeclaration) -> str:
     """What a softmax turns into the probabilities of the network's classes."""
     if declared.kind == "logits":
         return planes
     if declared.kind == "sigmoid-logits":
-        planes = _sigmoid(graph, planes)
+        planes = _add_sigmoid(graph, planes)
     zero, one = (graph.constant(f"output/{n}", np.float32(p)) for n, p in (("zero", 0), ("one", 1)))
     planes = graph.add("Clip", [planes, zero, one], "output/clipped")
     axis = graph.constant("output/axis", np.array([CLASS_AXIS], dtype=np.int64))
@@ -110,14 +116,14 @@ def _logits(graph: Graph, planes: str, declared: OutputDeclaration) -> str:
     return graph.add("Log", [graph.add("Max", [scaled, least], "output/finite")], "output/log")
 
 
-def _sigmoid(graph: Graph, logits: str) -> str:
+def _add_sigmoid(graph: FusedGraph, logits: str) -> str:
     """1 / (1 + exp(-x)), as ONNX Runtime's own sigmoid is 0 below -18."""
     one = graph.constant("output/one", np.float32(1))
     raised = graph.add("Exp", [graph.add("Neg", [logits], "output/negative")], "output/raised")
     return graph.add("Div", [one, graph.add("Add", [raised, one], "output/raised_and_one")], "output/sigmoid")
 
 
-def _logits_apart(graph: Graph, planes: str, declared: OutputDeclaration) -> str:
+def _add_sigmoid_logits(graph: FusedGraph, planes: str, declared: OutputDeclaration) -> str:
     """What sigmoids turn into the probabilities of the network's classes."""
     if declared.kind == "sigmoid-logits":
         return planes
@@ -131,7 +137,7 @@ def _logits_apart(graph: Graph, planes: str, declared: OutputDeclaration) -> str
     return graph.add("Sub", logs, "output/logits")
 
 
-def _add_overlapping_classes(graph: Graph, logits: str, classes: ClassMapping) -> None:
+def _add_overlapping_classes(graph: FusedGraph, logits: str, classes: ClassMapping) -> None:
     """The sigmoids of the network's classes, and of these the likeliest of each of the dataset's."""
     if classes.is_identity:
         graph.add("Sigmoid", [logits], OUTPUT)
@@ -154,7 +160,7 @@ def _add_overlapping_classes(graph: Graph, logits: str, classes: ClassMapping) -
     graph.add("Concat", ours, OUTPUT, axis=CLASS_AXIS)
 
 
-def _add_classes(graph: Graph, logits: str, classes: ClassMapping) -> None:
+def _add_classes(graph: FusedGraph, logits: str, classes: ClassMapping) -> None:
     """The softmax over the network's classes, and the dataset's classes made of them."""
     if classes.is_identity:
         graph.add("Softmax", [logits], OUTPUT, axis=CLASS_AXIS)

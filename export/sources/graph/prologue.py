@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from onnx import TensorProto
 
-from seg.export.fuse.builder import Graph
+from seg.export.fuse.builder import FusedGraph
 from seg.export.sources.declaration import InputDeclaration
 from seg.models.model_file import INPUT
 
@@ -31,7 +31,7 @@ RESIZE: Final[dict[str, dict[str, Any]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class PrologueSizes:
     """Names of vectors with one or two sides, int64: of the images, and of them padded."""
 
     batch: str
@@ -39,51 +39,53 @@ class Sizes:
     padded_hw: str
 
 
-def add_prologue(graph: Graph, declared: InputDeclaration) -> tuple[str, Sizes]:
+def add_prologue(graph: FusedGraph, declared: InputDeclaration) -> tuple[str, PrologueSizes]:
     """Add the nodes; return what the network takes, and the sizes."""
     values_nhwc = graph.add("Cast", [INPUT], "input/float", to=TensorProto.FLOAT)
     values = graph.add("Transpose", [values_nhwc], "input/nchw", perm=[0, 3, 1, 2])
     shape = graph.add("Shape", [values], "input/shape")
-    batch = part_of_shape(graph, shape, [0], "input/batch")
-    image_hw = part_of_shape(graph, shape, [2, 3], "input/image_hw")
+    batch = add_part_of_shape(graph, shape, [0], "input/batch")
+    image_hw = add_part_of_shape(graph, shape, [2, 3], "input/image_hw")
     padded_hw = image_hw
     if declared.mode == "resize" and declared.size_hw:
         target = graph.constant("input/size_hw", np.array(declared.size_hw, dtype=np.int64))
-        values = resize(graph, values, target, declared.resample, "input/resized")
+        values = add_resize(graph, values, target, declared.resample, "input/resized")
     else:
         cell_hw = declared.size_hw if declared.mode == "tile" and declared.size_hw else (declared.stride,) * 2
-        values, padded_hw = _padded(graph, values, image_hw, cell_hw)
+        values, padded_hw = _add_padding(graph, values, image_hw, cell_hw)
     if declared.mode == "tile" and declared.size_hw:
-        values = _tiles(graph, values, padded_hw, declared.size_hw)
-    values = _typed(graph, _scaled(graph, _coloured(graph, values, declared), declared), declared)
+        values = _add_tiles(graph, values, padded_hw, declared.size_hw)
+    values = _add_input_type(
+        graph, _add_pixel_scaling(graph, _add_channel_order(graph, values, declared), declared), declared
+    )
     if declared.layout == "nhwc":
         values = graph.add("Transpose", [values], "input/nhwc", perm=[0, 2, 3, 1])
-    return values, Sizes(batch, image_hw, padded_hw)
+    return values, PrologueSizes(batch, image_hw, padded_hw)
 
 
-def part_of_shape(graph: Graph, shape: str, axes: list[int], name: str) -> str:
+def add_part_of_shape(graph: FusedGraph, shape: str, axes: list[int], name: str) -> str:
     """Some sides of a shape, as a vector."""
     at = graph.constant(f"axes/{'_'.join(map(str, axes))}", np.array(axes, dtype=np.int64))
     return graph.add("Gather", [shape, at], name, axis=0)
 
 
-def resize(graph: Graph, values: str, size_hw: str, resample: str, name: str) -> str:
+def add_resize(graph: FusedGraph, values: str, size_hw: str, resample: str, name: str) -> str:
     """Planes `[N, K, h, w]` to another height and width."""
     shape = graph.add("Shape", [values], f"{name}/shape")
-    kept = part_of_shape(graph, shape, [0, 1], f"{name}/kept")
+    kept = add_part_of_shape(graph, shape, [0, 1], f"{name}/kept")
     sizes = graph.add("Concat", [kept, size_hw], f"{name}/sizes", axis=0)
     return graph.add("Resize", [values, "", "", sizes], name, **RESIZE[resample])
 
 
-def tile_counts(graph: Graph, padded_hw: str, tile_hw: tuple[int, int]) -> tuple[str, str]:
+def add_tile_counts(graph: FusedGraph, padded_hw: str, tile_hw: tuple[int, int]) -> tuple[str, str]:
     """The numbers of tiles below and beside each other, as vectors of one number."""
     tile = graph.constant("tiles/size_hw", np.array(tile_hw, dtype=np.int64))
     counts = graph.add("Div", [padded_hw, tile], "tiles/counts")
-    rows, columns = (part_of_shape(graph, counts, [at], f"tiles/count_{at}") for at in (0, 1))
+    rows, columns = (add_part_of_shape(graph, counts, [at], f"tiles/count_{at}") for at in (0, 1))
     return rows, columns
 
 
-def _padded(graph: Graph, values: str, image_hw: str, cell_hw: tuple[int, int]) -> tuple[str, str]:
+def _add_padding(graph: FusedGraph, values: str, image_hw: str, cell_hw: tuple[int, int]) -> tuple[str, str]:
     """Repeat the last row and column until height and width are multiples of the cell's."""
     cell = graph.constant("pad/cell_hw", np.array(cell_hw, dtype=np.int64))
     less_one = graph.constant("pad/cell_less_one", np.array(cell_hw, dtype=np.int64) - 1)
@@ -96,9 +98,9 @@ def _padded(graph: Graph, values: str, image_hw: str, cell_hw: tuple[int, int]) 
     return graph.add("Pad", [values, pads], "input/padded", mode="edge"), padded_hw
 
 
-def _tiles(graph: Graph, values: str, padded_hw: str, tile_hw: tuple[int, int]) -> str:
+def _add_tiles(graph: FusedGraph, values: str, padded_hw: str, tile_hw: tuple[int, int]) -> str:
     """Cut into tiles, which become a batch, row by row."""
-    rows, columns = tile_counts(graph, padded_hw, tile_hw)
+    rows, columns = add_tile_counts(graph, padded_hw, tile_hw)
     each = [
         graph.constant(f"tiles/side_{at}", np.array([side], dtype=np.int64))
         for at, side in enumerate(tile_hw)
@@ -111,7 +113,7 @@ def _tiles(graph: Graph, values: str, padded_hw: str, tile_hw: tuple[int, int]) 
     return graph.add("Reshape", [turned, whole], "tiles/batch")
 
 
-def _coloured(graph: Graph, values: str, declared: InputDeclaration) -> str:
+def _add_channel_order(graph: FusedGraph, values: str, declared: InputDeclaration) -> str:
     if declared.channels == "bgr":
         order = graph.constant("input/bgr", np.array([2, 1, 0], dtype=np.int64))
         return graph.add("Gather", [values, order], "input/colours", axis=1)
@@ -121,7 +123,7 @@ def _coloured(graph: Graph, values: str, declared: InputDeclaration) -> str:
     return values
 
 
-def _scaled(graph: Graph, values: str, declared: InputDeclaration) -> str:
+def _add_pixel_scaling(graph: FusedGraph, values: str, declared: InputDeclaration) -> str:
     mean, std = (np.array(numbers, dtype=np.float64) for numbers in (declared.mean, declared.std))
     factor, offset = (numbers.reshape(-1, 1, 1) for numbers in (declared.scale / std, -mean / std))
     if (factor != 1).any():
@@ -133,7 +135,7 @@ def _scaled(graph: Graph, values: str, declared: InputDeclaration) -> str:
     return values
 
 
-def _typed(graph: Graph, values: str, declared: InputDeclaration) -> str:
+def _add_input_type(graph: FusedGraph, values: str, declared: InputDeclaration) -> str:
     if declared.dtype == "float32":
         return values
     if declared.dtype == "uint8":

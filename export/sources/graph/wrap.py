@@ -6,12 +6,12 @@ from typing import Final
 import onnx
 from onnx import TensorProto, compose, helper
 
-from seg.export.fuse.builder import Graph
-from seg.export.onnx_file.opset import in_opset, lower_opset, opset_of
+from seg.export.fuse.builder import FusedGraph
+from seg.export.onnx_file.opset import graph_in_opset, lower_opset, opset_of
 from seg.export.sources.declaration import Declaration
 from seg.export.sources.graph.epilogue import add_epilogue
 from seg.export.sources.graph.prologue import add_prologue
-from seg.export.sources.onnx_source.facts import shape_of, the_input, the_output
+from seg.export.sources.onnx_source.facts import only_input_of, only_output_of, stated_shape_of
 from seg.models.model_file import INPUT, OUTPUT
 
 OPSET: Final = 18
@@ -20,18 +20,20 @@ OPSET: Final = 18
 _SCOPE: Final = "network"
 
 
-def wrap(model: onnx.ModelProto, declared: Declaration, path: Path, opset: int | None) -> onnx.ModelProto:
+def wrap_network(
+    model: onnx.ModelProto, declared: Declaration, path: Path, opset: int | None
+) -> onnx.ModelProto:
     """The network of the file `path` with all that is declared around it.
 
     Raises:
         ModelError: the network cannot be written in opset 18, or the result not in the one asked for.
     """
-    network = model if opset_of(model) >= OPSET else in_opset(model, OPSET, path)
-    output = the_output(path, network, declared.output.name)
-    graph = Graph()
+    network = model if opset_of(model) >= OPSET else graph_in_opset(model, OPSET, path)
+    output = only_output_of(path, network, declared.output.name)
+    graph = FusedGraph()
     fed, sizes = add_prologue(graph, declared.input)
-    raw = _add_network(graph, network, the_input(path, network).name, fed, output.name)
-    axes = len(shape_of(output))
+    raw = _add_wrapped_network(graph, network, only_input_of(path, network).name, fed, output.name)
+    axes = len(stated_shape_of(output))
     add_epilogue(graph, raw, declared.output.kind != "labels" or axes != 3, declared, sizes)
     shape: list[str | int] = ["N", len(declared.classes.ours), "H", "W"]
     whole = helper.make_graph(
@@ -47,12 +49,14 @@ def wrap(model: onnx.ModelProto, declared: Declaration, path: Path, opset: int |
         ir_version=network.ir_version,
         producer_name="seg",
     )
-    _drop_unused(wrapped)
+    _drop_unused_nodes(wrapped)
     lower_opset(wrapped, opset)
     return wrapped
 
 
-def _add_network(graph: Graph, network: onnx.ModelProto, source: str, fed: str, output: str) -> str:
+def _add_wrapped_network(
+    graph: FusedGraph, network: onnx.ModelProto, source: str, fed: str, output: str
+) -> str:
     """Add the network's nodes under a scope of their own; return what it calls its output."""
     own = network.graph
     names = {source: fed}
@@ -64,7 +68,7 @@ def _add_network(graph: Graph, network: onnx.ModelProto, source: str, fed: str, 
     return f"{_SCOPE}/{output}"
 
 
-def _as_nodes_and_weights(graph: Graph, network: onnx.GraphProto) -> list[onnx.NodeProto]:
+def _as_nodes_and_weights(graph: FusedGraph, network: onnx.GraphProto) -> list[onnx.NodeProto]:
     """The network's nodes, each with a name of its own; its constants are kept as weights."""
     nodes: list[onnx.NodeProto] = []
     taken: set[str] = set()
@@ -79,21 +83,21 @@ def _as_nodes_and_weights(graph: Graph, network: onnx.GraphProto) -> list[onnx.N
     return nodes
 
 
-def _drop_unused(model: onnx.ModelProto) -> None:
+def _drop_unused_nodes(model: onnx.ModelProto) -> None:
     """Remove nodes and weights that the output does not need, such as those of other outputs."""
     needed = {OUTPUT}
     kept: list[onnx.NodeProto] = []
     for node in reversed(model.graph.node):
         if needed.intersection(node.output):
             kept.append(node)
-            needed.update(_reads(node))
+            needed.update(_tensors_read_by_node(node))
     weights = [tensor for tensor in model.graph.initializer if tensor.name in needed]
     del model.graph.node[:], model.graph.initializer[:]
     model.graph.node.extend(reversed(kept))
     model.graph.initializer.extend(weights)
 
 
-def _reads(node: onnx.NodeProto) -> set[str]:
+def _tensors_read_by_node(node: onnx.NodeProto) -> set[str]:
     """What a node reads, including what its subgraphs read."""
     graphs = [g for attribute in node.attribute for g in (attribute.g, *attribute.graphs)]
-    return set(node.input).union(*(_reads(inner) for graph in graphs for inner in graph.node))
+    return set(node.input).union(*(_tensors_read_by_node(inner) for graph in graphs for inner in graph.node))

@@ -53,7 +53,7 @@ _NAME_KEYS: Final = ("names", "classes", "class_names", "labels", "id2label")
 _CHANNELS: Final = (1, 3)
 
 
-def the_input(path: Path, model: onnx.ModelProto) -> onnx.ValueInfoProto:
+def only_input_of(path: Path, model: onnx.ModelProto) -> onnx.ValueInfoProto:
     """The network's only input; raises ModelError where it has none or several."""
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [one for one in model.graph.input if one.name not in weights]
@@ -63,25 +63,25 @@ def the_input(path: Path, model: onnx.ModelProto) -> onnx.ValueInfoProto:
     return inputs[0]
 
 
-def shape_of(value: onnx.ValueInfoProto) -> Shape:
+def stated_shape_of(value: onnx.ValueInfoProto) -> Shape:
     """The shape that the graph states; empty if it states none."""
     return tuple(side.dim_value or None for side in value.type.tensor_type.shape.dim)
 
 
-def the_output(path: Path, model: onnx.ModelProto, name: str | None) -> onnx.ValueInfoProto:
+def only_output_of(path: Path, model: onnx.ModelProto, name: str | None) -> onnx.ValueInfoProto:
     """The output of that name; by default the only one that is an image.
 
     Raises:
         ModelError: there is no such output, or several; the message lists them.
     """
     outputs = list(model.graph.output)
-    listed = ", ".join(f"{one.name} {_shown(shape_of(one))}" for one in outputs)
+    listed = ", ".join(f"{one.name} {_shape_text(stated_shape_of(one))}" for one in outputs)
     if name is not None:
         found = [one for one in outputs if one.name == name]
         if not found:
             raise ModelError(f"{path}: has no output {name!r}: outputs are {listed}")
         return found[0]
-    images = [one for one in outputs if len(shape_of(one)) in (0, 3, 4)]
+    images = [one for one in outputs if len(stated_shape_of(one)) in (0, 3, 4)]
     if not images:
         raise ModelError(f"{path}: none of its outputs is an image: {listed}: it predicts no class per pixel")
     if len(images) != 1:
@@ -94,7 +94,7 @@ def the_output(path: Path, model: onnx.ModelProto, name: str | None) -> onnx.Val
 
 def facts_of_input(path: Path, value: onnx.ValueInfoProto, declared: Layout | None) -> dict[str, Any]:
     """The input's type, layout, channels and fixed size, as `SourceFacts` has them."""
-    shape, element = shape_of(value), value.type.tensor_type.elem_type
+    shape, element = stated_shape_of(value), value.type.tensor_type.elem_type
     if element not in _INPUT_TYPES:
         raise ModelError(
             f"{path}: its input {value.name!r} is {TensorProto.DataType.Name(element).lower()}: images are"
@@ -102,8 +102,8 @@ def facts_of_input(path: Path, value: onnx.ValueInfoProto, declared: Layout | No
         )
     if len(shape) != 4:
         raise ModelError(
-            f"{path}: its input {value.name!r} has the shape {_shown(shape)}, expected four axes: a batch of"
-            " images"
+            f"{path}: its input {value.name!r} has the shape {_shape_text(shape)}, expected four axes: a"
+            " batch of images"
         )
     possible: list[Layout] = []
     if shape[1] in _CHANNELS:
@@ -113,13 +113,13 @@ def facts_of_input(path: Path, value: onnx.ValueInfoProto, declared: Layout | No
     layout = declared or (possible[0] if len(possible) == 1 else None)
     if layout is None:
         raise ModelError(
-            f"{path}: the shape {_shown(shape)} of its input {value.name!r} does not say its layout: add"
+            f"{path}: the shape {_shape_text(shape)} of its input {value.name!r} does not say its layout: add"
             " 'input: { layout: nchw }' or nhwc"
         )
     channels, height, width = shape[1:] if layout == "nchw" else (shape[3], shape[1], shape[2])
     if channels is not None and channels not in _CHANNELS:
         raise ModelError(
-            f"{path}: its input {value.name!r} has the shape {_shown(shape)}, which in {layout} has"
+            f"{path}: its input {value.name!r} has the shape {_shape_text(shape)}, which in {layout} has"
             f" {channels} channels, expected 1 or 3: correct 'input.layout'"
         )
     return {
@@ -160,7 +160,7 @@ def layout_of_output(
     if len(shape) == 3:
         shape = (shape[0], 1, *shape[1:])
     if len(shape) != 4:
-        raise ModelError(f"{path}: its output has the shape {_shown(shape)}, expected an image")
+        raise ModelError(f"{path}: its output has the shape {_shape_text(shape)}, expected an image")
     height, width = size_hw
     possible: list[tuple[Layout, int]] = []
     if shape[2] * width == shape[3] * height:
@@ -171,12 +171,12 @@ def layout_of_output(
         possible = [one for one in possible if one[0] == declared]
         if not possible:
             raise ModelError(
-                f"{path}: returns {_shown(shape)} for an image of {height}x{width}, which is not {declared}:"
-                " correct 'output.layout'"
+                f"{path}: returns {_shape_text(shape)} for an image of {height}x{width}, which is not"
+                f" {declared}: correct 'output.layout'"
             )
     if len(possible) != 1:
         raise ModelError(
-            f"{path}: the shape {_shown(shape)} of its output does not say its layout: add"
+            f"{path}: the shape {_shape_text(shape)} of its output does not say its layout: add"
             " 'output: { layout: nchw }' or nhwc"
         )
     return possible[0]
@@ -186,7 +186,7 @@ def names_in_metadata(model: onnx.ModelProto) -> tuple[str, ...]:
     """Class names by channel, as a list or as numbers with names, written as JSON or in Python."""
     entries = {entry.key.lower(): entry.value for entry in model.metadata_props}
     for key in _NAME_KEYS:
-        names = _as_names(entries.get(key, ""))
+        names = _class_names_of_literal(entries.get(key, ""))
         if names:
             return names
     return ()
@@ -197,7 +197,7 @@ def is_ultralytics(model: onnx.ModelProto) -> bool:
     return any(entry.key == "author" and entry.value == "Ultralytics" for entry in model.metadata_props)
 
 
-def _as_names(text: str) -> tuple[str, ...]:
+def _class_names_of_literal(text: str) -> tuple[str, ...]:
     parsed: Any = None
     for parse in (json.loads, ast.literal_eval):
         try:
@@ -216,5 +216,5 @@ def _as_names(text: str) -> tuple[str, ...]:
     return tuple(parsed) if len(set(parsed)) == len(parsed) else ()
 
 
-def _shown(shape: Sequence[int | None]) -> str:
+def _shape_text(shape: Sequence[int | None]) -> str:
     return f"[{', '.join('?' if side is None else str(side) for side in shape)}]"

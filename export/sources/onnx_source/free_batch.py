@@ -11,14 +11,14 @@ from onnx import helper, numpy_helper
 _SHAPE_INPUT = {"Reshape": 1, "Resize": 3, "Expand": 1}
 
 
-def free_batch(model: onnx.ModelProto, source: onnx.ValueInfoProto, fixed: int) -> None:
+def free_batch_axis(model: onnx.ModelProto, source: onnx.ValueInfoProto, fixed: int) -> None:
     """Let the first axis of the input `source`, of the outputs and of constant shapes be free."""
     for value in (*model.graph.input, *model.graph.output):
         sides = value.type.tensor_type.shape.dim
         if sides and sides[0].dim_value == fixed:
             sides[0].dim_param = "N"
     del model.graph.value_info[:]
-    constants = _constants(model)
+    constants = _constant_vectors(model)
     nodes: list[onnx.NodeProto] = []
     for position, node in enumerate(model.graph.node):
         at = _SHAPE_INPUT.get(node.op_type, len(node.input))
@@ -52,7 +52,7 @@ def _with_free_shape(
     ]
 
 
-def _constants(model: onnx.ModelProto) -> "dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]]":
+def _constant_vectors(model: onnx.ModelProto) -> "dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]]":
     """Constant vectors of whole numbers, by name."""
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:

@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 
 from seg.errors import ModelError
 from seg.export.onnx_file.opset import opset_of
-from seg.export.onnx_file.save import save_model
+from seg.export.onnx_file.save import save_onnx_model
 from seg.export.sources.declaration import Declaration, SourceFacts
-from seg.export.sources.graph.wrap import wrap
+from seg.export.sources.graph.wrap import wrap_network
 from seg.export.sources.onnx_source.facts import (
     facts_of_input,
     is_ultralytics,
     kind_of_output,
     layout_of_output,
     names_in_metadata,
+    only_input_of,
+    only_output_of,
     precision_of,
-    shape_of,
-    the_input,
-    the_output,
+    stated_shape_of,
 )
-from seg.export.sources.onnx_source.free_batch import free_batch
+from seg.export.sources.onnx_source.free_batch import free_batch_axis
 from seg.export.sources.resolve import USUAL_STRIDE
 from seg.export.sources.source import RawNetwork
 from seg.files.atomic import sha256_of
@@ -77,11 +77,11 @@ class OnnxSource:
             is_fused = any(entry.key == ENSEMBLE_KEY for entry in model.metadata_props)
             fix = "name its members" if is_fused else "name it with 'model' in place of 'onnx'"
             raise ModelError(f"{path}: was exported by seg: {fix}")
-        source, output = the_input(path, model), the_output(path, model, returned.name)
+        source, output = only_input_of(path, model), only_output_of(path, model, returned.name)
         facts = facts_of_input(path, source, fed.layout)
-        session = _open_session(path)
-        sizes = _sizes_to_try(path, facts["size_hw"], fed)
-        trial = _Trial(path, session, facts, shape_of(source)[0], output.name)
+        session = _open_source_session(path)
+        sizes = _sizes_to_try_source_at(path, facts["size_hw"], fed)
+        trial = _OnnxTrial(path, session, facts, stated_shape_of(source)[0], output.name)
         stride, size_hw, shape = trial.first_that_runs(sizes)
         layout, channels = layout_of_output(path, shape, size_hw, returned.layout)
         kind = kind_of_output(model, output)
@@ -117,23 +117,25 @@ class OnnxSource:
             try:
                 return np.asarray(self.session.run([output_name], {source.name: whole})[0])
             except Exception as error:  # its exceptions have no common base of their own
-                raise ModelError(f"{self.path}: ONNX Runtime cannot run it: {_first_line(error)}") from error
+                raise ModelError(
+                    f"{self.path}: ONNX Runtime cannot run it: {_short_reason(error)}"
+                ) from error
 
         return run
 
     def write(self, declaration: Declaration, card: ModelCard, path: Path, opset: int | None) -> ModelCard:
         """Put the graph of what is declared around the network, and write that to `path`."""
         model = onnx.load(self.path)
-        source = the_input(self.path, model)
-        batch = shape_of(source)[0]
+        source = only_input_of(self.path, model)
+        batch = stated_shape_of(source)[0]
         if batch is not None:
-            free_batch(model, source, batch)
-        wrapped = wrap(model, declaration, self.path, opset)
+            free_batch_axis(model, source, batch)
+        wrapped = wrap_network(model, declaration, self.path, opset)
         written = {"opset": opset_of(wrapped), "precision": precision_of(model)}
-        return save_model(wrapped, card.model_copy(update=written), path)
+        return save_onnx_model(wrapped, card.model_copy(update=written), path)
 
 
-def _sizes_to_try(
+def _sizes_to_try_source_at(
     path: Path, fixed: tuple[int, int] | None, fed: ImportedInput
 ) -> dict[tuple[int, int], int | None]:
     """Sizes that the network may run at, each with the stride that it would tell of, if any.
@@ -164,7 +166,7 @@ def _odd_multiple(stride: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Trial:
+class _OnnxTrial:
     """A network that is run on empty images; `batch` is how many it takes, None if any number."""
 
     path: Path
@@ -186,7 +188,7 @@ class _Trial:
             try:
                 return stride, size_hw, self._output_shape(size_hw)
             except Exception as error:  # the exceptions of ONNX Runtime have no common base of their own
-                reason = reason or f"on an image of {size_hw[0]}x{size_hw[1]}: {_first_line(error)}"
+                reason = reason or f"on an image of {size_hw[0]}x{size_hw[1]}: {_short_reason(error)}"
         raise ModelError(
             f"{self.path}: ONNX Runtime cannot run it {reason}: correct 'input.size' or 'input.stride'"
         )
@@ -199,14 +201,14 @@ class _Trial:
         return tuple(np.shape(output))
 
 
-def _open_session(path: Path) -> onnxruntime.InferenceSession:
+def _open_source_session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL_ONLY
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise ModelError(f"{path}: ONNX Runtime cannot load it: {_first_line(error)}") from error
+        raise ModelError(f"{path}: ONNX Runtime cannot load it: {_short_reason(error)}") from error
 
 
-def _first_line(error: Exception) -> str:
+def _short_reason(error: Exception) -> str:
     return str(error).splitlines()[0][:_LONGEST_REASON]

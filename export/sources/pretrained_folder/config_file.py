@@ -8,7 +8,7 @@ from seg.errors import ModelError
 from seg.files.atomic import regular
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_config_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; raises ModelError if it cannot be read or is none."""
     try:
         content = json.loads(regular(path).read_bytes())
@@ -23,7 +23,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def weights_file(folder: Path) -> Path:
+def weights_file_in_folder(folder: Path) -> Path:
     """The file of weights in a folder; raises ModelError if there is none."""
     for name in ("model.safetensors", "pytorch_model.bin"):
         if (folder / name).exists():

@@ -7,7 +7,7 @@ from typing import Any, Final, get_args
 
 from seg.errors import ModelError
 from seg.export.sources.declaration import SourceFacts
-from seg.export.sources.pretrained_folder.config_file import read_json, weights_file
+from seg.export.sources.pretrained_folder.config_file import read_config_json, weights_file_in_folder
 from seg.export.sources.state_dict.open import open_state_dict
 from seg.export.sources.torch_source import TorchSource
 from seg.spec.ensemble.imported import OutputKind, ResampleName
@@ -46,7 +46,7 @@ def open_smp_folder(folder: Path, config: Mapping[str, Any]) -> TorchSource:
         raise ModelError(f"{folder}: has activation {activation!r}, which is not known: remove it")
     options = {key: value for key, value in config.items() if key not in _NOT_OPTIONS}
     source = open_state_dict(
-        weights_file(folder), architecture, str(config.get("encoder_name", "resnet34")), options
+        weights_file_in_folder(folder), architecture, str(config.get("encoder_name", "resnet34")), options
     )
     kind = _ACTIVATIONS[activation]
     facts = replace(source.facts, kind=source.facts.kind if source.facts.count == 1 else kind)
@@ -56,7 +56,7 @@ def open_smp_folder(folder: Path, config: Mapping[str, Any]) -> TorchSource:
 def _with_preprocessing(folder: Path, facts: SourceFacts) -> SourceFacts:
     """The facts, with mean, std and size of the preprocessing beside the weights, if there is one."""
     for path in sorted(folder.glob(_PREPROCESSING)):
-        for step in _steps(read_json(path).get("transform")):
+        for step in _preprocessing_steps(read_config_json(path).get("transform")):
             name = str(step.get("__class_fullname__", "")).rpartition(".")[2]
             try:
                 if name == "Normalize" and step.get("normalization", "standard") == "standard":
@@ -78,9 +78,13 @@ def _with_preprocessing(folder: Path, facts: SourceFacts) -> SourceFacts:
     return facts
 
 
-def _steps(transform: Any) -> list[dict[str, Any]]:
+def _preprocessing_steps(transform: Any) -> list[dict[str, Any]]:
     """The transforms of a composition, one after another."""
     if not isinstance(transform, dict):
         return []
     inner = transform.get("transforms")
-    return [step for one in inner for step in _steps(one)] if isinstance(inner, list) else [transform]
+    return (
+        [step for one in inner for step in _preprocessing_steps(one)]
+        if isinstance(inner, list)
+        else [transform]
+    )

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from seg.errors import ModelError
 from seg.export.sources.declaration import SourceFacts
-from seg.export.sources.pretrained_folder.config_file import weights_file
-from seg.export.sources.pretrained_folder.image_processor import input_facts
+from seg.export.sources.pretrained_folder.config_file import weights_file_in_folder
+from seg.export.sources.pretrained_folder.image_processor import input_facts_of_processor
 from seg.export.sources.pretrained_folder.semantic_networks import TASK, LogitsOnly, SemanticMap
-from seg.export.sources.state_dict.differences import Differences
-from seg.export.sources.torch_source import TorchSource, first_line
+from seg.export.sources.state_dict.differences import WeightDifferences
+from seg.export.sources.torch_source import TorchSource, torch_error_line
 from seg.files.atomic import sha256_of
 
 _SEMANTIC: Final = frozenset(
@@ -61,18 +61,18 @@ def open_transformers_folder(folder: Path, config: Mapping[str, Any]) -> TorchSo
             f"{folder}: is a {family!r} of transformers, and known are {', '.join(sorted(FAMILIES))}: export"
             " its module from Python: seg.export.export_module"
         )
-    _refuse_absurd_numbers(folder, config)
-    network, unused = _load(folder, family)
+    _refuse_absurd_config(folder, config)
+    network, unused = _load_transformers_network(folder, family)
     settings: Any = network.config
     names = [str(settings.id2label[number]) for number in range(settings.num_labels)]
-    fed, notes = input_facts(folder, _side(getattr(settings, "image_size", None)))
+    fed, notes = input_facts_of_processor(folder, _side_of_config(getattr(settings, "image_size", None)))
     if unused:
         more = f" and {len(unused) - 1} more" if len(unused) > 1 else ""
         notes += (f"does not use {unused[0]!r}{more} of its weights",)
-    module = _module(folder, family, network, fed.get("size_hw"))
+    module = _module_of_transformers_network(folder, family, network, fed.get("size_hw"))
     return TorchSource(
         path=folder,
-        sha256=sha256_of(weights_file(folder)),
+        sha256=sha256_of(weights_file_in_folder(folder)),
         kind="transformers folder",
         architecture=family,
         encoder=str(getattr(getattr(settings, "backbone_config", None), "model_type", "")),
@@ -88,11 +88,11 @@ def open_transformers_folder(folder: Path, config: Mapping[str, Any]) -> TorchSo
     )
 
 
-def _refuse_absurd_numbers(folder: Path, config: Mapping[str, Any]) -> None:
+def _refuse_absurd_config(folder: Path, config: Mapping[str, Any]) -> None:
     """Raise ModelError for a size that no network has, and that would take all memory."""
     for name, value in config.items():
         if isinstance(value, Mapping):
-            _refuse_absurd_numbers(folder, value)
+            _refuse_absurd_config(folder, value)
         numbers = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, int)]
         most = _MOST_LAYERS if _LAYERS.search(name) else _LARGEST
         largest = sum(map(abs, numbers)) if _LAYERS.search(name) else max(map(abs, numbers), default=0)
@@ -100,7 +100,7 @@ def _refuse_absurd_numbers(folder: Path, config: Mapping[str, Any]) -> None:
             raise ModelError(f"{folder / 'config.json'}: {name!r} is beyond {most}: correct it")
 
 
-def _load(folder: Path, family: str) -> tuple[nn.Module, tuple[str, ...]]:
+def _load_transformers_network(folder: Path, family: str) -> tuple[nn.Module, tuple[str, ...]]:
     """The network, and the names of weights that it does not use."""
     with _offline_and_silent():
         from transformers import AutoModelForSemanticSegmentation, AutoModelForUniversalSegmentation
@@ -115,14 +115,18 @@ def _load(folder: Path, family: str) -> tuple[nn.Module, tuple[str, ...]]:
                 dtype=torch.float32,
             )
         except Exception as error:  # transformers raises all kinds of exceptions for damaged folders
-            raise ModelError(f"{folder}: transformers cannot load it: {first_line(error)}") from error
+            raise ModelError(f"{folder}: transformers cannot load it: {torch_error_line(error)}") from error
     missing, unused = sorted(found["missing_keys"]), tuple(sorted(found["unexpected_keys"]))
     if missing:
-        raise ModelError(f"{folder}: it {Differences(tuple(missing), unused, ())}: copy the whole folder")
+        raise ModelError(
+            f"{folder}: it {WeightDifferences(tuple(missing), unused, ())}: copy the whole folder"
+        )
     return network, unused
 
 
-def _module(folder: Path, family: str, network: Any, size_hw: tuple[int, int] | None) -> nn.Module:
+def _module_of_transformers_network(
+    folder: Path, family: str, network: Any, size_hw: tuple[int, int] | None
+) -> nn.Module:
     match family:
         case "mask2former":
             return SemanticMap(network, _MASKS_HW)
@@ -133,14 +137,14 @@ def _module(folder: Path, family: str, network: Any, size_hw: tuple[int, int] | 
             network.attn_mask_probs = probabilities
             return SemanticMap(network, size_hw)
         case "oneformer":
-            return SemanticMap(network, None, _task(folder, network))
+            return SemanticMap(network, None, _oneformer_task_tokens(folder, network))
         case "maskformer":
             return SemanticMap(network, None)
         case _:
             return LogitsOnly(network)
 
 
-def _task(folder: Path, network: Any) -> Tensor:
+def _oneformer_task_tokens(folder: Path, network: Any) -> Tensor:
     """The tokens of OneFormer's task, int64 `[1, length]`, padded with zeros as in its processor."""
     from transformers import AutoTokenizer
 
@@ -150,12 +154,12 @@ def _task(folder: Path, network: Any) -> Tensor:
         tokens = tokenizer([TASK], padding="max_length", max_length=length, truncation=True)
     except Exception as error:
         raise ModelError(
-            f"{folder}: its tokenizer cannot be read: {first_line(error)}: copy the whole folder"
+            f"{folder}: its tokenizer cannot be read: {torch_error_line(error)}: copy the whole folder"
         ) from error
     return torch.tensor(tokens["input_ids"]) * torch.tensor(tokens["attention_mask"])
 
 
-def _side(image_size: Any) -> int | None:
+def _side_of_config(image_size: Any) -> int | None:
     return image_size if isinstance(image_size, int) else None
 
 

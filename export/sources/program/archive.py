@@ -34,34 +34,34 @@ _UNSAFE: Final = (
 )
 
 
-def archive_kind(path: Path) -> Kind | None:
+def kind_of_program_archive(path: Path) -> Kind | None:
     """The kind of program in a file; None if it is none, but perhaps a state dict."""
-    names = _names(path)
+    names = _names_in_archive(path)
     if any(map(_SCRIPT.match, names)):
         return "TorchScript"
     return "torch.export program" if any(map(_PROGRAM.match, names)) else None
 
 
-def check_script(path: Path) -> None:
+def check_torchscript_archive(path: Path) -> None:
     """Raise ModelError if a TorchScript archive is damaged, or has code that is not only arithmetic."""
-    for name in filter(_SCRIPT.match, _names(path)):
-        text = _text(path, name)
+    for name in filter(_SCRIPT.match, _names_in_archive(path)):
+        text = _code_in_archive(path, name)
         for pattern, what in _UNSAFE:
             found = pattern.search(text)
             if found:
-                raise _refused(path, name, f"{what} ({found[0][:40]!r})")
-        if _is_too_deep(text):
-            raise _refused(path, name, "code that is nested too deep, or damaged")
+                raise _refused_program(path, name, f"{what} ({found[0][:40]!r})")
+        if _is_code_too_deep(text):
+            raise _refused_program(path, name, "code that is nested too deep, or damaged")
 
 
-def _refused(path: Path, name: str, what: str) -> ModelError:
+def _refused_program(path: Path, name: str, what: str) -> ModelError:
     return ModelError(
         f"{path}: its {name} has {what}, so it is not loaded: export it with torch.onnx, and name that file"
         " with 'onnx'"
     )
 
 
-def _is_too_deep(text: str) -> bool:
+def _is_code_too_deep(text: str) -> bool:
     """Whether PyTorch's parser, which recurses without a limit, may crash on code, which is Python's."""
     try:
         with warnings.catch_warnings():
@@ -71,19 +71,19 @@ def _is_too_deep(text: str) -> bool:
         return True
     depth = 0
     while level and depth <= _DEEPEST:
-        if any(_terms(node) > _DEEPEST for node in level):
+        if any(_nested_terms(node) > _DEEPEST for node in level):
             return True
         level = [child for node in level for child in ast.iter_child_nodes(node)]
         depth += 1
     return depth > _DEEPEST
 
 
-def _terms(node: ast.AST) -> int:
+def _nested_terms(node: ast.AST) -> int:
     """The terms of `a and b and c` or `a < b < c`, which PyTorch nests."""
     return len(node.values) if isinstance(node, ast.BoolOp) else len(getattr(node, "ops", ()))
 
 
-def _names(path: Path) -> list[str]:
+def _names_in_archive(path: Path) -> list[str]:
     try:
         if not zipfile.is_zipfile(regular(path)):
             return []
@@ -94,7 +94,7 @@ def _names(path: Path) -> list[str]:
         return []
 
 
-def _text(path: Path, name: str) -> str:
+def _code_in_archive(path: Path, name: str) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.getinfo(name).file_size > _LARGEST_CODE_BYTES:

@@ -64,7 +64,7 @@ _LARGEST_TENSOR: Final = 2**31
 """Elements of one weight."""
 
 
-def checked_copy(path: Path) -> BytesIO:
+def checked_copy_of_program(path: Path) -> BytesIO:
     """The archive of the program at `path`, with what was checked.
 
     Raises:
@@ -72,12 +72,12 @@ def checked_copy(path: Path) -> BytesIO:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return _copied(_Archive(path, archive))
+            return _copy_checked_archive(_ProgramArchive(path, archive))
     except (*DAMAGED_ZIP, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path}: is damaged, or not of one program: save it again") from error
 
 
-class _Archive:
+class _ProgramArchive:
     """The members of an archive, below its one folder."""
 
     def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
@@ -112,11 +112,11 @@ def _on_cpu(described: dict[str, Any]) -> dict[str, Any]:
     return {"type": "cpu", "index": None} if described.keys() == {"type", "index"} else described
 
 
-def _copied(archive: _Archive) -> BytesIO:
+def _copy_checked_archive(archive: _ProgramArchive) -> BytesIO:
     (model,) = archive.names("models/")
     name = Path(model).stem
     files: dict[str, bytes] = {
-        model: json.dumps(_program(archive, model)).encode(),
+        model: json.dumps(_checked_program_graph(archive, model)).encode(),
         f"data/sample_inputs/{name}.pt": b"",
     }
     for place in ("data/weights", "data/constants"):
@@ -136,11 +136,11 @@ def _copied(archive: _Archive) -> BytesIO:
     return copy
 
 
-def _checked_tensor(archive: _Archive, config: str, weight: str, tensor: Mapping[str, Any]) -> str:
+def _checked_tensor(archive: _ProgramArchive, config: str, weight: str, tensor: Mapping[str, Any]) -> str:
     """The name of the file of a weight."""
     if tensor["use_pickle"] or tensor["tensor_meta"] is None:
         raise archive.refused(config, f"has {weight[:40]!r} as a pickle, which may hold code")
-    _check(archive, config, {"parameter_name": weight, **tensor})
+    _check_program_values(archive, config, {"parameter_name": weight, **tensor})
     elements = 1
     for side in tensor["tensor_meta"]["sizes"]:
         elements *= side["as_int"]
@@ -152,7 +152,7 @@ def _checked_tensor(archive: _Archive, config: str, weight: str, tensor: Mapping
     return stored
 
 
-def _program(archive: _Archive, model: str) -> dict[str, Any]:
+def _checked_program_graph(archive: _ProgramArchive, model: str) -> dict[str, Any]:
     """The description of the graph, as the file has it, with nothing that is not needed."""
     program = archive.read_json(model)
     module = program["graph_module"]
@@ -161,17 +161,19 @@ def _program(archive: _Archive, model: str) -> dict[str, Any]:
         node["metadata"] = {}
     for values in (name for name in graph if name.endswith("_values")):
         for one, described in graph[values].items():
-            _check(archive, model, {"name": one, "described": described})
-    _check(archive, model, {key: value for key, value in graph.items() if not key.endswith("_values")})
-    _check(archive, model, module["signature"])
+            _check_program_values(archive, model, {"name": one, "described": described})
+    _check_program_values(
+        archive, model, {key: value for key, value in graph.items() if not key.endswith("_values")}
+    )
+    _check_program_values(archive, model, module["signature"])
     for symbol in program["range_constraints"]:
-        _check(archive, model, {"expr_str": symbol})
+        _check_program_values(archive, model, {"expr_str": symbol})
     signature = root["signature"]
-    if root["fqn"] or _structure(archive, model, signature["in_spec"]) != _ONE_IMAGE:
+    if root["fqn"] or _nested_structure(archive, model, signature["in_spec"]) != _ONE_IMAGE:
         raise archive.refused(model, "takes more than one image")
-    _structure(archive, model, signature["out_spec"])
+    _nested_structure(archive, model, signature["out_spec"])
     for name in signature["forward_arg_names"]:
-        _check(archive, model, {"name": name})
+        _check_program_values(archive, model, {"name": name})
     return {
         "graph_module": {
             "graph": graph,
@@ -195,21 +197,21 @@ def _only_structure(signature: Mapping[str, Any]) -> dict[str, Any]:
     return {key: signature[key] for key in ("in_spec", "out_spec", "forward_arg_names")}
 
 
-def _check(archive: _Archive, name: str, described: Any, key: str = "") -> None:
+def _check_program_values(archive: _ProgramArchive, name: str, described: Any, key: str = "") -> None:
     """Refuse text that is not what its key allows, at any depth."""
     if isinstance(described, Mapping):
         for inner, value in described.items():
             if inner in _RUNS_CODE and value:
                 raise archive.refused(name, f"has a {inner.removeprefix('as_')} within its graph")
-            _check(archive, name, value, inner)
+            _check_program_values(archive, name, value, inner)
     elif isinstance(described, list):
         for value in described:
-            _check(archive, name, value, key)
-    elif isinstance(described, str) and not _is_allowed(key, described):
+            _check_program_values(archive, name, value, key)
+    elif isinstance(described, str) and not _is_allowed_in_program(key, described):
         raise archive.refused(name, f"has {described[:60]!r} as {key[:40]!r}")
 
 
-def _is_allowed(key: str, text: str) -> bool:
+def _is_allowed_in_program(key: str, text: str) -> bool:
     if key == "expr_str":
         return len(text) <= _LONGEST_SIZE and all(
             token in _SIZE_WORDS or _SYMBOL_OR_NUMBER.fullmatch(token) for token in _SIZE_TOKEN.findall(text)
@@ -220,7 +222,7 @@ def _is_allowed(key: str, text: str) -> bool:
     return key in _FREE_TEXT or (pattern is not None and pattern.fullmatch(text) is not None)
 
 
-def _structure(archive: _Archive, name: str, text: str) -> list[Any]:
+def _nested_structure(archive: _ProgramArchive, name: str, text: str) -> list[Any]:
     """The structure of inputs or outputs as nested lists with `leaf` for a tensor; others are refused."""
 
     def read(one: Mapping[str, Any]) -> list[Any]:

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from seg.errors import ModelError
 from seg.export.sources.module_source import SingleOutput, open_module
-from seg.export.sources.program.checked_program import checked_copy
-from seg.export.sources.torch_source import TorchSource, first_line
+from seg.export.sources.program.checked_program import checked_copy_of_program
+from seg.export.sources.torch_source import TorchSource, torch_error_line
 from seg.files.atomic import sha256_of
 from seg.spec import MemberSpec
 
@@ -28,16 +28,16 @@ def open_exported_program(path: Path, member: MemberSpec) -> TorchSource:
     Raises:
         ModelError: it is damaged or may run code, or is no network from one image to one output.
     """
-    copy = checked_copy(path)
+    copy = checked_copy_of_program(path)
     try:
-        with _silent():
+        with _without_torch_warnings():
             program = torch.export.load(copy)
-            module = _unguarded(program.module(check_guards=False))
+            module = _without_program_guards(program.module(check_guards=False))
     except Exception as error:  # a damaged or hostile program raises anything
         raise ModelError(
-            f"{path}: PyTorch {torch.__version__} cannot load it: {first_line(error)}: save it again"
+            f"{path}: PyTorch {torch.__version__} cannot load it: {torch_error_line(error)}: save it again"
         ) from error
-    size_hw = _fixed_size(path, program)
+    size_hw = _fixed_size_of_program(path, program)
     if size_hw and not member.input.size:
         member = member.model_copy(update={"input": member.input.model_copy(update={"size": size_hw})})
     source = open_module(module, path, "torch.export program", sha256_of(path), member)
@@ -50,7 +50,7 @@ def open_exported_program(path: Path, member: MemberSpec) -> TorchSource:
     )
 
 
-def _unguarded(module: nn.Module) -> nn.Module:
+def _without_program_guards(module: nn.Module) -> nn.Module:
     """Without the check of sizes, and with `train` and `eval`, which such modules refuse."""
     module._forward_pre_hooks.clear()
     for name in ("train", "eval"):
@@ -58,7 +58,7 @@ def _unguarded(module: nn.Module) -> nn.Module:
     return module
 
 
-def _fixed_size(path: Path, program: torch.export.ExportedProgram) -> tuple[int, int] | None:
+def _fixed_size_of_program(path: Path, program: torch.export.ExportedProgram) -> tuple[int, int] | None:
     """Height and width of the program's images, if they are fixed."""
     (name,) = program.graph_signature.user_inputs
     image = next(node.meta["val"] for node in program.graph.nodes if node.name == name)
@@ -74,7 +74,7 @@ def _fixed_size(path: Path, program: torch.export.ExportedProgram) -> tuple[int,
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
+def _without_torch_warnings() -> Iterator[None]:
     """Without PyTorch's warnings, and the traceback that it logs of a program that it cannot load."""
     logger = logging.getLogger("torch.export")
     level = logger.level

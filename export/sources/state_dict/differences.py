@@ -13,7 +13,7 @@ _OPTIONAL: Final = "num_batches_tracked"
 
 
 @dataclass(frozen=True, slots=True)
-class Differences:
+class WeightDifferences:
     """The names of weights, sorted: `missing` in the file, `unknown` to the network, `reshaped` in both."""
 
     missing: tuple[str, ...]
@@ -29,20 +29,22 @@ class Differences:
         if self.missing:
             near = difflib.get_close_matches(self.missing[0], self.unknown, n=1, cutoff=0.5)
             nearest = f" (nearest: {near[0]!r})" if near else ""
-            parts.append(f"lacks {self.missing[0]!r}{nearest}{_more(self.missing)}")
+            parts.append(f"lacks {self.missing[0]!r}{nearest}{_more_weights(self.missing)}")
         if self.unknown:
-            parts.append(f"has {self.unknown[0]!r}{_more(self.unknown)} in addition")
+            parts.append(f"has {self.unknown[0]!r}{_more_weights(self.unknown)} in addition")
         if self.reshaped:
             name, given, wanted = self.reshaped[0]
-            parts.append(f"{name!r} has shape {list(given)} instead of {list(wanted)}{_more(self.reshaped)}")
+            parts.append(
+                f"{name!r} has shape {list(given)} instead of {list(wanted)}{_more_weights(self.reshaped)}"
+            )
         return ", ".join(parts)
 
 
-def differences(given: Shapes, wanted: Shapes) -> Differences:
+def weight_differences(given: Shapes, wanted: Shapes) -> WeightDifferences:
     """Compare the shapes of a file's weights with those of a network."""
-    return Differences(
-        missing=tuple(sorted(_needed(wanted.keys() - given.keys()))),
-        unknown=tuple(sorted(_needed(given.keys() - wanted.keys()))),
+    return WeightDifferences(
+        missing=tuple(sorted(_needed_weights(wanted.keys() - given.keys()))),
+        unknown=tuple(sorted(_needed_weights(given.keys() - wanted.keys()))),
         reshaped=tuple(
             (name, given[name], wanted[name])
             for name in sorted(wanted.keys() & given.keys())
@@ -51,9 +53,9 @@ def differences(given: Shapes, wanted: Shapes) -> Differences:
     )
 
 
-def _needed(names: Iterable[str]) -> Iterable[str]:
+def _needed_weights(names: Iterable[str]) -> Iterable[str]:
     return (name for name in names if not name.endswith(_OPTIONAL))
 
 
-def _more(names: tuple[object, ...]) -> str:
+def _more_weights(names: tuple[object, ...]) -> str:
     return f" and {len(names) - 1} more" if len(names) > 1 else ""

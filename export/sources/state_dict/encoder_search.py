@@ -15,7 +15,7 @@ import timm
 from segmentation_models_pytorch.encoders.timm_vit import TimmViTEncoder
 from torch import nn
 
-from seg.export.sources.state_dict.differences import Shapes, differences
+from seg.export.sources.state_dict.differences import Shapes, weight_differences
 from seg.train.networks.blank import build_blank
 
 _OF_TIMM: Final = "model."
@@ -29,7 +29,7 @@ BuildEncoder = Callable[[str, int], nn.Module]
 """Builds an encoder from its name and depth."""
 
 
-def shapes_of(network: nn.Module) -> Shapes:
+def weight_shapes_of(network: nn.Module) -> Shapes:
     """The shape of each weight and buffer, by name."""
     return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
 
@@ -37,7 +37,7 @@ def shapes_of(network: nn.Module) -> Shapes:
 def matching_encoders(given: Shapes, build: BuildEncoder, depth: int) -> tuple[str, ...]:
     """The encoders whose weights have exactly these names and shapes; those of timm as `tu-NAME`."""
     for family in _ranked_families(given, build)[:_FAMILIES_TO_TRY]:
-        found = tuple(name for name in family if not _distance(given, build, name, depth))
+        found = tuple(name for name in family if not _encoder_distance(given, build, name, depth))
         if found:
             return found
     return ()
@@ -46,7 +46,7 @@ def matching_encoders(given: Shapes, build: BuildEncoder, depth: int) -> tuple[s
 def nearest_encoders(given: Shapes, build: BuildEncoder, depth: int) -> tuple[str, ...]:
     """The three encoders whose weights differ least from these."""
     family = _ranked_families(given, build)[0]
-    return tuple(sorted(family, key=lambda name: _distance(given, build, name, depth))[:_NEAREST])
+    return tuple(sorted(family, key=lambda name: _encoder_distance(given, build, name, depth))[:_NEAREST])
 
 
 def build_encoder(name: str, depth: int) -> nn.Module:
@@ -61,10 +61,10 @@ def build_vit_encoder(name: str, depth: int) -> nn.Module:
     return encoder
 
 
-def _distance(given: Shapes, build: BuildEncoder, name: str, depth: int) -> int:
+def _encoder_distance(given: Shapes, build: BuildEncoder, name: str, depth: int) -> int:
     """The number of weights that differ; the number of all weights if there is no such encoder."""
     wanted = _encoder_shapes(build, name, depth)
-    return len(differences(given, wanted)) if wanted else len(given)
+    return len(weight_differences(given, wanted)) if wanted else len(given)
 
 
 @cache
@@ -73,7 +73,7 @@ def _encoder_shapes(build: BuildEncoder, name: str, depth: int) -> Shapes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return shapes_of(build_blank(partial(build, name, depth)))
+            return weight_shapes_of(build_blank(partial(build, name, depth)))
         except Exception:  # smp and timm raise all kinds of exceptions for unsupported encoders
             return {}
 
@@ -81,10 +81,10 @@ def _encoder_shapes(build: BuildEncoder, name: str, depth: int) -> Shapes:
 def _ranked_families(given: Shapes, build: BuildEncoder) -> Sequence[Family]:
     is_of_timm = all(name.startswith(_OF_TIMM) for name in given)
     families = _timm_families() if is_of_timm else _smp_families()
-    names = _without_numbers(given)
+    names = _weight_name_without_numbers(given)
 
     def in_common(family: Family) -> float:
-        others = _without_numbers(_encoder_shapes(build, family[0], _USUAL_DEPTH))
+        others = _weight_name_without_numbers(_encoder_shapes(build, family[0], _USUAL_DEPTH))
         return len(names & others) / len(names | others)
 
     return sorted(families, key=in_common, reverse=True)
@@ -106,5 +106,5 @@ def _timm_families() -> tuple[Family, ...]:
     return tuple(tuple(f"tu-{name}" for name in names) for names in by_module if names)
 
 
-def _without_numbers(names: Shapes) -> set[str]:
+def _weight_name_without_numbers(names: Shapes) -> set[str]:
     return {re.sub(r"\d+", "#", name) for name in names}

@@ -12,7 +12,7 @@ _HEADS: Final = frozenset({"segmentation_head", "decoder", "classifier", "score"
 _SHOWN: Final = 3
 
 
-def without_prefix(path: Path, state_dict: StateDict) -> StateDict:
+def tensors_without_prefix(path: Path, state_dict: StateDict) -> StateDict:
     """The tensors of the one segmentation network in a state dict, under the network's own names.
 
     A moving average is preferred. What else is there, such as the weights of a loss, is left out and noted.
@@ -20,7 +20,7 @@ def without_prefix(path: Path, state_dict: StateDict) -> StateDict:
     Raises:
         ModelError: there is no network with an encoder and a head, or there are several.
     """
-    prefixes = _prefixes(state_dict.tensors)
+    prefixes = _network_prefixes(state_dict.tensors)
     averages = [prefix for prefix in prefixes if is_average(prefix)]
     chosen = averages or prefixes
     if not chosen:
@@ -37,10 +37,10 @@ def without_prefix(path: Path, state_dict: StateDict) -> StateDict:
         for name, tensor in state_dict.tensors.items()
         if name.startswith(chosen[0])
     }
-    return StateDict(own, (*state_dict.notes, *_notes(chosen[0], prefixes, state_dict.tensors)))
+    return StateDict(own, (*state_dict.notes, *_prefix_notes(chosen[0], prefixes, state_dict.tensors)))
 
 
-def _prefixes(names: Iterable[str]) -> list[str]:
+def _network_prefixes(names: Iterable[str]) -> list[str]:
     """The prefixes below which there are an encoder and a head, the shortest first."""
     parts_below: dict[str, set[str]] = {}
     for name in names:
@@ -54,7 +54,7 @@ def _prefixes(names: Iterable[str]) -> list[str]:
     return sorted(found, key=lambda prefix: (len(prefix), prefix))
 
 
-def _notes(chosen: str, prefixes: list[str], tensors: Mapping[str, Any]) -> list[str]:
+def _prefix_notes(chosen: str, prefixes: list[str], tensors: Mapping[str, Any]) -> list[str]:
     notes = []
     others = [prefix for prefix in prefixes if prefix != chosen]
     if others:

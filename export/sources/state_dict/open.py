@@ -6,8 +6,8 @@ from typing import Any
 
 from seg.export.onnx_file.to_onnx import NEEDS_FIXED_SIZE
 from seg.export.sources.declaration import SourceFacts
-from seg.export.sources.state_dict.network_prefix import without_prefix
-from seg.export.sources.state_dict.recognise import recognise
+from seg.export.sources.state_dict.network_prefix import tensors_without_prefix
+from seg.export.sources.state_dict.recognise import recognise_state_dict
 from seg.export.sources.torch_source import TorchSource
 from seg.files.atomic import sha256_of
 from seg.train.networks.build import NO_OPTIONS, STRIDE
@@ -33,7 +33,9 @@ def open_state_dict(
         ModelError: the file is missing, damaged or unsafe, or no known network has these weights.
         SpecError: there is no such architecture or encoder.
     """
-    found = recognise(path, without_prefix(path, read_state_dict(path)), architecture, encoder, options)
+    found = recognise_state_dict(
+        path, tensors_without_prefix(path, read_state_dict(path)), architecture, encoder, options
+    )
     mean, std = encoder_preprocessing(found.candidate.encoder)
     classes = found.candidate.classes
     return TorchSource(

@@ -9,21 +9,21 @@ import torch
 from torch import Tensor, nn
 
 from seg.errors import ModelError
-from seg.export.sources.state_dict.differences import Differences, Shapes, differences
+from seg.export.sources.state_dict.differences import Shapes, WeightDifferences, weight_differences
 from seg.export.sources.state_dict.encoder_search import (
     BuildEncoder,
     build_encoder,
     build_vit_encoder,
     matching_encoders,
     nearest_encoders,
-    shapes_of,
+    weight_shapes_of,
 )
 from seg.export.sources.state_dict.smp_options import (
     INVISIBLE,
     encoder_depths,
     head_classes,
     smp_architecture,
-    smp_options,
+    smp_options_of_shapes,
 )
 from seg.spec.recipe.architectures import OWN_ENCODERS, SmpArchitecture
 from seg.train.networks.blank import build_blank
@@ -45,7 +45,7 @@ _SIDE: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class CandidateNetwork:
     """A network that a state dict may be of; `options` are those of smp's class."""
 
     architecture: str
@@ -57,30 +57,30 @@ class Candidate:
         """The network with random weights; raises whatever the library raises if it cannot be built."""
         return create_network(self.architecture, self.encoder, self.classes, None, self.options)
 
-    def differences(self, given: Shapes) -> Differences:
+    def differences(self, given: Shapes) -> WeightDifferences:
         """What the network has other than `given`."""
-        return differences(given, shapes_of(build_blank(self.build)))
+        return weight_differences(given, weight_shapes_of(build_blank(self.build)))
 
     def __str__(self) -> str:
         return f"{self.architecture} with {self.encoder}"
 
 
 @dataclass(frozen=True, slots=True)
-class Recognised:
+class RecognisedNetwork:
     """A network with its weights, in evaluation mode, and a line for the user on each choice."""
 
     network: nn.Module
-    candidate: Candidate
+    candidate: CandidateNetwork
     notes: tuple[str, ...]
 
 
-def recognise(
+def recognise_state_dict(
     path: Path,
     state_dict: StateDict,
     architecture: str | None = None,
     encoder: str | None = None,
     options: Mapping[str, Any] = NO_OPTIONS,
-) -> Recognised:
+) -> RecognisedNetwork:
     """Find and build the network of a state dict that has the network's own names.
 
     Args:
@@ -96,21 +96,21 @@ def recognise(
     """
     tensors, notes = _own_tensors(path, state_dict)
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    compared: list[Candidate] = []
-    for candidates in _candidates(shapes, architecture, encoder, options):
-        fitting = [candidate for candidate in candidates if _fits(candidate, shapes)]
+    compared: list[CandidateNetwork] = []
+    for candidates in _candidate_networks(shapes, architecture, encoder, options):
+        fitting = [candidate for candidate in candidates if _candidate_fits(candidate, shapes)]
         compared += candidates
         if fitting:
             break
     else:
-        raise ModelError(f"{path}: {_nearest(compared, shapes)}")
-    networks = [_with_weights(path, candidate, tensors) for candidate in fitting]
-    _refuse_ambiguous(path, fitting, networks)
+        raise ModelError(f"{path}: {_nearest_candidates_in_words(compared, shapes)}")
+    networks = [_candidate_with_weights(path, candidate, tensors) for candidate in fitting]
+    _refuse_ambiguous_candidates(path, fitting, networks)
     chosen = fitting[0]
     invisible = INVISIBLE.get(cast(SmpArchitecture, chosen.architecture))
     if invisible and not options:
         notes += (f"assumes {invisible}, which weights do not show: else set them in 'options'",)
-    return Recognised(networks[0], chosen, notes)
+    return RecognisedNetwork(networks[0], chosen, notes)
 
 
 def _own_tensors(path: Path, state_dict: StateDict) -> tuple[dict[str, Tensor], tuple[str, ...]]:
@@ -124,17 +124,17 @@ def _own_tensors(path: Path, state_dict: StateDict) -> tuple[dict[str, Tensor], 
         notes.append("leaves out its auxiliary head, which is only for training")
     if any(name.startswith("backbone.") for name in kept):
         for theirs, ours in _TORCHVISION_NAMES.items():
-            kept = {_renamed(name, theirs, ours): tensor for name, tensor in kept.items()}
+            kept = {_with_renamed_prefix(name, theirs, ours): tensor for name, tensor in kept.items()}
     return kept, tuple(notes)
 
 
-def _renamed(name: str, old: str, new: str) -> str:
+def _with_renamed_prefix(name: str, old: str, new: str) -> str:
     return new + name.removeprefix(old) if name.startswith(old) else name
 
 
-def _candidates(
+def _candidate_networks(
     shapes: Shapes, architecture: str | None, encoder: str | None, options: Mapping[str, Any]
-) -> Iterator[list[Candidate]]:
+) -> Iterator[list[CandidateNetwork]]:
     """The networks to compare with, the likeliest first: those that are given, or all that may fit."""
     classes = head_classes(shapes)
     of_smp = architecture or smp_architecture(shapes)
@@ -145,7 +145,7 @@ def _candidates(
         return
     counts = sorted({shapes[name][0] for name in _LAST_LAYERS if name in shapes})
     yield [
-        Candidate(whole, own, count)
+        CandidateNetwork(whole, own, count)
         for whole, encoders in OWN_ENCODERS.items()
         if architecture in (None, whole)
         for own in encoders
@@ -160,28 +160,30 @@ def _smp_candidates(
     classes: int,
     shapes: Shapes,
     options: Mapping[str, Any],
-) -> Iterator[list[Candidate]]:
-    found = _smp_options(architecture, shapes) | dict(options)
+) -> Iterator[list[CandidateNetwork]]:
+    found = _smp_options_of_weights(architecture, shapes) | dict(options)
     build: BuildEncoder = build_vit_encoder if architecture == "dpt" else build_encoder
     own = {n.removeprefix("encoder."): s for n, s in shapes.items() if n.startswith("encoder.")}
     depths = encoder_depths(architecture, shapes)
     for depth in depths:
         names = (encoder,) if encoder else matching_encoders(own, build, depth)
-        yield [Candidate(architecture, name, classes, {"encoder_depth": depth, **found}) for name in names]
+        yield [
+            CandidateNetwork(architecture, name, classes, {"encoder_depth": depth, **found}) for name in names
+        ]
     nearest = {**found, "encoder_depth": depths[0]}
     names = (encoder,) if encoder else nearest_encoders(own, build, depths[0])
-    yield [Candidate(architecture, name, classes, nearest) for name in names]
+    yield [CandidateNetwork(architecture, name, classes, nearest) for name in names]
 
 
-def _smp_options(architecture: SmpArchitecture, shapes: Shapes) -> dict[str, Any]:
+def _smp_options_of_weights(architecture: SmpArchitecture, shapes: Shapes) -> dict[str, Any]:
     """The options that the weights show; smp's defaults if the weights are not complete."""
     try:
-        return smp_options(architecture, shapes)
+        return smp_options_of_shapes(architecture, shapes)
     except (KeyError, IndexError):
         return {}
 
 
-def _fits(candidate: Candidate, shapes: Shapes) -> bool:
+def _candidate_fits(candidate: CandidateNetwork, shapes: Shapes) -> bool:
     """Whether the candidate's weights have exactly these names and shapes; not if it cannot be built."""
     try:
         return not candidate.differences(shapes)
@@ -189,7 +191,7 @@ def _fits(candidate: Candidate, shapes: Shapes) -> bool:
         return False
 
 
-def _nearest(candidates: list[Candidate], shapes: Shapes) -> str:
+def _nearest_candidates_in_words(candidates: list[CandidateNetwork], shapes: Shapes) -> str:
     """What the nearest candidates have other than the file."""
     compared = []
     for candidate in candidates:
@@ -204,7 +206,9 @@ def _nearest(candidates: list[Candidate], shapes: Shapes) -> str:
     return f"is not exactly a network that is known; nearest {'; '.join(lines)}"
 
 
-def _with_weights(path: Path, candidate: Candidate, tensors: Mapping[str, Tensor]) -> nn.Module:
+def _candidate_with_weights(
+    path: Path, candidate: CandidateNetwork, tensors: Mapping[str, Tensor]
+) -> nn.Module:
     network = candidate.build()
     wanted = network.state_dict()
     for name in wanted.keys() & tensors.keys():
@@ -213,7 +217,9 @@ def _with_weights(path: Path, candidate: Candidate, tensors: Mapping[str, Tensor
     return network.eval()
 
 
-def _refuse_ambiguous(path: Path, candidates: list[Candidate], networks: list[nn.Module]) -> None:
+def _refuse_ambiguous_candidates(
+    path: Path, candidates: list[CandidateNetwork], networks: list[nn.Module]
+) -> None:
     """Raise ModelError if candidates with these weights differ in their results."""
     if len(networks) == 1:
         return

@@ -49,7 +49,7 @@ def head_classes(shapes: Shapes) -> int | None:
     return shapes[last][0] if last else None
 
 
-def smp_options(architecture: SmpArchitecture, shapes: Shapes) -> Options:
+def smp_options_of_shapes(architecture: SmpArchitecture, shapes: Shapes) -> Options:
     """Arguments of the architecture's class, beside encoder, depth and classes.
 
     Raises KeyError if a weight that every such decoder has is missing.
@@ -57,15 +57,17 @@ def smp_options(architecture: SmpArchitecture, shapes: Shapes) -> Options:
     own = {name: shape for name, shape in shapes.items() if name.startswith("decoder.")}
     match architecture:
         case "unet" | "unetplusplus" | "manet":
-            options = _of_unet(architecture, own)
+            options = _options_of_unet(architecture, own)
         case "linknet":
-            options = {"decoder_use_norm": _norm(own)}
+            options = {"decoder_use_norm": _smp_norm(own)}
         case "fpn":
-            options = _of_fpn(shapes)
+            options = _options_of_fpn(shapes)
         case "pspnet":
             options = {
                 "psp_out_channels": own["decoder.conv.0.weight"][0],
-                "decoder_use_norm": _norm({n: s for n, s in own.items() if n.startswith("decoder.conv.")}),
+                "decoder_use_norm": _smp_norm(
+                    {n: s for n, s in own.items() if n.startswith("decoder.conv.")}
+                ),
             }
         case "pan":
             options = {"decoder_channels": own["decoder.gau1.conv2.conv.weight"][0]}
@@ -79,7 +81,7 @@ def smp_options(architecture: SmpArchitecture, shapes: Shapes) -> Options:
             norms = {n: s for n, s in own.items() if n.startswith("decoder.fusion_block.")}
             options = {
                 "decoder_channels": own["decoder.fusion_block.0.weight"][0],
-                "decoder_use_norm": _norm(norms),
+                "decoder_use_norm": _smp_norm(norms),
             }
         case "segformer":
             options = {"decoder_segmentation_channels": own["decoder.fuse_stage.0.weight"][0]}
@@ -87,7 +89,7 @@ def smp_options(architecture: SmpArchitecture, shapes: Shapes) -> Options:
             options = {
                 "decoder_intermediate_channels": [
                     own[f"decoder.reassemble_blocks.{block}.project_to_out_channel.weight"][0]
-                    for block in range(_count(own, "decoder.reassemble_blocks"))
+                    for block in range(_count_smp_modules(own, "decoder.reassemble_blocks"))
                 ],
                 "decoder_fusion_channels": own["decoder.fusion_blocks.0.project.weight"][0],
                 "decoder_readout": "cat" if "decoder.projection_blocks.0.project.0.weight" in own else "add",
@@ -104,22 +106,22 @@ def encoder_depths(architecture: SmpArchitecture, shapes: Shapes) -> tuple[int, 
         "dpt": "decoder.reassemble_blocks",
     }
     if architecture in counted:
-        return (_count(shapes, counted[architecture]),)
+        return (_count_smp_modules(shapes, counted[architecture]),)
     if architecture == "segformer":
         # Encoders without features at stride 2 have one stage fewer.
-        stages = _count(shapes, "decoder.mlp_stage")
+        stages = _count_smp_modules(shapes, "decoder.mlp_stage")
         return (stages, stages + 1)
     if architecture == "unetplusplus":
-        return (len(_matches(shapes, r"decoder\.blocks\.x_0_(\d+)\.")),)
+        return (len(_matches_in_names(shapes, r"decoder\.blocks\.x_0_(\d+)\.")),)
     return (3, 5, 4) if architecture == "pspnet" else (5, 4, 3)
 
 
-def _of_unet(architecture: SmpArchitecture, shapes: Shapes) -> Options:
+def _options_of_unet(architecture: SmpArchitecture, shapes: Shapes) -> Options:
     blocks = "decoder.blocks.x_0_{}" if architecture == "unetplusplus" else "decoder.blocks.{}"
     depth = encoder_depths(architecture, shapes)[0]
     options: Options = {
         "decoder_channels": [shapes[blocks.format(block) + ".conv2.0.weight"][0] for block in range(depth)],
-        "decoder_use_norm": _norm(shapes),
+        "decoder_use_norm": _smp_norm(shapes),
     }
     if architecture == "manet":
         options["decoder_pab_channels"] = shapes["decoder.center.top_conv.weight"][0]
@@ -128,7 +130,7 @@ def _of_unet(architecture: SmpArchitecture, shapes: Shapes) -> Options:
     return options
 
 
-def _of_fpn(shapes: Shapes) -> Options:
+def _options_of_fpn(shapes: Shapes) -> Options:
     channels = shapes["decoder.seg_blocks.0.block.0.block.0.weight"][0]
     is_concatenated = shapes["segmentation_head.0.weight"][1] != channels
     return {
@@ -138,13 +140,13 @@ def _of_fpn(shapes: Shapes) -> Options:
     }
 
 
-def _norm(shapes: Shapes) -> str | bool:
+def _smp_norm(shapes: Shapes) -> str | bool:
     return "batchnorm" if any(name.endswith(".running_mean") for name in shapes) else False
 
 
-def _count(shapes: Shapes, modules: str) -> int:
-    return len(_matches(shapes, re.escape(modules) + r"\.(\d+)\."))
+def _count_smp_modules(shapes: Shapes, modules: str) -> int:
+    return len(_matches_in_names(shapes, re.escape(modules) + r"\.(\d+)\."))
 
 
-def _matches(shapes: Shapes, pattern: str) -> set[str]:
+def _matches_in_names(shapes: Shapes, pattern: str) -> set[str]:
     return {match[1] for name in shapes if (match := re.match(pattern, name))}

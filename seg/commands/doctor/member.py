@@ -50,12 +50,12 @@ def feeding_of(spec: "EnsembleSpec", member: "MemberSpec", source: "Source") -> 
     from seg.data import open_split
     from seg.data.labelling import labelling_of
     from seg.export.sources.feeding.check import check_feeding
-    from seg.export.sources.resolve import resolve
+    from seg.export.sources.resolve import resolve_declaration
 
     split = open_split(spec.data, "val")
     split.labels(0)
     background = None if spec.data.ignores_unlabelled else spec.data.unlabelled
-    declared = resolve(member, source.facts, labelling_of(spec.data).classes, background)
+    declared = resolve_declaration(member, source.facts, labelling_of(spec.data).classes, background)
     return check_feeding(source, declared, split)
 
 

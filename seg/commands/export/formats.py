@@ -39,9 +39,9 @@ def convert_exported_model(
         case ExportFormat.onnx | ExportFormat.triton | ExportFormat.triton_ensemble:
             return
         case ExportFormat.openvino:
-            from seg.export.openvino_ir import write_ir
+            from seg.export.openvino_ir import write_openvino_ir
 
-            typer.echo(f"{member.name}: {write_ir(spec.model(member), profile, images)}")
+            typer.echo(f"{member.name}: {write_openvino_ir(spec.model(member), profile, images)}")
         case ExportFormat.tensorrt | ExportFormat.tensorrt_rtx:
             from seg.engine.runtimes.tensorrt.library import LibraryName, import_tensorrt
             from seg.export.plan_cache import ensure_plan

@@ -39,7 +39,7 @@ def export_fused(
 
 def print_fused_model(output: Path, spec: "EnsembleSpec", card: "EnsembleCard") -> None:
     """Size, nodes and time against the members', and how the labels agree."""
-    from seg.export.fuse.figures import compare
+    from seg.export.fuse.figures import compare_fused_with_members
     from seg.export.onnx_file.verification_images import images_to_verify_on
 
     image_hwc = images_to_verify_on(spec)[0]
@@ -50,7 +50,7 @@ def print_fused_model(output: Path, spec: "EnsembleSpec", card: "EnsembleCard") 
         ("", "MB", "nodes", f"ms an image of {height}x{width}"),
         [
             (name, f"{figures.megabytes:.1f}", str(figures.nodes), f"{figures.milliseconds:.0f}")
-            for name, figures in zip(names, compare(output, spec, image_hwc), strict=True)
+            for name, figures in zip(names, compare_fused_with_members(output, spec, image_hwc), strict=True)
         ],
     )
     if card.verification is not None:

@@ -24,7 +24,7 @@ from seg.errors import ModelError, OutputError
 from seg.export.export import export_checkpoint
 from seg.export.onnx_file.exported_model import ExportedModel
 from seg.export.onnx_file.to_onnx import write_onnx
-from seg.export.precision.half import in_half
+from seg.export.precision.half import model_in_half_precision
 from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
 from seg.models.card import CARD_KEY
 from seg.models.model_file import read_model_card
@@ -127,7 +127,7 @@ def test_runtimes_agree(models: Models, tmp_path: Path) -> None:
 
 def test_half_precision_is_cut_too(models: Models, tmp_path: Path) -> None:
     network, card = load_checkpoint(models["fpn"].with_name("model.safetensors"))
-    half = in_half(ExportedModel(Segmenter(network, card.input)))
+    half = model_in_half_precision(ExportedModel(Segmenter(network, card.input)))
     write_onnx(half, card, tmp_path / "half.onnx")
     files = {"half": tmp_path / "half.onnx", "full": models["fpn"]}
     half_chw, full_chw = (

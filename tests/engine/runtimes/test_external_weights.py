@@ -11,7 +11,7 @@ from seg.engine.runtimes.base import ImagesNHWC, Streams
 from seg.engine.runtimes.decoder_cut import Decoder
 from seg.engine.runtimes.open import open_runtime, usable_runtimes
 from seg.export.export import export_checkpoint
-from seg.export.onnx_file.save import save_model
+from seg.export.onnx_file.save import save_onnx_model
 from seg.models.model_file import read_model_card
 from seg.spec.ensemble.prediction import RuntimeName
 from tests.export.untrained import checkpoint, image
@@ -40,7 +40,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     parted = tmp_path_factory.mktemp("parted") / "model.onnx"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("seg.export.onnx_file.save.LARGEST_INLINE_BYTES", 10_000)
-        save_model(onnx.load(whole), read_model_card(whole), parted)
+        save_onnx_model(onnx.load(whole), read_model_card(whole), parted)
     assert parted.stat().st_size < whole.stat().st_size / 10
     return whole, parted
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from seg.evaluate.tune.evidence.judge_split import judge_tuned_on_split
 from seg.evaluate.tune.out_of_fold import find_families, open_out_of_fold
 from seg.evaluate.tune.write_spec import write_mixture
 from seg.spec import EnsembleSpec, load_ensemble
+from seg.spec.ensemble.stacking import Stacking
 from tests.engine.tiny_models import MakeModel
 from tests.evaluate.conftest import write_labelled_project
 
@@ -85,6 +87,20 @@ def test_a_family_is_weighed_as_one_and_written_to_its_members(project: Path, tm
     assert tune_mixture(written, cache, on="folds").passes.names == ("a (2 folds)", "b (2 folds)")
     judged = judge_tuned_on_split(spec, tuned, "predict", cache)
     assert judged.scores["chosen"].score == pytest.approx(1.0, abs=0.01)
+
+
+def test_each_member_has_an_equal_part_of_its_family_s_matrix(project: Path, tmp_path: Path) -> None:
+    passes = open_out_of_fold(load_ensemble(project), ProbabilityCache(tmp_path / "cache"))
+    classes = passes.classes
+    of_family = tuple(tuple(float(row - column) for column in range(classes)) for row in range(classes))
+    stacking = Stacking((0.5,) * classes, (of_family, ()))
+    mixture = replace(Mixture.of((1, 0), passes.views), stacking=stacking)
+    written = passes.of_members(mixture).stacking
+    assert written is not None
+    assert written.constants == stacking.constants
+    assert written.matrices[2:] == ((), ())
+    np.testing.assert_allclose(written.matrices[0], np.array(of_family) / 2)
+    np.testing.assert_allclose(np.sum(written.matrices[:2], axis=0), of_family)
 
 
 def test_images_that_no_member_of_a_family_holds_out_are_left_out(project: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seg.data.labelling import labelling_of
 from seg.errors import ModelError
-from seg.export.sources.classes import NetworkClasses, map_classes
+from seg.export.sources.classes import NetworkClasses, map_source_classes
 from seg.export.sources.export_source import export_source
 from seg.export.sources.onnx_source.open import OnnxSource
 from seg.spec import DatasetSpec, ExportSpec
@@ -96,7 +96,7 @@ def test_all_that_is_mapped_is_in_the_sum(
         return
     one = member(Path("theirs.onnx"), output={"classes": names}, classes=mapping)
     try:
-        found, has_rest = map_classes(one, NetworkClasses(len(names), is_apart), CLASSES, None, [])
+        found, has_rest = map_source_classes(one, NetworkClasses(len(names), is_apart), CLASSES, None, [])
     except ModelError:
         assert set(mapping.values()) != {"sky", "road", "car"}
         return
@@ -118,7 +118,7 @@ def test_all_that_is_mapped_is_in_the_sum(
 def test_wrong_names_are_one_line(declared: dict[str, Any], message: str) -> None:
     one = member(Path("theirs.onnx"), output={"classes": ["a", "b", "c"]}, **declared)
     with pytest.raises(ModelError, match=message):
-        map_classes(one, NetworkClasses(3), CLASSES, None, [])
+        map_source_classes(one, NetworkClasses(3), CLASSES, None, [])
 
 
 @pytest.mark.parametrize(
@@ -132,10 +132,12 @@ def test_wrong_names_are_one_line(declared: dict[str, Any], message: str) -> Non
 def test_names_in_the_file_are_the_datasets_in_any_case_of_letters(
     said: tuple[str, ...], expected: list[int]
 ) -> None:
-    found, _ = map_classes(member(Path("x")), NetworkClasses(3, said=said), CLASSES, None, [])
+    found, _ = map_source_classes(member(Path("x")), NetworkClasses(3, said=said), CLASSES, None, [])
     assert found.order == tuple(expected)
 
 
 def test_other_names_in_the_file_are_not_taken_for_the_datasets() -> None:
     with pytest.raises(ModelError, match=r"no class of .* belongs to 'sky': map a class to it"):
-        map_classes(member(Path("x")), NetworkClasses(3, said=("wall", "car", "dog")), CLASSES, None, [])
+        map_source_classes(
+            member(Path("x")), NetworkClasses(3, said=("wall", "car", "dog")), CLASSES, None, []
+        )

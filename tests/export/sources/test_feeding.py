@@ -12,7 +12,7 @@ from seg.data.images.images import write_image, write_mask
 from seg.data.labelling import labelling_of
 from seg.export.sources.declaration import Declaration, SourceFacts
 from seg.export.sources.feeding.check import check_feeding
-from seg.export.sources.resolve import resolve
+from seg.export.sources.resolve import resolve_declaration
 from seg.models.card import ModelCard
 from seg.spec import DatasetSpec
 from tests.export.sources.foreign import member
@@ -68,7 +68,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> DatasetSpec:
 
 def declaration(source: ColourNetwork, data: DatasetSpec, **declared: Any) -> Declaration:
     one = member(Path("theirs.onnx"), **declared)
-    return resolve(one, source.facts, labelling_of(data).classes)
+    return resolve_declaration(one, source.facts, labelling_of(data).classes)
 
 
 RIGHT = {**IMAGENET, "channels": "bgr"}

@@ -14,9 +14,9 @@ from torchvision import models
 
 from seg.errors import ModelError
 from seg.export.sources.open_checkpoint import open_checkpoint
-from seg.export.sources.state_dict.network_prefix import without_prefix
+from seg.export.sources.state_dict.network_prefix import tensors_without_prefix
 from seg.export.sources.state_dict.open import open_state_dict
-from seg.export.sources.state_dict.recognise import Recognised, recognise
+from seg.export.sources.state_dict.recognise import RecognisedNetwork, recognise_state_dict
 from seg.spec import MemberSpec
 from seg.spec.recipe.architectures import TorchvisionArchitecture
 from seg.train.networks import build_network
@@ -45,8 +45,8 @@ SMP: list[tuple[str, str, dict[str, Any]]] = [
 ]
 
 
-def found(path: Path, **hints: Any) -> Recognised:
-    return recognise(path, without_prefix(path, read_state_dict(path)), **hints)
+def found(path: Path, **hints: Any) -> RecognisedNetwork:
+    return recognise_state_dict(path, tensors_without_prefix(path, read_state_dict(path)), **hints)
 
 
 def network_of_smp(architecture: str, encoder: str, **options: Any) -> nn.Module:
