@@ -10,7 +10,7 @@ from seg.engine.merging.device_ops import DeviceOps
 from seg.engine.passes.plain_tiles import PlainTiles
 from seg.engine.pipeline.prefetch import MAX_AHEAD
 from seg.engine.resolved import ResolvedEnsemble
-from seg.engine.runtimes.auto import choose_runtimes, have_one_size
+from seg.engine.runtimes.auto import choose_runtimes, have_images_one_size
 from seg.engine.runtimes.base import Runtime, Streams
 from seg.engine.runtimes.decoder_cut import Decoder, find_decoder
 from seg.engine.runtimes.hardware import default_streams, usable_cores
@@ -193,7 +193,7 @@ def _cuda_options_of_members(
     """Options of each member on an NVIDIA device; limited memory is divided evenly."""
     if not needs_nvidia(chosen.runtimes):
         return [CudaOptions()] * len(resolved.files)
-    is_one_size = have_one_size([sample.frame_hwc for sample in resolved.sample_frames])
+    is_one_size = have_images_one_size([sample.frame_hwc for sample in resolved.sample_frames])
     return [
         CudaOptions(
             fixed_shapes=is_one_size or file.card.input.mode == "resize",

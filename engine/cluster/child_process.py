@@ -51,7 +51,7 @@ class ChildProcess:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_run_child, args=(affinity, work, theirs, *arguments), daemon=True)
-        with _ignoring_interrupts():
+        with _children_ignore_interrupts():
             process.start()
         theirs.close()
         return cls(process, ours)
@@ -116,7 +116,7 @@ def _exit_with_parent() -> None:
 
 
 @contextmanager
-def _ignoring_interrupts() -> Iterator[None]:
+def _children_ignore_interrupts() -> Iterator[None]:
     """Start children that ignore Ctrl-C, which a terminal sends to all processes; the parent handles it."""
     if sys.platform == "win32":
         yield

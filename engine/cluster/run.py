@@ -19,7 +19,7 @@ from seg.engine.cluster.worker import BlockResult
 from seg.engine.jobs.journal.journal import Journal
 from seg.engine.jobs.journal.journalled_run import JournalledRun, RunImage
 from seg.engine.jobs.predict import unreadable_images_advice
-from seg.engine.jobs.stopping import check_calibration
+from seg.engine.jobs.stopping import check_stopping_calibration
 from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
 from seg.errors import DataError
 from seg.spec import EnsembleSpec
@@ -75,7 +75,7 @@ def run_on_cluster(
         SpecError, ModelError, MissingRuntimeError, OutputError: one line that names the fix.
     """
     resolved = resolve_ensemble(spec)
-    check_calibration(resolved)
+    check_stopping_calibration(resolved)
     pool = open_ray_pool(spec, address, workers, gpus, strict=strict, memory=memory)
     return _run_with_workers(resolved, images_to_predict(spec, images), pool, restart, overwrite, reads)
 
@@ -95,7 +95,7 @@ def run_on_devices(
     Raises: as `run_on_cluster` does.
     """
     resolved = resolve_ensemble(spec)
-    check_calibration(resolved)
+    check_stopping_calibration(resolved)
     pool = open_process_pool(resolved, devices, strict=strict, memory=memory)
     return _run_with_workers(resolved, local_images(spec), pool, restart, overwrite, reads)
 

@@ -5,7 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.decision.regions import MaskHW, fill_holes, keep_largest, largest_area, remove_small
+from seg.engine.decision.regions import (
+    MaskHW,
+    area_of_largest_region,
+    fill_holes,
+    keep_largest_region,
+    remove_small_regions,
+)
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import MasksCHW
 from seg.spec.ensemble.decision import ClassRule, EmptyBelow
@@ -38,12 +44,12 @@ def postprocess_masks(
 def has_sure_region(probabilities_hw: NDArray[np.float32], needed: EmptyBelow, rule: ClassRule) -> bool:
     """Whether some region is as sure and as large as needed."""
     sure_hw = probabilities_hw >= np.float32(needed.probability)
-    return largest_area(sure_hw, rule.connectivity) >= needed.area
+    return area_of_largest_region(sure_hw, rule.connectivity) >= needed.area
 
 
-def rules_on_grid(rules: Sequence[ClassRule], pixels: float) -> tuple[ClassRule, ...]:
+def postprocess_rules_on_grid(rules: Sequence[ClassRule], pixels: float) -> tuple[ClassRule, ...]:
     """The rules on a grid that has so many pixels for each pixel of the image."""
-    return tuple(_rule_on_grid(rule, pixels) for rule in rules)
+    return tuple(_postprocess_rule_on_grid(rule, pixels) for rule in rules)
 
 
 def _postprocess_class(mask_hw: MaskHW, probabilities_hw: NDArray[np.float32], rule: ClassRule) -> MaskHW:
@@ -52,13 +58,13 @@ def _postprocess_class(mask_hw: MaskHW, probabilities_hw: NDArray[np.float32], r
     if rule.fill_holes:
         mask_hw = fill_holes(mask_hw, rule.connectivity)
     if rule.largest_only:
-        mask_hw = keep_largest(mask_hw, rule.connectivity)
+        mask_hw = keep_largest_region(mask_hw, rule.connectivity)
     if rule.least_area > 1:
-        mask_hw = remove_small(mask_hw, rule.least_area, rule.connectivity)
+        mask_hw = remove_small_regions(mask_hw, rule.least_area, rule.connectivity)
     return mask_hw
 
 
-def _rule_on_grid(rule: ClassRule, pixels: float) -> ClassRule:
+def _postprocess_rule_on_grid(rule: ClassRule, pixels: float) -> ClassRule:
     sure = rule.empty_below
     return rule.model_copy(
         update={

@@ -25,12 +25,12 @@ def find_regions(mask_hw: MaskHW, connectivity: Connectivity) -> tuple[NDArray[n
     return cast(NDArray[np.int32], numbers_hw), areas_n
 
 
-def largest_area(mask_hw: MaskHW, connectivity: Connectivity) -> int:
+def area_of_largest_region(mask_hw: MaskHW, connectivity: Connectivity) -> int:
     """The pixels of the largest region; 0 if there is none."""
     return int(find_regions(mask_hw, connectivity)[1].max())
 
 
-def keep_largest(mask_hw: MaskHW, connectivity: Connectivity) -> MaskHW:
+def keep_largest_region(mask_hw: MaskHW, connectivity: Connectivity) -> MaskHW:
     """The largest region alone; of several, the one whose first pixel comes first, row by row."""
     numbers_hw, areas_n = find_regions(mask_hw, connectivity)
     if len(areas_n) <= 2:
@@ -41,7 +41,7 @@ def keep_largest(mask_hw: MaskHW, connectivity: Connectivity) -> MaskHW:
     return np.asarray(numbers_hw == first)
 
 
-def remove_small(mask_hw: MaskHW, least_area: int, connectivity: Connectivity) -> MaskHW:
+def remove_small_regions(mask_hw: MaskHW, least_area: int, connectivity: Connectivity) -> MaskHW:
     """The mask without regions of fewer pixels."""
     numbers_hw, areas_n = find_regions(mask_hw, connectivity)
     is_kept_n = areas_n >= max(1, least_area)

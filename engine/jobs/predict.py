@@ -16,7 +16,7 @@ from seg.engine.jobs.deadline_schedule import schedule_for_deadline
 from seg.engine.jobs.journal.journal import Journal
 from seg.engine.jobs.journal.journal_entry import BandEntries, JournalEntry
 from seg.engine.jobs.journal.journalled_run import JournalledRun, RunImage
-from seg.engine.jobs.stopping import build_stopping, check_calibration
+from seg.engine.jobs.stopping import build_stopping, check_stopping_calibration
 from seg.engine.jobs.summary import RunSummary
 from seg.engine.passes.passes import PassOrder
 from seg.engine.pipeline.collectors import LabelBand
@@ -63,7 +63,7 @@ def run_ensemble(
     if deadline is not None:
         refuse_exclusions(spec, "--deadline")
     resolved = resolve_ensemble(spec)
-    check_calibration(resolved)
+    check_stopping_calibration(resolved)
     sources = {sample.id: ImageSource.at(sample.image) for sample in resolved.samples}
     images = [RunImage(one, one, str(one.image), sources[one.id]) for one in resolved.samples]
     read = [sample.image for sample in resolved.samples]

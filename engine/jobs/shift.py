@@ -22,7 +22,7 @@ ROWS: Final = 1024
 """Rows of a label map that are counted at once."""
 
 
-class ShiftCheck:
+class LabelShiftCheck:
     """Counts the labels of all images of a run while they are written, those of an earlier part included."""
 
     def __init__(self, resolved: ResolvedEnsemble) -> None:

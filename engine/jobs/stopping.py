@@ -41,7 +41,7 @@ def build_stopping(
     return Stopping(in_rounds, tile_checkpoints(in_rounds) if has_tiles else checkpoints, new_monitor)
 
 
-def check_calibration(resolved: ResolvedEnsemble) -> None:
+def check_stopping_calibration(resolved: ResolvedEnsemble) -> None:
     """Raise SpecError if the spec's calibration was made for another ensemble, or tiles need one."""
     spec = resolved.spec
     calibration = spec.stopping.calibration if spec.stopping else None

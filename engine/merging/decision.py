@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.decision.postprocess import above_thresholds, postprocess_masks, rules_on_grid
+from seg.engine.decision.postprocess import above_thresholds, postprocess_masks, postprocess_rules_on_grid
 from seg.engine.decision.small_regions import replace_small_regions
 from seg.engine.passes.device_values import Merged, merged_on_host
 from seg.engine.passes.passes import Size
@@ -172,7 +172,7 @@ def _rules_on_grid_of(
     planes_chw: ProbabilitiesCHW, image_chw: ProbabilitiesCHW, rules: Sequence[ClassRule]
 ) -> Sequence[ClassRule]:
     """The rules with areas in pixels of the grid."""
-    return rules_on_grid(rules, planes_chw[0].size / image_chw[0].size)
+    return postprocess_rules_on_grid(rules, planes_chw[0].size / image_chw[0].size)
 
 
 def _scores_times_factors(

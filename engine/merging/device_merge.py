@@ -46,12 +46,12 @@ def accumulate_on_device(merges: Sequence[DeviceMerge]) -> None:
         merges[0].device_ops.add([(merge.total, merge.pending) for merge in merges])
 
 
-def results_of_device_merges(merges: Sequence[DeviceMerge]) -> list["MergedSum"]:
+def results_of_device_merges(merges: Sequence[DeviceMerge]) -> list["DeviceSum"]:
     """The merged probabilities of finished frames, each in its own orientation; all must be accumulated."""
     if not merges:
         return []
     batch = _FinishedBatch(merges)
-    return [MergedSum(merge, batch, position) for position, merge in enumerate(merges)]
+    return [DeviceSum(merge, batch, position) for position, merge in enumerate(merges)]
 
 
 class _FinishedBatch:
@@ -88,7 +88,7 @@ class _FinishedBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class MergedSum:
+class DeviceSum:
     """The weighted sum of a frame's probabilities; see `seg.engine.passes.device_values.MergedOnDevice`.
 
     Labels are decided from the sum: normalising it multiplies all classes of a pixel alike.

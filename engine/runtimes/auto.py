@@ -248,11 +248,11 @@ def _benchmark_runtime(
 def _open_to_benchmark(
     model: MemberFile, name: RuntimeName, streams: Streams, images: Sequence[ImageHWB], *, channels_last: bool
 ) -> Runtime:
-    options = CudaOptions(fixed_shapes=have_one_size(images), channels_last=channels_last)
+    options = CudaOptions(fixed_shapes=have_images_one_size(images), channels_last=channels_last)
     return open_runtime(model.path, name, streams, task=model.own.task, cuda=options)
 
 
-def have_one_size(images: Sequence[ImageHWB]) -> bool:
+def have_images_one_size(images: Sequence[ImageHWB]) -> bool:
     """Whether all these images have the same size, so that the others can be expected to have it, too."""
     return len({image.shape for image in images}) == 1
 

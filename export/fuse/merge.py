@@ -40,7 +40,7 @@ def add_merge(
     match merge:
         case "mean" if stacking:
             total = _merge_by_weighted_sum(graph, pass_outputs, "merge/sum")
-            _correct(graph, total, pass_outputs, stacking)
+            _correct_by_stacking(graph, total, pass_outputs, stacking)
         case "mean":
             if pass_outputs[0].member.class_shares and not overlap:
                 is_specialist = specialist_classes([one.member.class_shares for one in pass_outputs])
@@ -118,7 +118,9 @@ def _fill_up_merge(graph: FusedGraph, scores: str, is_specialist: Sequence[bool]
     return graph.add("Where", [graph.constant("merge/is_mine", is_mine), scores, scaled], "merge/filled_up")
 
 
-def _correct(graph: FusedGraph, mean: str, pass_outputs: Sequence[PassOutput], stacking: Stacking) -> None:
+def _correct_by_stacking(
+    graph: FusedGraph, mean: str, pass_outputs: Sequence[PassOutput], stacking: Stacking
+) -> None:
     """The mean, corrected by the mean over the views of each member."""
     of_members: dict[str, list[PassOutput]] = {}
     for one in pass_outputs:

@@ -24,7 +24,7 @@ from seg.engine.image_source import ImageSource
 from seg.engine.jobs.journal.journal_entry import (
     ExpectedLabels,
     JournalEntry,
-    rows_of_entry,
+    rows_of_journal_entry,
     size_of_entry_labels,
     split_entry_payload,
 )
@@ -199,7 +199,7 @@ class Journal:
 
     def _note(self, payload: bytes, offset: int) -> None:
         head, png = split_entry_payload(payload)
-        rows, band = size_of_entry_labels(head, png)[0], rows_of_entry(head)
+        rows, band = size_of_entry_labels(head, png)[0], rows_of_journal_entry(head)
         top, height = (band.top, band.of) if band else (0, rows)
         record = _JournalRecord(offset, head["content"], head["look"], top, top + rows, height)
         of_image = self._records.setdefault(head["id"], {})

@@ -58,7 +58,7 @@ class JournalEntry:
     def unpacked(cls, payload: bytes) -> Self:
         head, png = split_entry_payload(payload)
         labels_hw = join_label_bytes(decode_indexes(png), _bytes_per_label(head))
-        return cls(head["id"], head["content"], labels_hw, head["look"], rows_of_entry(head))
+        return cls(head["id"], head["content"], labels_hw, head["look"], rows_of_journal_entry(head))
 
 
 class BandEntries:
@@ -96,7 +96,7 @@ class ExpectedLabels:
         try:
             head, png = split_entry_payload(payload)
             (rows, width), wanted_hw = size_of_entry_labels(head, png), self.size_of(head["id"])
-            band = rows_of_entry(head)
+            band = rows_of_journal_entry(head)
             if band and not 0 <= band.top <= band.of - rows:
                 return f"{head['id']}: its rows are not those of a label map"
             size_hw = (band.of if band else rows), width
@@ -131,7 +131,7 @@ def _size_of_entry_png(png: bytes) -> tuple[int, int]:
     return height, width
 
 
-def rows_of_entry(head: Mapping[str, Any]) -> BandRows | None:
+def rows_of_journal_entry(head: Mapping[str, Any]) -> BandRows | None:
     """The rows of a band, by the line of JSON; raises ValueError or TypeError where they are none."""
     if "rows" not in head:
         return None

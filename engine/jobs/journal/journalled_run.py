@@ -10,7 +10,7 @@ from seg.engine.image_source import ImageSource
 from seg.engine.jobs.fingerprint import run_fingerprint
 from seg.engine.jobs.journal.journal import Journal
 from seg.engine.jobs.journal.journal_entry import ExpectedLabels
-from seg.engine.jobs.shift import ShiftCheck
+from seg.engine.jobs.shift import LabelShiftCheck
 from seg.engine.passes.passes import Size
 from seg.engine.resolved import ResolvedEnsemble
 from seg.engine.submissions import SubmissionFormat, open_submission_format
@@ -95,7 +95,7 @@ class JournalledRun(Generic[Item]):
             has_deadline: whether a deadline may drop passes, so that the journal is that of such a run.
         """
         ids = [image.sample.id for image in self.images]
-        shift = ShiftCheck(self.resolved)
+        shift = LabelShiftCheck(self.resolved)
         fingerprint = run_fingerprint(
             self.resolved, [image.sample for image in self.images], has_deadline=has_deadline
         )

@@ -9,7 +9,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.decision.regions import find_regions, largest_area
+from seg.engine.decision.regions import area_of_largest_region, find_regions
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import MasksCHW
 from seg.metrics.from_counts import Counts
@@ -104,7 +104,7 @@ def _count_regions_of_image(
         counted_n[0] = hits_n[0] = 0
         stays_an = areas_n >= areas_a[:, None]
         predicted_ta[position], both_ta[position] = stays_an @ counted_n, stays_an @ hits_n
-    largest_s = [largest_area(probabilities_hw >= np.float32(sure), connectivity) for sure in SURE]
+    largest_s = [area_of_largest_region(probabilities_hw >= np.float32(sure), connectivity) for sure in SURE]
     return both_ta, predicted_ta, np.array(truth_hw.sum()), np.array(largest_s)
 
 

@@ -64,11 +64,11 @@ def _add_wrapped_network(
         names[tensor.name] = graph.keep(tensor, f"{_SCOPE}/{tensor.name}")
     copy = onnx.GraphProto(name=own.name, node=own.node)
     compose.add_prefix_graph(copy, f"{_SCOPE}/", inplace=True, name_map=names)
-    graph.extend(_as_nodes_and_weights(graph, copy))
+    graph.extend(_network_as_nodes_and_weights(graph, copy))
     return f"{_SCOPE}/{output}"
 
 
-def _as_nodes_and_weights(graph: FusedGraph, network: onnx.GraphProto) -> list[onnx.NodeProto]:
+def _network_as_nodes_and_weights(graph: FusedGraph, network: onnx.GraphProto) -> list[onnx.NodeProto]:
     """The network's nodes, each with a name of its own; its constants are kept as weights."""
     nodes: list[onnx.NodeProto] = []
     taken: set[str] = set()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from seg.engine.decision.postprocess import above_thresholds, postprocess_masks, rules_on_grid
+from seg.engine.decision.postprocess import above_thresholds, postprocess_masks, postprocess_rules_on_grid
 from seg.spec.ensemble.decision import ClassRule, EmptyBelow
 
 PROBABILITIES = np.array(
@@ -78,5 +78,5 @@ def test_each_class_has_its_own_rule_and_nothing_is_changed_in_place() -> None:
 
 def test_areas_follow_the_grid() -> None:
     rule = ClassRule(least_area=100, empty_below=sure(0.9, 3), threshold=0.4)
-    (smaller,) = rules_on_grid([rule], 0.25)
+    (smaller,) = postprocess_rules_on_grid([rule], 0.25)
     assert smaller == ClassRule(least_area=25, empty_below=sure(0.9, 1), threshold=0.4)

@@ -10,11 +10,11 @@ from scipy import ndimage
 
 from seg.engine.decision.regions import (
     Connectivity,
+    area_of_largest_region,
     fill_holes,
     find_regions,
-    keep_largest,
-    largest_area,
-    remove_small,
+    keep_largest_region,
+    remove_small_regions,
 )
 
 NEIGHBOURS = {4: ndimage.generate_binary_structure(2, 1), 8: ndimage.generate_binary_structure(2, 2)}
@@ -37,7 +37,7 @@ def test_regions_are_those_of_scipy(mask_hw: NDArray[np.bool_], connectivity: Co
     assert {(numbers_hw == number).tobytes() for number in range(1, len(areas_n))} == {
         region.tobytes() for region in expected
     }
-    assert largest_area(mask_hw, connectivity) == max([0, *(region.sum() for region in expected)])
+    assert area_of_largest_region(mask_hw, connectivity) == max([0, *(region.sum() for region in expected)])
 
 
 @given(masks, connectivities, st.integers(0, 20))
@@ -46,7 +46,7 @@ def test_small_regions_are_removed(
 ) -> None:
     kept = [region for region in regions_by_scipy(mask_hw, connectivity) if region.sum() >= least_area]
     expected = np.any(kept, axis=0) if kept else np.zeros_like(mask_hw)
-    np.testing.assert_array_equal(remove_small(mask_hw, least_area, connectivity), expected)
+    np.testing.assert_array_equal(remove_small_regions(mask_hw, least_area, connectivity), expected)
 
 
 @given(masks, connectivities)
@@ -55,7 +55,7 @@ def test_the_first_of_the_largest_regions_stays(
 ) -> None:
     regions = regions_by_scipy(mask_hw, connectivity)
     expected = max(regions, key=np.count_nonzero) if regions else mask_hw
-    np.testing.assert_array_equal(keep_largest(mask_hw, connectivity), expected)
+    np.testing.assert_array_equal(keep_largest_region(mask_hw, connectivity), expected)
 
 
 @given(masks, connectivities)
@@ -66,4 +66,4 @@ def test_holes_are_filled_as_by_scipy(mask_hw: NDArray[np.bool_], connectivity: 
 
 @pytest.mark.parametrize(("connectivity", "area"), [(4, 1), (8, 3)])
 def test_corners_connect_with_8_neighbours_alone(connectivity: Connectivity, area: int) -> None:
-    assert largest_area(np.eye(3, dtype=np.bool_), connectivity) == area
+    assert area_of_largest_region(np.eye(3, dtype=np.bool_), connectivity) == area

@@ -18,7 +18,7 @@ from seg.engine.merging import device_ops as device_ops_module
 from seg.engine.merging.decision import Decision, decide_labels
 from seg.engine.merging.device_merge import (
     DeviceMerge,
-    MergedSum,
+    DeviceSum,
     accumulate_on_device,
     results_of_device_merges,
 )
@@ -59,7 +59,7 @@ def row_amid_others(
 
 def merge_both_ways(
     device_ops: DeviceOps, pass_order: PassOrder, samples: Sequence[ProbabilitiesCHW]
-) -> tuple[ProbabilitiesCHW, MergedSum]:
+) -> tuple[ProbabilitiesCHW, DeviceSum]:
     """The first passes of a plan on the host and on the device."""
     host = MeanMerge(pass_order, len(CLASSES), samples[0].shape[1:])
     there = DeviceMerge(device_ops, pass_order, samples[0].shape[1:])

@@ -20,7 +20,7 @@ from seg.engine.jobs.explain import explain_ensemble
 from seg.engine.jobs.stopping import build_stopping
 from seg.engine.load import choose_member_runtimes
 from seg.engine.member import Member
-from seg.engine.merging.device_merge import MergedSum
+from seg.engine.merging.device_merge import DeviceSum
 from seg.engine.merging.device_ops import DeviceOps
 from seg.engine.passes.device_values import BatchOnDevice, Device
 from seg.engine.passes.passes import PassOrder, PlannedPass
@@ -96,13 +96,13 @@ def assert_same(found: Labels, expected: Labels) -> None:
 def brought_to_host(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Counts how often probabilities leave the device."""
     counter: Counter[str] = Counter()
-    original = MergedSum.on_host
+    original = DeviceSum.on_host
 
-    def counted(self: MergedSum) -> ProbabilitiesCHW:
+    def counted(self: DeviceSum) -> ProbabilitiesCHW:
         counter["sums"] += 1
         return original(self)
 
-    monkeypatch.setattr(MergedSum, "on_host", counted)
+    monkeypatch.setattr(DeviceSum, "on_host", counted)
     return counter
 
 
