@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from seg.data.labelling import known_classes
+from seg.data.labelling import known_classes_of_dataset
 from seg.errors import ModelError
 from seg.files.atomic import sha256_of
 from seg.labels.classes import ClassInfo
@@ -75,7 +75,7 @@ def _read_models_of_dataset(paths: Sequence[Path], dataset: DatasetSpec) -> tupl
     pixel_range = dataset.pixel_range if dataset.has_images else cards[0].input.pixel_range
     for path, card in zip(paths, cards, strict=True):
         _refuse_other_pixel_range(path, card, pixel_range)
-    known = known_classes(dataset)
+    known = known_classes_of_dataset(dataset)
     wanted, whose = (known, "the dataset") if known else (shared_class_card(cards).classes, "another member")
     return tuple(
         _member_file(path, card, wanted, dataset.task, whose) for path, card in zip(paths, cards, strict=True)

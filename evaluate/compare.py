@@ -22,7 +22,7 @@ from seg.data.splits.content_hash import hash_of_images
 from seg.engine import Ensemble
 from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
 from seg.evaluate.metrics.calibration import Reliability
-from seg.evaluate.metrics.confusion import Scores
+from seg.evaluate.metrics.confusion import ConfusionScores
 from seg.evaluate.metrics.groups import GroupI, number_groups
 from seg.evaluate.metrics.label_map_scores import LabelMapScores
 from seg.evaluate.metrics.metric_intervals import gain_interval, metric_interval, tallies_by_group
@@ -53,7 +53,7 @@ class Measurement(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    scores: Scores
+    scores: ConfusionScores
     score: float
     class_scores: dict[str, float | None]
     interval: tuple[float, float] | None
@@ -140,11 +140,11 @@ def _compared_predictors(resolved: ResolvedEnsemble) -> dict[str, Ensemble]:
         return {ensemble.members[0].name: ensemble}
     # Class factors and stacking belong to the whole ensemble.
     members = {m.name: replace(ensemble.only([m.name]), factors=()) for m in ensemble.members}
-    equal = {} if _has_equal_weights(spec) else {EQUAL_WEIGHTS: Ensemble.load(_with_equal_weights(spec))}
+    equal = {} if _spec_has_equal_weights(spec) else {EQUAL_WEIGHTS: Ensemble.load(_with_equal_weights(spec))}
     return members | equal | {ENSEMBLE: ensemble}
 
 
-def _has_equal_weights(spec: EnsembleSpec) -> bool:
+def _spec_has_equal_weights(spec: EnsembleSpec) -> bool:
     by_class = spec.class_factors or spec.stacking or any(member.class_weights for member in spec.running)
     return not by_class and len({member.weight for member in spec.running}) == 1
 

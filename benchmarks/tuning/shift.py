@@ -25,7 +25,7 @@ from benchmarks.tuning.judge import (
 )
 from benchmarks.tuning.members import Images, load_member_images
 from seg.evaluate.metrics.groups import number_groups
-from seg.evaluate.tune.evidence.predicted_shares import spread_of_shares
+from seg.evaluate.tune.evidence.predicted_shares import spread_of_predicted_shares
 from seg.evaluate.tune.fits.departures import FittedDeparture
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.scorer import CountsICC
@@ -65,7 +65,9 @@ def _compare_shift(images: Images, names: tuple[str, ...], draw: Draw, rule: Rul
     fitted = rule(here, groups, images.prior)
     predicted = [_counts_of_fitted(part, fitted).sum(1) for part in (here, there)]
     shares = [(pixels_ic.sum(0) / pixels_ic.sum()).tolist() for pixels_ic in predicted]
-    differs = distance_of_class_shares(*shares) > spread_of_shares(predicted[0], number_groups(groups))
+    differs = distance_of_class_shares(*shares) > spread_of_predicted_shares(
+        predicted[0], number_groups(groups)
+    )
     start = equal_rule(here, groups, images.prior)
     scores = [there.judge(one.weights_m, one.factors_c).score for one in (start, fitted)]
     gain = scores[1] - scores[0]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from seg.data.images.video import read_frames, refuse_unknown_ending, video_facts, write_video
+from seg.data.images.video import read_frames, read_video_header, refuse_unknown_video_ending, write_video
 from seg.engine.ensemble import Ensemble
 from seg.errors import ModelError
 from seg.files.outputs import Output
@@ -37,8 +37,8 @@ def label_video(
         DataError: the source cannot be read.
         SpecError, ModelError, MissingRuntimeError, OutputError: one line that names the fix.
     """
-    refuse_unknown_ending(target)
-    facts = video_facts(source)
+    refuse_unknown_video_ending(target)
+    facts = read_video_header(source)
     output = Output(target, (source, *files_read_by_spec(spec), *reads), overwrite)
     output.check()
     ensemble = Ensemble.load(spec)

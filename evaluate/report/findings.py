@@ -11,7 +11,7 @@ from seg.evaluate.cache.passes import TIMED, CachedPasses, open_cached_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.metric_intervals import gain_interval
 from seg.evaluate.report.image_scores import MixtureScore, SplitScores, score_images
-from seg.evaluate.report.latency import time_stages
+from seg.evaluate.report.latency import time_ensemble_stages
 from seg.evaluate.report.predictors import ENSEMBLE, Predictor, Predictors, predictors_of, with_upright_views
 from seg.evaluate.tune.cost.member_study import MemberStudy, study_members
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
@@ -107,9 +107,9 @@ def measure_ensemble(
         predictors=predictors,
         groups=groups,
         scores=scores,
-        study=_study_members(passes, predictors.ensemble.viewed, spec, rules),
+        study=_study_members_for_report(passes, predictors.ensemble.viewed, spec, rules),
         rules=rules,
-        stages=time_stages(passes.ensemble, split.samples[:TIMED]),
+        stages=time_ensemble_stages(passes.ensemble, split.samples[:TIMED]),
         curves=_training_curves_of_members(spec),
         cards=tuple(member.card for member in passes.ensemble.members),
     )
@@ -118,7 +118,7 @@ def measure_ensemble(
     )
 
 
-def _study_members(
+def _study_members_for_report(
     passes: CachedPasses, whole: Mixture, spec: EnsembleSpec, rules: Sequence[ClassRule]
 ) -> MemberStudy:
     """On sampled pixels; where classes overlap, members differ by the thresholds of the rules."""

@@ -11,10 +11,10 @@ from seg.data.images.read_sample import draw_sample
 from seg.evaluate.metrics.ratios import score_or_none
 from seg.evaluate.report.findings import ReportFindings
 from seg.evaluate.report.image_layers import (
-    draw_contours,
-    draw_disputes,
-    draw_entropy,
-    draw_errors,
+    draw_contour_layer,
+    draw_disputed_layer,
+    draw_entropy_layer,
+    draw_error_layer,
     shrink_layer,
     webp_data_uri,
 )
@@ -129,7 +129,7 @@ def _draw_gallery_image(
                 for name, drawn in layers.items()
             },
             "entropy": webp_data_uri(
-                draw_entropy(shrink_layer(view.entropy_hw, max_width)), quality=ENTROPY_QUALITY
+                draw_entropy_layer(shrink_layer(view.entropy_hw, max_width)), quality=ENTROPY_QUALITY
             ),
         },
     )
@@ -142,10 +142,10 @@ def _draw_gallery_layers(view: ImageView, drawn: Callable[[LabelMap], LayerHWC])
     if len(view.members) > 1:
         layers["ensemble"] = drawn(view.ensemble_hw)
     if classes_overlap(view.task):
-        layers["contours"] = draw_contours(view.truth_hw, view.ensemble_hw, view.classes)
+        layers["contours"] = draw_contour_layer(view.truth_hw, view.ensemble_hw, view.classes)
     if len(view.members) > 1:
-        layers["disputed"] = draw_disputes(view.disputed_hw)
-    return layers | {"errors": draw_errors(view.wrong_hw, view.known_hw)}
+        layers["disputed"] = draw_disputed_layer(view.disputed_hw)
+    return layers | {"errors": draw_error_layer(view.wrong_hw, view.known_hw)}
 
 
 def _score_of_gallery_image(findings: ReportFindings, view: ImageView, labels_hw: LabelMap) -> float | None:

@@ -35,14 +35,14 @@ def webp_data_uri(picture: NDArray[np.uint8], quality: int = LOSSLESS) -> str:
     return "data:image/webp;base64," + base64.b64encode(data.tobytes()).decode()
 
 
-def draw_disputes(disputed_hw: NDArray[np.bool_]) -> LayerHWC:
+def draw_disputed_layer(disputed_hw: NDArray[np.bool_]) -> LayerHWC:
     """Draw pixels on which members differ in violet, RGBA uint8 `[H, W, 4]`."""
     layer_hwc = np.zeros((*disputed_hw.shape, 4), dtype=np.uint8)
     layer_hwc[disputed_hw] = DISPUTED
     return layer_hwc
 
 
-def draw_errors(wrong_hw: NDArray[np.bool_], known_hw: NDArray[np.bool_]) -> LayerHWC:
+def draw_error_layer(wrong_hw: NDArray[np.bool_], known_hw: NDArray[np.bool_]) -> LayerHWC:
     """Draw wrong pixels in red, those without a truth in grey, RGBA uint8 `[H, W, 4]`."""
     layer_hwc = np.zeros((*wrong_hw.shape, 4), dtype=np.uint8)
     layer_hwc[~known_hw] = UNKNOWN
@@ -50,7 +50,7 @@ def draw_errors(wrong_hw: NDArray[np.bool_], known_hw: NDArray[np.bool_]) -> Lay
     return layer_hwc
 
 
-def draw_contours(truth_hw: LabelMap, predicted_hw: LabelMap, classes: Sequence[ClassInfo]) -> LayerHWC:
+def draw_contour_layer(truth_hw: LabelMap, predicted_hw: LabelMap, classes: Sequence[ClassInfo]) -> LayerHWC:
     """Draw the true masks of classes that overlap filled, and the predicted ones as dark-edged contours.
 
     Returns RGBA uint8, a whole number of times as large as the label maps.
@@ -66,7 +66,7 @@ def draw_contours(truth_hw: LabelMap, predicted_hw: LabelMap, classes: Sequence[
     return layer_hwc
 
 
-def draw_entropy(entropy_hw: NDArray[np.float32]) -> ImageHWC:
+def draw_entropy_layer(entropy_hw: NDArray[np.float32]) -> ImageHWC:
     """Draw entropy from black (0) to light yellow (1), RGB uint8 `[H, W, 3]`."""
     coloured = cv2.applyColorMap(np.rint(255 * entropy_hw).astype(np.uint8), cv2.COLORMAP_INFERNO)
     return np.asarray(cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB), dtype=np.uint8)

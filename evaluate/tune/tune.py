@@ -30,7 +30,7 @@ from seg.evaluate.tune.evidence.choose_departure import (
 )
 from seg.evaluate.tune.evidence.least_area import fit_least_area
 from seg.evaluate.tune.evidence.predicted_shares import PixelsIC, describe_predicted_shares
-from seg.evaluate.tune.evidence.stacking_offer import describe_stacking, why_no_stacking
+from seg.evaluate.tune.evidence.stacking_offer import describe_stacking_offer, why_no_stacking
 from seg.evaluate.tune.fits.class_prior import ClassPrior, count_class_prior
 from seg.evaluate.tune.fits.departures import Departures, FittedDeparture
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
@@ -176,7 +176,9 @@ def tune_mixture(
         study=study,
         chosen=chosen,
         areas_too=areas_too,
-        stacking=f"no stacking: {no_stacking}" if no_stacking else describe_stacking(departures, departure),
+        stacking=f"no stacking: {no_stacking}"
+        if no_stacking
+        else describe_stacking_offer(departures, departure),
     )
 
 

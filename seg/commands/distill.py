@@ -37,7 +37,7 @@ def distill_command(
     """
     require_extra("train", "torch", "seg distill")
     from seg.data import open_split
-    from seg.data.dataset import open_pseudo
+    from seg.data.dataset import open_pseudo_splits
     from seg.data.splits.concat_split import ConcatSplit
     from seg.data.splits.unlabelled_split import UnlabelledSplit
     from seg.engine.jobs.fingerprint import ensemble_fingerprint
@@ -60,7 +60,7 @@ def distill_command(
     unlabelled = UnlabelledSplit(more, train.classes, train.task) if more else None
     teacher = ensemble_fingerprint(resolve_ensemble(spec))
     soft_labels = SoftLabels.of_teacher(spec.runs, teacher)
-    taught = [train, *open_pseudo(spec.data), *([unlabelled] if unlabelled else [])]
+    taught = [train, *open_pseudo_splits(spec.data), *([unlabelled] if unlabelled else [])]
     make_soft_labels(spec, ConcatSplit(taught).samples, soft_labels)
     distillation = Distillation(soft_labels, teacher, student.soft_share, student.temperature, unlabelled)
     run = train_member(spec, member, retrain=retrain, distillation=distillation)

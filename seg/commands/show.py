@@ -49,7 +49,7 @@ def show_command(
     """
     from seg.errors import SpecError
     from seg.evaluate.show.contact_sheet import draw_ensemble_sheet, draw_submission_sheet
-    from seg.evaluate.show.prediction_maps import map_ensemble, map_submission
+    from seg.evaluate.show.prediction_maps import map_ensemble_predictions, map_submission_predictions
     from seg.files.outputs import Output
     from seg.spec.reads import files_read_by_spec
 
@@ -72,9 +72,9 @@ def show_command(
         )
         with Output(output, reads, overwrite, is_folder).writing() as final:
             if submission is None:
-                (map_ensemble if is_folder else draw_ensemble_sheet)(spec, final, wanted, images)
+                (map_ensemble_predictions if is_folder else draw_ensemble_sheet)(spec, final, wanted, images)
             else:
-                (map_submission if is_folder else draw_submission_sheet)(
+                (map_submission_predictions if is_folder else draw_submission_sheet)(
                     spec, submission, final, wanted, images
                 )
     typer.echo(f"{output}: written")

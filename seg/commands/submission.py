@@ -44,7 +44,7 @@ def vote_command(
     """
     from seg.engine.submissions import SubmissionForSpec
     from seg.engine.submissions.output import submission_output
-    from seg.evaluate.vote import parse_ties, parse_weights, vote_submissions
+    from seg.evaluate.vote import parse_vote_ties, parse_vote_weights, vote_submissions
     from seg.spec import load_ensemble
 
     known = SubmissionForSpec(load_ensemble(path))
@@ -54,10 +54,10 @@ def vote_command(
             known.form(),
             submissions,
             final,
-            weights=parse_weights(weights, len(submissions)),
+            weights=parse_vote_weights(weights, len(submissions)),
             classes=len(known.classes),
             size_of=known.size_of,
-            ties=parse_ties(ties),
+            ties=parse_vote_ties(ties),
             task=known.spec.data.task,
         )
     names = [file.name for file in submissions]

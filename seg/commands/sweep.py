@@ -94,7 +94,7 @@ def sweep_top_command(
     from seg.files.outputs import Output
     from seg.spec.reads import paths_in_spec
     from seg.train.sweep import choose_complementary, open_sweep
-    from seg.train.sweep.write_ensemble import write_ensemble
+    from seg.train.sweep.write_ensemble import write_ensemble_of_trials
 
     with Output(output, (path, *paths_in_spec(spec.data)), overwrite).writing() as final:
         chosen = choose_complementary(
@@ -105,7 +105,7 @@ def sweep_top_command(
             spec.metric,
             spec.data.group,
         )
-        write_ensemble(final, spec, chosen)
+        write_ensemble_of_trials(final, spec, chosen)
     rows = [
         (
             one.outcome.name,

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.data import open_split
-from seg.data.dataset import open_pseudo
+from seg.data.dataset import open_pseudo_splits
 from seg.data.images.images import write_image, write_mask
 from seg.data.splits.concat_split import ConcatSplit
 from seg.data.splits.pseudo_labels import PseudoSplit
@@ -28,8 +28,8 @@ from seg.spec import RecipeSpec, load_ensemble
 from seg.spec.recipe.mixing import BatchMixSpec
 from seg.train.augment import Augment
 from seg.train.augment.copy_paste import CopyPaste
-from seg.train.losses.distillation import Distillation, DistillationLoss, soft_loss
-from seg.train.mixing import mix
+from seg.train.losses.distillation import Distillation, DistillationLoss, soft_label_loss
+from seg.train.mixing import mix_batch
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.splits.class_counts import count_classes
 from seg.train.splits.decoded_split import DecodedSplit
@@ -120,8 +120,8 @@ def test_mixing_moves_both_kinds_of_labels(way: str) -> None:
     labels = rng.integers(0, 3, (4, 24, 16), dtype=np.uint8)
     truth = torch.from_numpy(np.stack([with_one_hot(labels_hw, 3) for labels_hw in labels]))
     images = torch.from_numpy(rng.integers(0, 255, (4, 24, 16, 3), dtype=np.uint8))
-    mixed = mix(images, truth, BatchMixSpec.model_validate({way: 1.0}), seed=3)
-    plain = mix(images, torch.from_numpy(labels), BatchMixSpec.model_validate({way: 1.0}), seed=3)
+    mixed = mix_batch(images, truth, BatchMixSpec.model_validate({way: 1.0}), seed=3)
+    plain = mix_batch(images, torch.from_numpy(labels), BatchMixSpec.model_validate({way: 1.0}), seed=3)
     assert torch.equal(mixed.images, plain.images)
     for (found, share), (expected, of_plain) in zip(mixed.targets, plain.targets, strict=True):
         assert share == of_plain
@@ -167,7 +167,7 @@ def test_the_soft_loss_is_the_divergence_at_a_temperature() -> None:
         flat = (teacher.log() / temperature).softmax(1)
         apart = (flat * (flat.log() - (logits / temperature).log_softmax(1))).sum(1)
         expected = temperature**2 * torch.cat([apart[0].ravel(), apart[1, 2:].ravel()]).mean()
-        assert float(soft_loss(logits, soft, temperature)) == pytest.approx(float(expected), rel=0.02)
+        assert float(soft_label_loss(logits, soft, temperature)) == pytest.approx(float(expected), rel=0.02)
 
 
 def test_a_student_that_agrees_has_nothing_to_learn() -> None:
@@ -175,7 +175,7 @@ def test_a_student_that_agrees_has_nothing_to_learn() -> None:
     soft = torch.from_numpy(
         probabilities_to_levels(logits.detach().softmax(1)[0].numpy()).transpose(1, 2, 0)[None]
     )
-    loss = soft_loss(logits, soft, 2.0)
+    loss = soft_label_loss(logits, soft, 2.0)
     loss.backward()  # type: ignore[no-untyped-call]
     assert float(loss.detach()) < 1e-3
     assert logits.grad is not None
@@ -195,7 +195,7 @@ def test_images_without_labels_teach_by_soft_labels_alone() -> None:
     unlabelled[..., 0] = IGNORE_INDEX
     logits = torch.randn(1, 3, 2, 2, generator=torch.Generator().manual_seed(0))
     loss = DistillationLoss(Hard(), soft_share=0.25, temperature=1.0)
-    soft = soft_loss(logits, truth[..., 1:], 1.0)
+    soft = soft_label_loss(logits, truth[..., 1:], 1.0)
     assert float(loss(logits, unlabelled)) == pytest.approx(0.25 * float(soft))
     true = hard(logits, torch.from_numpy(labels_hw[None]).long())
     assert float(loss(logits, truth)) == pytest.approx(float(0.75 * true + 0.25 * soft))
@@ -338,11 +338,13 @@ def test_guessed_labels_are_trained_on_beside_true_ones(
     card = load_checkpoint(spec.checkpoint(spec.members[0]))[1]
     assert card.training is not None
     train = open_split(spec.data, "train")
-    assert card.training.dataset_fingerprint == ConcatSplit((train, *open_pseudo(spec.data))).fingerprint
+    assert (
+        card.training.dataset_fingerprint == ConcatSplit((train, *open_pseudo_splits(spec.data))).fingerprint
+    )
     assert card.training.dataset_fingerprint != train.fingerprint
     write_mask(masks / "0.png", np.full((40, 36), 7, dtype=np.uint8))
     with pytest.raises(DataError, match=r"0\.png: has label 7, which is no class"):
-        open_pseudo(spec.data)[0].labels(0)
+        open_pseudo_splits(spec.data)[0].labels(0)
 
 
 def test_the_command_from_members_to_a_student(trained: Path, toy_data: Path) -> None:

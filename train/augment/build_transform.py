@@ -35,7 +35,7 @@ def build_transform(step: AugmentationStepSpec) -> Any:
         for name, value in _MASK_VALUES.items()
         if name in signature and signature[name].default is not None
     }
-    return _construct(kind, step, ours | step.parameters)
+    return _construct_transform(kind, step, ours | step.parameters)
 
 
 def _transform_class(step: AugmentationStepSpec) -> Any:
@@ -44,7 +44,7 @@ def _transform_class(step: AugmentationStepSpec) -> Any:
         near = did_you_mean(step.name, known)
         raise SpecError(f"{step.place}: albumentations has no transform {step.name!r}: {near}")
     kind = known[step.name]
-    if not issubclass(kind, albu.ImageOnlyTransform) and "MASK" not in _targets(kind):
+    if not issubclass(kind, albu.ImageOnlyTransform) and "MASK" not in _targets_of_transform(kind):
         raise SpecError(f"{step.place}: {step.name} does not support label maps: choose another transform")
     return kind
 
@@ -53,12 +53,12 @@ def _is_transform(kind: Any) -> bool:
     return inspect.isclass(kind) and issubclass(kind, albu.BasicTransform) and hasattr(kind, "_targets")
 
 
-def _targets(kind: Any) -> set[str]:
+def _targets_of_transform(kind: Any) -> set[str]:
     targets = kind._targets
     return {target.name for target in (targets if isinstance(targets, tuple | list) else (targets,))}
 
 
-def _construct(kind: Any, step: AugmentationStepSpec, parameters: dict[str, Any]) -> Any:
+def _construct_transform(kind: Any, step: AugmentationStepSpec, parameters: dict[str, Any]) -> Any:
     # Without `strict` albumentations replaces some wrong values by its defaults, with a warning.
     strict = {"strict": True} if "InitSchema" in vars(kind) else {}
     try:

@@ -6,7 +6,7 @@ from seg.errors import OutputError
 from seg.runs import write_run_note
 from seg.train.networks.checkpoint import save_checkpoint
 from seg.train.run.folder import RunFolder
-from seg.train.run.record import read_record
+from seg.train.run.record import read_run_record
 from seg.train.soup.greedy import SoupCandidate
 
 
@@ -18,7 +18,7 @@ def save_soup(folder: RunFolder, name: str, soup: SoupCandidate) -> None:
     Raises:
         OutputError: the folder has a run that is not a soup.
     """
-    before = read_record(folder.record)
+    before = read_run_record(folder.record)
     if before is not None and not before.ingredients:
         raise OutputError(f"{folder.path}: has a run that is not a soup: give the soup another --name")
     folder.refuse_foreign()

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -108,13 +109,14 @@ def tail_of(log: Path) -> str:
 
 
 def _run_with_limit(command: Sequence[str], limit_s: float, log: Path) -> Status:
-    with log.open("w", encoding="utf-8") as output:
+    # A step that is ended while torch.compile writes would leave half a file to those after it.
+    with log.open("w", encoding="utf-8") as output, tempfile.TemporaryDirectory() as compiled:
         process = subprocess.Popen(
             command,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=ROOT,
-            env=_step_environment(),
+            env=_step_environment() | {"TORCHINDUCTOR_CACHE_DIR": compiled},
             start_new_session=True,
         )
         try:

@@ -16,7 +16,7 @@ from benchmarks.gpu.harness.child import StepCall, run_as_child
 from benchmarks.gpu.harness.rows import Row
 from benchmarks.training.plain_training import PlainModule, train_plainly
 from seg.spec import EnsembleSpec, MemberSpec, load_ensemble
-from seg.train.batches.loaders import worker_count
+from seg.train.batches.loaders import loader_worker_count
 from seg.train.member.lightning_module import MemberModule
 from seg.train.trainer import train_member
 
@@ -59,7 +59,7 @@ def _train_by_plain_loop(spec: EnsembleSpec, member: MemberSpec, *, compiled: bo
             spec.data.split("val"),
             recipe,
             Path(folder),
-            worker_count(recipe),
+            loader_worker_count(recipe),
             compiled=compiled,
         )
 

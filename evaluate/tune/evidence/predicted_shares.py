@@ -24,12 +24,12 @@ def describe_predicted_shares(
     shares = (predicted_ic.sum(0) / predicted_ic.sum()).tolist()
     return TunedOnSpec(
         images=len(predicted_ic),
-        spread=round(spread_of_shares(predicted_ic, group_i), DIGITS),
+        spread=round(spread_of_predicted_shares(predicted_ic, group_i), DIGITS),
         classes={info.name: round(share, DIGITS) for info, share in zip(classes, shares, strict=True)},
     )
 
 
-def spread_of_shares(predicted_ic: PixelsIC, group_i: GroupI) -> float:
+def spread_of_predicted_shares(predicted_ic: PixelsIC, group_i: GroupI) -> float:
     """The distance between the group that differs most in the shares of classes, and all others."""
     part_i = group_i if group_i.max() else blocks_of_images(len(group_i))
     pixels_gc = np.stack([predicted_ic[part_i == part].sum(0) for part in range(int(part_i.max()) + 1)])

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.evaluate.tune.overlapping.region_table import SURE, Fit, RegionTable
-from seg.evaluate.tune.overlapping.threshold_curves import best_position
+from seg.evaluate.tune.overlapping.threshold_curves import position_of_best_threshold
 from seg.metrics.from_counts import Tallies, class_score_from_counts
 from seg.spec.ensemble.decision import ClassRule
 
@@ -27,7 +27,7 @@ def rule_fits_in_order(tallies: Tallies) -> dict[str, Fit]:
 
     def threshold(table: RegionTable) -> ClassRule:
         return (
-            table.rule(best_position(_scores_of_rules(table, tallies)[:, 0]), 0)
+            table.rule(position_of_best_threshold(_scores_of_rules(table, tallies)[:, 0]), 0)
             if is_judged(table)
             else ClassRule()
         )
@@ -69,4 +69,4 @@ def _scores_of_rules(table: RegionTable, tallies: Tallies) -> NDArray[np.float64
 def _best_threshold_and_area(scores_ta: NDArray[np.float64]) -> tuple[int, int]:
     """The best threshold and area, and of equal ones the smallest area."""
     area = int(np.nanmax(scores_ta, axis=0).argmax())
-    return best_position(scores_ta[:, area]), area
+    return position_of_best_threshold(scores_ta[:, area]), area

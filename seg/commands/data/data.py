@@ -116,7 +116,7 @@ def data_guess_command(
     Labels of annotation tools, such as labelme's, are named with the command that imports them.
     """
     from seg.data.guess import guess_dataset
-    from seg.data.guess.write import yaml_of
+    from seg.data.guess.write import yaml_of_guess
     from seg.files.atomic import write_text
     from seg.files.outputs import Output
 
@@ -125,10 +125,10 @@ def data_guess_command(
         typer.echo(f"{folder}: {found.layout}. Import it:")
         typer.echo(f"  seg data import {found.import_format} {folder} OUT")
     elif output is None:
-        typer.echo(yaml_of(found, Path.cwd()), nl=False)
+        typer.echo(yaml_of_guess(found, Path.cwd()), nl=False)
     else:
         with Output(output, (), overwrite).writing() as final:
-            write_text(final, yaml_of(found, output.absolute().parent))
+            write_text(final, yaml_of_guess(found, output.absolute().parent))
         typer.echo(f"{output}: written: {found.layout}")
         suggest_next(f"seg data check {output}")
 
@@ -158,7 +158,7 @@ def data_preview_command(
     from seg.data.images.images import write_image
     from seg.files.outputs import Output
     from seg.spec.reads import paths_in_spec
-    from seg.train.preview import preview as draw_preview
+    from seg.train.preview import preview_crops as draw_preview
 
     with Output(output, (file, *paths_in_spec(data)), overwrite).writing() as final:
         sheet_hwc, suspicious = draw_preview(data, recipe, count)
@@ -213,9 +213,9 @@ def data_import_command(
 
     Prints what was dropped, such as points and lines, which have no area.
     """
-    from seg.data.importers import import_dataset, parse_format
+    from seg.data.importers import import_dataset, parse_import_format
 
-    report = import_dataset(parse_format(form), source, folder, overwrite=overwrite)
+    report = import_dataset(parse_import_format(form), source, folder, overwrite=overwrite)
     for split, images in report.images.items():
         typer.echo(f"{split}: {counted(images, 'image')}, {counted(report.objects[split], 'object')}")
     typer.echo(f"classes: {printable_line(', '.join(report.classes))}")

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from seg.data.images.image_files import bytes_of
+from seg.data.images.image_files import bytes_of_file
 from seg.data.images.images import read_mask, write_mask
 from seg.data.regions.label_raster import LabelRaster
 from seg.data.splits.list_samples import list_samples
@@ -66,7 +66,7 @@ class PseudoSplit:
         self.classes = tuple(classes)
         self.samples = list_samples(images)
         self._masks = masks
-        record = _read(masks)
+        record = _read_pseudo_record(masks)
         names = tuple(c.name for c in classes)
         if record.classes != names:
             raise DataError(
@@ -80,7 +80,7 @@ class PseudoSplit:
         digest = hashlib.sha256()
         for sample in self.samples:
             digest.update(sample.id.encode())
-            digest.update(bytes_of(pseudo_mask(self._masks, sample)))
+            digest.update(bytes_of_file(pseudo_mask(self._masks, sample)))
         return digest.hexdigest()
 
     def labels(self, index: int) -> LabelMap:
@@ -113,7 +113,7 @@ def write_pseudo_mask(path: Path, labels_hw: LabelMap) -> None:
     write_mask(path, split_label_bytes(labels_hw))
 
 
-def _read(masks: Path) -> PseudoRecord:
+def _read_pseudo_record(masks: Path) -> PseudoRecord:
     path = masks / RECORD
     try:
         return PseudoRecord.model_validate_json(regular(path).read_bytes())

@@ -29,12 +29,12 @@ def with_stacks(samples: Sequence[Sample], spec: StackSpec) -> tuple[Sample, ...
     stack_of = {
         sample.image: stack
         for slices in volumes.values()
-        for sample, stack in _stacks([slices[number] for number in sorted(slices)], spec)
+        for sample, stack in _stacks_of_volume([slices[number] for number in sorted(slices)], spec)
     }
     return tuple(replace(sample, stack=stack_of[sample.image]) for sample in samples)
 
 
-def _stacks(slices: Sequence[Sample], spec: StackSpec) -> Iterator[tuple[Sample, tuple[Path, ...]]]:
+def _stacks_of_volume(slices: Sequence[Sample], spec: StackSpec) -> Iterator[tuple[Sample, tuple[Path, ...]]]:
     """Each slice of a volume with the files of its stack; the first and last are repeated beyond the ends."""
     last = len(slices) - 1
     for place, sample in enumerate(slices):

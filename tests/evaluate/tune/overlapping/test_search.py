@@ -19,7 +19,7 @@ from seg.evaluate.tune.fits.weights import HALVED_BY, weights_by_score
 from seg.evaluate.tune.overlapping.fit_rules import rule_fits_in_order
 from seg.evaluate.tune.overlapping.region_table import SURE, THRESHOLDS, RegionTable, count_regions
 from seg.evaluate.tune.overlapping.sampled_members import SampledMembers, SampledPasses
-from seg.evaluate.tune.overlapping.temperatures import binary_cross_entropy, fit_sigmoid_temperatures
+from seg.evaluate.tune.overlapping.temperatures import cross_entropy_of_sigmoids, fit_sigmoid_temperatures
 from seg.evaluate.tune.overlapping.threshold_curves import THRESHOLDS as FINE
 from seg.evaluate.tune.overlapping.threshold_curves import count_at_thresholds
 from seg.evaluate.tune.overlapping.whole_counts import best_threshold, count_mixtures
@@ -207,7 +207,7 @@ def test_a_temperature_is_that_of_the_least_cross_entropy() -> None:
 
         def cost(one: float, p: NDArray[np.float64] = p) -> float:
             scaled = 1 / (1 + np.exp(-np.log(p / (1 - p)) / one))
-            return binary_cross_entropy(scaled.astype(np.float32), thin.truth_cin)
+            return cross_entropy_of_sigmoids(scaled.astype(np.float32), thin.truth_cin)
 
         best = optimize.minimize_scalar(cost, bounds=(0.25, 4), method="bounded").x
         assert temperature == pytest.approx(best, rel=0.02)
