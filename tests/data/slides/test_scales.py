@@ -108,13 +108,13 @@ def test_the_nearest_level_that_is_not_coarser_is_read(
     scale: ReadScale, size_hw: tuple[int, int], level: int, slide: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = []
-    open_level = reading._open_level
+    open_level = reading._open_sample_at_level
 
     def noting(sample: Sample, number: int) -> Any:
         opened.append(number)
         return open_level(sample, number)
 
-    monkeypatch.setattr(reading, "_open_level", noting)
+    monkeypatch.setattr(reading, "_open_sample_at_level", noting)
     sample = Sample("a", slide, scale=scale)
     assert size_of_sample(sample) == size_hw
     image = read_sample(sample)
