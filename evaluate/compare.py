@@ -30,7 +30,7 @@ from seg.files.atomic import regular, write_text
 from seg.image_type import ImageHWB
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import classes_overlap
-from seg.metrics.own_function import fingerprint_of
+from seg.metrics.own_function import metric_fingerprint
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
 from seg.spec.ensemble.metric import MetricSpec
@@ -231,7 +231,7 @@ def _fingerprint_of_comparison(resolved: ResolvedEnsemble, split: Split) -> str:
         "merge": (spec.merge, spec.merge_at),
         "class_factors": spec.class_factors,
         "decision": spec.decision.model_dump(),
-        "metric": fingerprint_of(spec.metric),
+        "metric": metric_fingerprint(spec.metric),
         "split": split.fingerprint,
         "images": hash_of_images(split.samples),
         **({"group": spec.data.group.model_dump(mode="json")} if spec.data.group else {}),

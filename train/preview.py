@@ -23,9 +23,9 @@ from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
 from seg.labels.task import LabelMap, classes_overlap, ignored_in
 from seg.models.card import InputCard
-from seg.pictures.drawing import captioned, contact_sheet, enlarged, legend, overlay
+from seg.pictures.drawing import draw_caption, draw_contact_sheet, draw_legend, draw_overlay, enlarge_picture
 from seg.spec import DatasetSpec, RecipeSpec
-from seg.spec.recipe.augmentation import StepSpec
+from seg.spec.recipe.augmentation import AugmentationStepSpec
 from seg.terminal.progress import progress
 from seg.train.augment import check_augmentation, check_copy_paste
 from seg.train.batches.loaders import build_sampler, build_train_dataset, images_in_batch
@@ -91,7 +91,7 @@ def whole_image_recipe(data: DatasetSpec) -> RecipeSpec:
         crop=(height, width),
         scale=(1.0, 1.0),
         train_views="none",
-        augmentation=(StepSpec(name="none"),),
+        augmentation=(AugmentationStepSpec(name="none"),),
     )
 
 
@@ -198,15 +198,15 @@ def _preview_sheet(crops: Sequence[PreviewCrop], split: Split, clear: int | None
     blank = np.full_like(cells[0], 255)
     cells += [blank] * (-len(cells) % columns)
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
-    sheet = contact_sheet(rows, _TITLES * (columns // 2))
-    return np.vstack([sheet, legend(split.classes, sheet.shape[1])])
+    sheet = draw_contact_sheet(rows, _TITLES * (columns // 2))
+    return np.vstack([sheet, draw_legend(split.classes, sheet.shape[1])])
 
 
 def _image_and_overlay(crop: PreviewCrop, split: Split, clear: int | None) -> tuple[ImageHWC, ImageHWC]:
-    labelled = overlay(crop.image_hwc, crop.labels_hw, split.classes, clear=clear, task=split.task)
+    labelled = draw_overlay(crop.image_hwc, crop.labels_hw, split.classes, clear=clear, task=split.task)
     return (
-        captioned(enlarged(crop.image_hwc, _LEAST_WIDTH), f"{crop.id} {crop.problem}"),
-        captioned(enlarged(labelled, _LEAST_WIDTH), ", ".join(crop.applied)),
+        draw_caption(enlarge_picture(crop.image_hwc, _LEAST_WIDTH), f"{crop.id} {crop.problem}"),
+        draw_caption(enlarge_picture(labelled, _LEAST_WIDTH), ", ".join(crop.applied)),
     )
 
 

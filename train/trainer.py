@@ -16,10 +16,10 @@ from seg.data.check.learnability import FEWEST_TO_TRAIN
 from seg.data.dataset import open_pseudo_splits
 from seg.data.splits.concat_split import ConcatSplit
 from seg.errors import DataError
-from seg.experimental import warnings_of
+from seg.experimental import warnings_of_experimental
 from seg.metrics.metric import Metric
 from seg.metrics.open_metric import open_metric
-from seg.runs import write_note
+from seg.runs import write_run_note
 from seg.spec import EnsembleSpec, MemberSpec, RecipeSpec
 from seg.spec.recipe.recipe import Precision
 from seg.terminal.notices import notice
@@ -113,7 +113,7 @@ def train_member(
         if torch.cuda.is_available() and group.is_main_process:
             _warn_of_gpu(group.world_size)
         if member.note and group.is_main_process:
-            write_note(folder.path, leaderboard=None, text=member.note)
+            write_run_note(folder.path, leaderboard=None, text=member.note)
         job = TrainingJob(
             recipe=recipe,
             record=record,
@@ -197,7 +197,9 @@ def training_device() -> str:
 
 
 def _warn_of_gpu(devices: int) -> None:
-    for line in warnings_of(["training on a GPU", *(["--devices on GPUs"] if devices > 1 else [])]):
+    for line in warnings_of_experimental(
+        ["training on a GPU", *(["--devices on GPUs"] if devices > 1 else [])]
+    ):
         notice(line)
 
 

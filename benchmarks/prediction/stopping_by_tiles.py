@@ -52,7 +52,9 @@ def trace_all(ensemble: Ensemble, samples: Sequence[Sample]) -> list[TiledPassTr
     return traces
 
 
-def print_row(known: Sequence[AnyTrace], fresh: Sequence[AnyTrace], tolerance: float, units: Units) -> None:
+def print_stopping_by_tiles(
+    known: Sequence[AnyTrace], fresh: Sequence[AnyTrace], tolerance: float, units: Units
+) -> None:
     """What a calibration on some images saves and changes on others."""
     counted = sum(map(len, risks_by_group(known, units).values()))
     risk = estimate_risk(known, units)
@@ -83,7 +85,7 @@ def main() -> None:
     print("|---|---|---:|---:|---:|---:|")
     for units in get_args(Units):
         for tolerance in TOLERANCES:
-            print_row(known, fresh, tolerance, units)
+            print_stopping_by_tiles(known, fresh, tolerance, units)
 
 
 if __name__ == "__main__":

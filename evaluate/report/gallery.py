@@ -21,7 +21,7 @@ from seg.evaluate.report.image_layers import (
 from seg.evaluate.report.image_scores import ImageNote
 from seg.evaluate.report.image_view import ImageView, view_image
 from seg.labels.task import LabelMap, classes_overlap
-from seg.pictures.drawing import LayerHWC, layer
+from seg.pictures.drawing import LayerHWC, draw_label_layer
 from seg.terminal.progress import progress
 
 MAX_WIDTH: Final = 640
@@ -114,7 +114,7 @@ def _draw_gallery_image(
     max_width = MAX_WIDTH if len(members) <= MANY_MEMBERS else MAX_WIDTH_MANY_MEMBERS
     photo_hwc = shrink_layer(image_hwc, max_width)
     layers = _draw_gallery_layers(
-        view, lambda labels_hw: layer(labels_hw, view.classes, clear=clear, task=view.task)
+        view, lambda labels_hw: draw_label_layer(labels_hw, view.classes, clear=clear, task=view.task)
     )
     return GalleryImage(
         note=note,

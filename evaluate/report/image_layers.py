@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
 from seg.labels.task import LabelMap, masks_of
-from seg.pictures.drawing import INK, LayerHWC, layer
+from seg.pictures.drawing import INK, LayerHWC, draw_label_layer
 
 Value = TypeVar("Value", np.uint8, np.float32)
 
@@ -57,7 +57,7 @@ def draw_contour_layer(truth_hw: LabelMap, predicted_hw: LabelMap, classes: Sequ
     """
     times = max(1, -(-LEAST_CONTOUR_WIDTH // truth_hw.shape[1]))
     truth_hw, predicted_hw = (one.repeat(times, 0).repeat(times, 1) for one in (truth_hw, predicted_hw))
-    layer_hwc = layer(truth_hw, classes, opacity=FILLED, task="multilabel", borders=False)
+    layer_hwc = draw_label_layer(truth_hw, classes, opacity=FILLED, task="multilabel", borders=False)
     masks_chw = masks_of(predicted_hw, "multilabel", len(classes)).astype(np.uint8)
     for info, mask_hw in zip(classes, masks_chw, strict=True):
         lines, _ = cv2.findContours(mask_hw, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)

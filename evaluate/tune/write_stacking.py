@@ -9,7 +9,7 @@ from seg.files.outputs import Output
 from seg.labels.classes import ClassInfo
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.stacking import Stacking
-from seg.spec.reads import files_read
+from seg.spec.reads import files_read_by_spec
 
 HEADER = "# seg tune: what is added to the logarithms of the merged probabilities. Do not change it by hand."
 
@@ -17,7 +17,7 @@ HEADER = "# seg tune: what is added to the logarithms of the merged probabilitie
 def stacking_output(path: Path, spec: EnsembleSpec, *, overwrite: bool = False) -> Output:
     """The file `NAME.stacking.yaml` beside an ensemble's YAML. It may hold the stacking of the spec."""
     before = spec.stacking.yaml_file if spec.stacking else None
-    reads = [file for file in files_read(spec) if file != before]
+    reads = [file for file in files_read_by_spec(spec) if file != before]
     return Output(path.with_suffix(".stacking.yaml"), (path, *reads), overwrite)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from seg.commands.options.shared import RunMetric, SpecPath, check_metric_may_run, require_extra
-from seg.terminal.notices import suggest
+from seg.terminal.notices import suggest_next
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
@@ -66,7 +66,7 @@ def distill_command(
     run = train_member(spec, member, retrain=retrain, distillation=distillation)
     typer.echo(f"{member.name}: val mIoU {run.best_miou:.4f}: {spec.checkpoint(member)}")
     if spec.student:
-        suggest(f"seg export {path} --member {member.name}")
+        suggest_next(f"seg export {path} --member {member.name}")
 
 
 def _student_to_distill(path: Path, spec: "EnsembleSpec", network: str | None) -> "StudentSpec":

@@ -8,7 +8,7 @@ import typer
 from seg.commands.next_command import suggest_submission_check
 from seg.commands.options.shared import Overwrite, SpecPath, print_table
 from seg.commands.options.sizes import parse_bytes
-from seg.terminal.notices import suggest
+from seg.terminal.notices import suggest_next
 
 EXIT_FINDINGS = 2
 
@@ -153,10 +153,10 @@ def submission_check_command(
         if fix:
             suggest_submission_check(path, fix)
         elif mended:
-            suggest(f"seg submission check {path} {submission} --fix FILE")
+            suggest_next(f"seg submission check {path} {submission} --fix FILE")
         raise typer.Exit(EXIT_FINDINGS)
     typer.echo(f"{submission}: nothing found")
-    suggest(f"upload {submission}")
+    suggest_next(f"upload {submission}")
 
 
 app = typer.Typer(

@@ -14,7 +14,7 @@ from seg.errors import DataError
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX
 from seg.labels.task import LabelMap, Task, classes_overlap, ignore_value, truth_dtype
-from seg.spec.dataset.dataset import ClassEntry, DatasetSpec, class_list
+from seg.spec.dataset.dataset import ClassEntry, DatasetSpec, numbered_classes
 from seg.spec.dataset.split import SplitSpec
 
 
@@ -95,7 +95,7 @@ def labelling_of(dataset: DatasetSpec) -> Labelling:
     Raises:
         DataError: the categories cannot be read, share an id or a name, or are too many.
     """
-    classes = class_list(_class_entries(dataset), dataset.unlabelled, dataset.task)
+    classes = numbered_classes(_class_entries(dataset), dataset.unlabelled, dataset.task)
     if classes_overlap(dataset.task):
         return Labelling(classes, 0, dataset.task)
     if dataset.ignores_unlabelled:

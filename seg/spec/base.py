@@ -36,7 +36,7 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     return f"known: {', '.join([*list(known.values())[:_MOST_LISTED], *more])}"
 
 
-def place_of(line: int, info: ValidationInfo) -> str:
+def line_in_yaml(line: int, info: ValidationInfo) -> str:
     """`FILE:LINE` for a line (from 0) of the YAML that is read."""
     return f"{(info.context or {}).get('file', 'YAML')}:{line + 1}"
 
@@ -92,7 +92,7 @@ def _takes_truth_values(annotation: Any) -> bool:
     return any(map(_takes_truth_values, get_args(annotation)))
 
 
-def within(bounds: ranges.Range | ranges.WholeRange) -> Any:
+def number_within(bounds: ranges.Range | ranges.WholeRange) -> Any:
     """The field of a number in a range, which also leaves out what is not finite."""
     return Field(ge=bounds.least, le=bounds.most)
 
@@ -108,11 +108,11 @@ def path_beside(value: str | Path, info: ValidationInfo) -> Path:
         raise ValueError(f"there is no user of that home folder: {str(value)!r}") from error
 
 
-def _resolve(value: Any, info: ValidationInfo) -> Any:
+def _path_value_beside(value: Any, info: ValidationInfo) -> Any:
     return path_beside(value, info) if isinstance(value, str | Path) else value
 
 
-LocalPath = Annotated[Path, BeforeValidator(_resolve, json_schema_input_type=str)]
+LocalPath = Annotated[Path, BeforeValidator(_path_value_beside, json_schema_input_type=str)]
 """A path, relative to the folder of the YAML file that holds it."""
 
 
@@ -125,7 +125,7 @@ def one_or_several(kind: Any) -> Any:
     return BeforeValidator(as_tuple, json_schema_input_type=kind | tuple[kind, ...])
 
 
-def _size_hw(value: Any) -> Any:
+def _size_hw_of_value(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return (value, value)
     if isinstance(value, str):
@@ -136,9 +136,9 @@ def _size_hw(value: Any) -> Any:
     return value
 
 
-_AS_SIZE: Final = BeforeValidator(_size_hw, json_schema_input_type=int | str | tuple[int, int])
-_Side = Annotated[int, within(ranges.IMAGE_SIDE)]
-_NetworkSide = Annotated[int, within(ranges.NETWORK_SIDE)]
+_AS_SIZE: Final = BeforeValidator(_size_hw_of_value, json_schema_input_type=int | str | tuple[int, int])
+_Side = Annotated[int, number_within(ranges.IMAGE_SIDE)]
+_NetworkSide = Annotated[int, number_within(ranges.NETWORK_SIDE)]
 
 SizeHW = Annotated[tuple[_Side, _Side], _AS_SIZE]
 """Height and width in pixels; written `512`, `[360, 480]` or `360x480`."""
@@ -146,10 +146,10 @@ SizeHW = Annotated[tuple[_Side, _Side], _AS_SIZE]
 NetworkSizeHW = Annotated[tuple[_NetworkSide, _NetworkSide], _AS_SIZE]
 """The same of what a network takes at once."""
 
-Seed = Annotated[int, within(ranges.SEED)]
-Temperature = Annotated[float, within(ranges.TEMPERATURE)]
+Seed = Annotated[int, number_within(ranges.SEED)]
+Temperature = Annotated[float, number_within(ranges.TEMPERATURE)]
 
-PositiveWeight = Annotated[float, within(ranges.WEIGHT)]
+PositiveWeight = Annotated[float, number_within(ranges.WEIGHT)]
 
 
 def _zero_or_weight(value: float) -> float:

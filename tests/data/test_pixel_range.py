@@ -28,7 +28,7 @@ from seg.data.images.read_sample import (
 )
 from seg.engine.member_files import read_member_files
 from seg.errors import DataError, ModelError, SpecError
-from seg.image_type import RGB8, ImageType, type_of
+from seg.image_type import RGB8, ImageType, image_type_of
 from seg.labels.label_map import IGNORE_INDEX
 from seg.models.card import InputCard
 from seg.pixel_range import PixelRange
@@ -166,7 +166,7 @@ def test_files_of_every_format(save: Any, tmp_path: Path) -> None:
     data = (tmp_path / "file").read_bytes()
     decoded = decode_deep(data)
     np.testing.assert_array_equal(decoded, wanted.astype(decoded.dtype))
-    assert header_of_deep(data) == (wanted.shape[:2], type_of(decoded))
+    assert header_of_deep(data) == (wanted.shape[:2], image_type_of(decoded))
 
 
 @pytest.mark.parametrize("bands", [1, 3, 4])

@@ -20,7 +20,7 @@ from seg.engine.runtimes.openvino.library import has_openvino
 from seg.errors import DataError, ModelError
 from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.image_type import ImageType, PixelType
-from seg.models.model_file import type_of_input
+from seg.models.model_file import image_type_of_model_input
 from seg.pixel_range import PixelRange
 from seg.spec.ensemble.from_models import spec_from_models
 from tests.engine.tiny_models import write_band_model, write_model
@@ -151,7 +151,7 @@ def test_a_fused_file_takes_the_widest_of_its_members(tmp_path: Path) -> None:
     spec = spec_from_models(models, views="d4")
     image = drawn(FIVE, (40, 50))
     card = fuse_ensemble(spec, FusionRequest("both"), tmp_path / "both.onnx", [image])
-    assert type_of_input(onnx.load(tmp_path / "both.onnx")) == ImageType("float32", 5)
+    assert image_type_of_model_input(onnx.load(tmp_path / "both.onnx")) == ImageType("float32", 5)
     assert card.verification is not None and card.verification.faults == 0
     fused = answer_labels(tmp_path / "both.onnx", image.astype(np.float32))
     assert (fused == Ensemble.load(spec).predict(image).labels).mean() >= 0.999

@@ -10,13 +10,13 @@ from pydantic import ValidationError
 from seg.errors import SpecError
 from seg.labels.label_map import IGNORE_INDEX
 from seg.spec.base import did_you_mean
-from seg.spec.recipe.augmentation import StepSpec
+from seg.spec.recipe.augmentation import AugmentationStepSpec
 
 _MASK_VALUES: Final = {"mask_interpolation": 0, "fill_mask": IGNORE_INDEX, "mask_drop_value": IGNORE_INDEX}
 """The only allowed values of parameters for masks: nearest interpolation, and the ignore index."""
 
 
-def build_transform(step: StepSpec) -> Any:
+def build_transform(step: AugmentationStepSpec) -> Any:
     """Build the transform that a step names; pixels from outside the image get the ignore index.
 
     Raises:
@@ -38,7 +38,7 @@ def build_transform(step: StepSpec) -> Any:
     return _construct_transform(kind, step, ours | step.parameters)
 
 
-def _transform_class(step: StepSpec) -> Any:
+def _transform_class(step: AugmentationStepSpec) -> Any:
     known = {name: kind for name, kind in vars(albu).items() if _is_transform(kind)}
     if step.name not in known:
         near = did_you_mean(step.name, known)
@@ -58,7 +58,7 @@ def _targets_of_transform(kind: Any) -> set[str]:
     return {target.name for target in (targets if isinstance(targets, tuple | list) else (targets,))}
 
 
-def _construct_transform(kind: Any, step: StepSpec, parameters: dict[str, Any]) -> Any:
+def _construct_transform(kind: Any, step: AugmentationStepSpec, parameters: dict[str, Any]) -> Any:
     # Without `strict` albumentations replaces some wrong values by its defaults, with a warning.
     strict = {"strict": True} if "InitSchema" in vars(kind) else {}
     try:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from seg.errors import ModelError, OutputError, SpecError
 from seg.files.atomic import atomic_path, regular
-from seg.models.card import CARD_KEY, ModelCard, read_card
+from seg.models.card import CARD_KEY, ModelCard, parse_model_card
 from seg.train.networks import build_network
 from seg.train.networks.weights.check import check_weight_tensors
 
@@ -70,7 +70,7 @@ def _read_checkpoint(path: Path, *, weights: bool = True) -> tuple[dict[str, Ten
         raise ModelError(f"{path}: is not a complete safetensors file ({error}): copy it again") from error
     if CARD_KEY not in metadata:
         raise ModelError(f"{path}: has no model card, so it is not a checkpoint of seg train")
-    return tensors, read_card(metadata[CARD_KEY], path)
+    return tensors, parse_model_card(metadata[CARD_KEY], path)
 
 
 def _check_checkpoint_names(path: Path, given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:

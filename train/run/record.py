@@ -14,7 +14,7 @@ from seg.data.splits.content_hash import hash_of_images
 from seg.errors import ModelError
 from seg.files.atomic import regular, sha256_of
 from seg.labels.task import Task
-from seg.metrics.own_function import fingerprint_of
+from seg.metrics.own_function import metric_fingerprint
 from seg.models.card import InputCard
 from seg.spec.ensemble.metric import MIOU, MetricSpec
 from seg.spec.recipe.recipe import RecipeSpec
@@ -112,7 +112,7 @@ def new_run_record(
         | {name: version(name) for name in _LIBRARIES},
         teaching=distillation,
         pixels=_text_of_pixels(input_card),
-        metric=None if metric == MIOU else fingerprint_of(metric),
+        metric=None if metric == MIOU else metric_fingerprint(metric),
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
     )
 

@@ -10,7 +10,7 @@ from seg.errors import ModelError
 from seg.files.atomic import sha256_of
 from seg.labels.classes import ClassInfo
 from seg.models.card import ModelCard
-from seg.models.class_order import channels_of, is_reordered
+from seg.models.class_order import channels_of_classes, has_other_class_order
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.networks.segmenter import Segmenter
@@ -44,7 +44,7 @@ def read_ingredients(runs: Mapping[str, Path], classes: Sequence[ClassInfo]) -> 
     ingredients = tuple(_read_ingredient(name, RunFolder(folder)) for name, folder in runs.items())
     first = ingredients[0]
     for one in ingredients:
-        if is_reordered(channels_of(one.card.classes, classes, one.name), len(classes)):
+        if has_other_class_order(channels_of_classes(one.card.classes, classes, one.name), len(classes)):
             raise ModelError(
                 f"{one.name}: has the classes {[c.name for c in one.card.classes]}, the dataset lists them as"
                 f" {[c.name for c in classes]}: averaging needs the same order: remove it from the soup"

@@ -3,7 +3,7 @@
 import math
 
 from seg.errors import OutputError
-from seg.runs import write_note
+from seg.runs import write_run_note
 from seg.train.networks.checkpoint import save_checkpoint
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import read_run_record
@@ -38,4 +38,4 @@ def save_soup(folder: RunFolder, name: str, soup: SoupCandidate) -> None:
     with folder.locked():
         save_checkpoint(folder.model, soup.segmenter.network, card)
         folder.write_record(record)
-        write_note(folder.path, leaderboard=None, text=f"soup of {', '.join(soup.names)}")
+        write_run_note(folder.path, leaderboard=None, text=f"soup of {', '.join(soup.names)}")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from seg.pictures.charts import Point, draw_trade_offs
+from seg.pictures.charts import TradeOffPoint, draw_trade_offs
 from seg.spec.ensemble.metric import MetricSpec
 from seg.train.sweep.trials import TrialResult
 
@@ -21,7 +21,7 @@ def draw_sweep(path: Path, metric: MetricSpec, outcomes: Sequence[TrialResult]) 
     return True
 
 
-def _point_of_trial(outcome: TrialResult, cost: float) -> Point:
+def _point_of_trial(outcome: TrialResult, cost: float) -> TradeOffPoint:
     group = str(outcome.setting.get("architecture", ""))
     name = outcome.name.rpartition("-")[0].removeprefix(f"{group}-")
-    return Point(name, cost, outcome.score or 0.0, group)
+    return TradeOffPoint(name, cost, outcome.score or 0.0, group)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from seg.data import Split
 from seg.data.groups import group_images, jackknife_error
 from seg.labels.task import Task, classes_overlap
-from seg.metrics.from_counts import open_counted
+from seg.metrics.from_counts import open_counted_metric
 from seg.metrics.image_tallies import ImageTallies
 from seg.spec.dataset.groups import GroupSpec
 from seg.spec.ensemble.metric import MetricSpec
@@ -65,7 +65,7 @@ def choose_complementary(
         DataError: a validation image cannot be read.
         ModelError: a trial's checkpoint cannot be read.
     """
-    counted = open_counted(metric, val.classes, val.task)
+    counted = open_counted_metric(metric, val.classes, val.task)
     candidates = [outcome for outcome in outcomes if outcome.is_finished][: CANDIDATES_PER_CHOICE * count]
     pixels = sample_trial_pixels(val)
     labels = group_images(val.samples, group).labels if len(candidates) > 1 else ("",) * len(val.samples)

@@ -12,7 +12,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from seg.files.atomic import write_text
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.spec.recipe.sweep import SweepSpec
-from seg.spec.yaml.save import as_yaml
+from seg.spec.yaml.save import as_yaml_values
 from seg.train.sweep.choose import ChosenTrial
 
 LINE_WIDTH: Final = 200
@@ -32,7 +32,7 @@ def write_ensemble_of_trials(path: Path, sweep: SweepSpec, chosen: Sequence[Chos
         members.yaml_set_comment_before_after_key(position, before=comment, indent=2)
     document = CommentedMap(
         {
-            "data": as_yaml(sweep.data.model_dump(exclude_unset=True), folder),
+            "data": as_yaml_values(sweep.data.model_dump(exclude_unset=True), folder),
             **_metric_of_sweep(sweep),
             "members": members,
             "views": sweep.recipe.train_views,

@@ -24,7 +24,7 @@ from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.masks.geotiff import ImageOf
 from seg.engine.submissions.masks.image_location import ImageLocation, location_of_image
 from seg.errors import DataError, MissingRuntimeError
-from seg.files.file_names import FileNames, id_of_name
+from seg.files.file_names import FileNames, id_of_file_name
 from seg.files.outputs import output_folder
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW
@@ -96,7 +96,7 @@ class GeoJsonFolder:
             raise DataError(f"{path}: has no GeoJSON")
         registry = ImageRegistry(size_of)
         for file in files:
-            image_id = id_of_name(file.relative_to(path).as_posix().removesuffix(SUFFIX))
+            image_id = id_of_file_name(file.relative_to(path).as_posix().removesuffix(SUFFIX))
             size_hw = registry.register(str(file), image_id)
             yield image_id, self._draw(file, size_hw, location_of_image(self._image_of(image_id)))
 

@@ -20,7 +20,7 @@ from seg.engine.submissions.masks.bit_values import BitValues
 from seg.engine.submissions.masks.check_size import check_claimed_size
 from seg.engine.submissions.masks.pixel_values import PixelTypes, PixelValues, ValuesHW
 from seg.errors import DataError, MissingRuntimeError
-from seg.files.file_names import FileNames, id_of_name
+from seg.files.file_names import FileNames, id_of_file_name
 from seg.files.outputs import output_folder
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class GeoTiffFolder:
             raise DataError(f"{path}: has no TIFFs")
         registry = ImageRegistry(size_of)
         for file in files:
-            image_id = id_of_name(file.relative_to(path).as_posix().removesuffix(file.suffix))
+            image_id = id_of_file_name(file.relative_to(path).as_posix().removesuffix(file.suffix))
             size_hw = registry.register(str(file), image_id)
             values_hw = _read_geotiff_values(file, image_id, size_of)
             registry.check_size(str(file), values_hw, size_hw)

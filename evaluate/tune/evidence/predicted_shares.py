@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from seg.evaluate.metrics.groups import GroupI
 from seg.evaluate.tune.evidence.by_group import blocks_of_images
 from seg.labels.classes import ClassInfo
-from seg.spec.ensemble.tuned_on import TunedOnSpec, distance_of_shares
+from seg.spec.ensemble.tuned_on import TunedOnSpec, distance_of_class_shares
 
 DIGITS: Final = 4
 
@@ -35,6 +35,6 @@ def spread_of_predicted_shares(predicted_ic: PixelsIC, group_i: GroupI) -> float
     pixels_gc = np.stack([predicted_ic[part_i == part].sum(0) for part in range(int(part_i.max()) + 1)])
     others_gc = pixels_gc.sum(0) - pixels_gc
     return max(
-        distance_of_shares((own_c / own_c.sum()).tolist(), (others_c / others_c.sum()).tolist())
+        distance_of_class_shares((own_c / own_c.sum()).tolist(), (others_c / others_c.sum()).tolist())
         for own_c, others_c in zip(pixels_gc, others_gc, strict=True)
     )

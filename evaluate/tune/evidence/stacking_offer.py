@@ -6,7 +6,7 @@ from seg.evaluate.tune.evidence.choose_departure import ENOUGH_GROUPS, ERRORS, S
 from seg.evaluate.tune.fits.departures import Departure, Departures
 from seg.evaluate.tune.fits.stacking import MOST_COEFFICIENTS
 from seg.spec import EnsembleSpec
-from seg.spec.ensemble.compatibility import exclusions_in
+from seg.spec.ensemble.compatibility import exclusions_in_spec
 from seg.spec.ensemble.stacking import StackingSpec
 
 
@@ -22,7 +22,7 @@ def why_no_stacking(spec: EnsembleSpec, members: int, classes: int, groups: int)
     if groups < ENOUGH_GROUPS:
         return f"it needs {ENOUGH_GROUPS} groups to be judged on"
     any_stacking = StackingSpec(classes=(), constants=(), matrices={})
-    if excluded := exclusions_in(spec.model_copy(update={"merge": "mean", "stacking": any_stacking})):
+    if excluded := exclusions_in_spec(spec.model_copy(update={"merge": "mean", "stacking": any_stacking})):
         return f"{excluded[0].other} excludes it".replace("`", "'")
     if members * classes**2 > MOST_COEFFICIENTS:
         return f"{members} members of {classes} classes have more than {MOST_COEFFICIENTS} coefficients"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from seg.commands.options.shared import print_table
-from seg.terminal.words import counted, printable
+from seg.terminal.words import counted, printable_line
 
 if TYPE_CHECKING:
     from seg.data.check.dataset import CheckReport, SplitCounts
@@ -45,7 +45,7 @@ def print_data_check(report: "CheckReport") -> None:
                 f" {split.empty_masks(report.classes):.0%} of the masks are empty"
             )
     for line in group_findings(report.findings):
-        typer.echo(printable(line))
+        typer.echo(printable_line(line))
     typer.echo(counted(len(report.findings), "finding") if report.findings else "nothing is wrong")
 
 

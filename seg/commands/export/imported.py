@@ -56,9 +56,9 @@ def export_imported_member(
 
 def _warn_of_better_feeding(spec: "EnsembleSpec", member: "MemberSpec", source: "Source") -> None:
     """Warn if the member scores clearly better when it is fed otherwise, where there are labels to tell."""
-    from seg.spec.ensemble.compatibility import exclusions_in
+    from seg.spec.ensemble.compatibility import exclusions_in_spec
 
-    if exclusions_in(spec, "doctor member"):
+    if exclusions_in_spec(spec, "doctor member"):
         return
     try:
         feeding = feeding_of(spec, member, source)

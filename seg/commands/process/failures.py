@@ -16,8 +16,8 @@ import typer
 
 from seg.commands.process.streams import close_stdout, print_on_stderr
 from seg.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_USER_ERROR, SegError
-from seg.terminal.events import current_form, event_line
-from seg.terminal.words import printable
+from seg.terminal.events import current_output_form, event_line
+from seg.terminal.words import printable_line
 
 _USAGE_ERROR: Final[type[Any]] = typer.BadParameter.__mro__[1]
 """click's UsageError, whose module name in typer depends on the version."""
@@ -48,8 +48,8 @@ def report_failure(error: BaseException, command: str, arguments: Sequence[str],
     code, lines = describe_failure(error, command, arguments)
     if debug:
         print_on_stderr("".join(traceback.format_exception(error)))
-    for line in map(printable, lines):
-        is_event = current_form() == "json"
+    for line in map(printable_line, lines):
+        is_event = current_output_form() == "json"
         print_on_stderr(event_line("error", text=line, exit_code=code) if is_event else f"seg: {line}")
     return code
 

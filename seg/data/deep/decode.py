@@ -23,7 +23,7 @@ from seg.data.images.pyramid import is_pyramid, open_pyramid
 from seg.data.regions.region import Region
 from seg.distribution import install_advice
 from seg.errors import DataError
-from seg.image_type import PIXEL_TYPES, ImageHWB, ImageType, PixelType, type_of
+from seg.image_type import PIXEL_TYPES, ImageHWB, ImageType, PixelType, image_type_of
 
 _TIFF: Final = (b"II", b"MM")
 _NPY: Final = b"\x93NUMPY"
@@ -79,7 +79,7 @@ def header_of_deep(data: bytes) -> tuple[Size, ImageType]:
         return _png_header(data)
     if data.startswith((_NPY, *_TIFF)) or _is_dicom(data):
         image_hwb = decode_deep(data)
-        return image_hwb.shape[:2], type_of(image_hwb)
+        return image_hwb.shape[:2], image_type_of(image_hwb)
     return upright_size(data), ImageType("uint8", 1 if _is_grey(data) else 3)
 
 

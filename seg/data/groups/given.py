@@ -15,7 +15,7 @@ from seg.data.pairing.time_limit import match_time_limit
 from seg.data.splits.split import Sample
 from seg.errors import DataError, SpecError
 from seg.spec.base import did_you_mean
-from seg.spec.dataset.groups import GroupSpec, Metadata, has_placeholders
+from seg.spec.dataset.groups import GroupSpec, Metadata, has_group_placeholders
 
 _CAMERA: Final = (ExifTags.Base.Make, ExifTags.Base.Model, ExifTags.Base.BodySerialNumber)
 _DAY: Final = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTime)
@@ -47,7 +47,7 @@ def match_group(name: str, pattern: str) -> str | None:
     Raises:
         ValueError: a pattern with placeholders matches in more than one way, or it takes too long.
     """
-    if has_placeholders(pattern):
+    if has_group_placeholders(pattern):
         end = "/".join(name.split("/")[-pattern.count("/") - 1 :])
         captures = PathPattern(pattern).match(end)
         return None if captures is None else "\n".join(captures.values())

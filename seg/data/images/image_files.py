@@ -8,7 +8,7 @@ from typing import Final
 
 from seg.errors import DataError
 from seg.files.image_suffixes import IMAGE_SUFFIXES
-from seg.files.ownership import is_marked
+from seg.files.ownership import is_own_folder
 from seg.terminal.notices import notice
 
 ARRAY_SUFFIXES: Final = frozenset({".npy", ".dcm"})
@@ -87,7 +87,7 @@ def _image_names_in(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
 
     for where, folders, names in os.walk(folder, onerror=cannot_be_listed):
         folders[:] = [
-            name for name in folders if not name.startswith(".") and not is_marked(Path(where, name))
+            name for name in folders if not name.startswith(".") and not is_own_folder(Path(where, name))
         ]
         for name in names:
             if not name.startswith(".") and Path(name).suffix.lower() in suffixes:

@@ -28,7 +28,7 @@ from seg.data.images.scaled_image import open_scaled_image, size_at_scale
 from seg.data.regions.region import Size
 from seg.data.splits.split import Sample
 from seg.errors import DataError
-from seg.image_type import RGB8, ImageHWB, ImageType, common_type
+from seg.image_type import RGB8, ImageHWB, ImageType, common_image_type
 from seg.labels.label_map import ImageHWC
 from seg.pixel_range import PixelRange
 
@@ -139,7 +139,7 @@ def type_of_sample(sample: Sample) -> ImageType:
     if sample.pixel_range is None:
         return RGB8
     types = [_type_of_file(path) for path in sample.stack or (sample.image,)]
-    pixels = "float32" if sample.pixel_range.percentile else reduce(common_type, types).pixels
+    pixels = "float32" if sample.pixel_range.percentile else reduce(common_image_type, types).pixels
     return ImageType(pixels, sum(one.bands for one in types))
 
 

@@ -13,7 +13,7 @@ from seg.data.images.images import write_image
 from seg.data.sample.scene import BACKGROUND, CLASSES, Mask, SceneObject, draw_scene
 from seg.data.sample.surroundings import Surroundings
 from seg.errors import OutputError
-from seg.files.atomic import atomic_folder, is_there, remove_leftovers, write_text
+from seg.files.atomic import atomic_folder, path_exists, remove_leftovers_of, write_text
 from seg.terminal.progress import Advance, progress
 
 _SPLITS: Final = ("train", "val", "predict")
@@ -84,10 +84,10 @@ def new_sample_folder(folder: Path, settings: Mapping[str, Any]) -> Iterator[Pat
     if (folder / _STAMP).exists() and (folder / _STAMP).read_text(encoding="utf-8") == stamp:
         yield None
         return
-    if is_there(folder) and (not folder.is_dir() or any(folder.iterdir())):
+    if path_exists(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise OutputError(f"{folder}: holds something else: remove it or name another folder")
     if folder.parent.is_dir():
-        remove_leftovers(folder)
+        remove_leftovers_of(folder)
     with atomic_folder(folder) as unfinished:
         yield unfinished
         write_text(unfinished / _STAMP, stamp)

@@ -27,10 +27,10 @@ from seg.labels.classes import ClassInfo
 from seg.labels.task import (
     LabelMap,
     Task,
-    bytes_apart,
-    bytes_together,
     classes_overlap,
     ignored_in,
+    join_label_bytes,
+    split_label_bytes,
     truth_dtype,
 )
 
@@ -90,7 +90,7 @@ class PseudoSplit:
         planes_hw = read_mask(path)
         if len(planes_hw) % size:
             raise DataError(f"{path}: is no label map of {classes} classes: run seg pseudo-label again")
-        labels_hw = bytes_together(planes_hw, size)
+        labels_hw = join_label_bytes(planes_hw, size)
         known = labels_hw[~ignored_in(labels_hw, self.task, classes)]
         largest = (1 << classes) - 1 if classes_overlap(self.task) else classes - 1
         if known.size and known.max() > largest:
@@ -110,7 +110,7 @@ def pseudo_mask(masks: Path, sample: Sample) -> Path:
 
 def write_pseudo_mask(path: Path, labels_hw: LabelMap) -> None:
     """Write ground truth of any task; see the top of this file."""
-    write_mask(path, bytes_apart(labels_hw))
+    write_mask(path, split_label_bytes(labels_hw))
 
 
 def _read_pseudo_record(masks: Path) -> PseudoRecord:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from seg.data.splits.split import Sample
 from seg.errors import DataError
-from seg.spec.dataset.id_pattern import parse_pattern
+from seg.spec.dataset.id_pattern import parse_id_pattern
 from seg.spec.dataset.stack import StackSpec
 
 
@@ -44,7 +44,7 @@ def _stacks_of_volume(slices: Sequence[Sample], spec: StackSpec) -> Iterator[tup
 
 def _volume_and_number(sample: Sample, spec: StackSpec) -> tuple[tuple[str, ...], int]:
     try:
-        *volume, number = parse_pattern(spec.by).values(sample.file_name).values()
+        *volume, number = parse_id_pattern(spec.by).values(sample.file_name).values()
     except ValueError as error:
         raise DataError(f"{sample.image}: {error}: change 'stack.by'") from error
     if not number.isdecimal():

@@ -9,15 +9,15 @@ from pydantic import BeforeValidator, ValidationInfo, model_validator
 from seg import ranges
 from seg.errors import SpecError
 from seg.labels.classes import ClassInfo
-from seg.spec.base import Spec, path_beside, within
-from seg.spec.yaml.source import load
+from seg.spec.base import Spec, number_within, path_beside
+from seg.spec.yaml.source import load_yaml
 
 LEAST_PROBABILITY: Final = 1e-4
 """Of a member, before the logarithm is taken."""
 
 _REMOVE: Final = "remove 'stacking'; seg tune fits another"
 
-Coefficient = Annotated[float, within(ranges.STACKING_COEFFICIENT)]
+Coefficient = Annotated[float, number_within(ranges.STACKING_COEFFICIENT)]
 
 MatrixCC = tuple[tuple[Coefficient, ...], ...]
 """A row for each class that is added to, with a column for each class of a member."""
@@ -88,7 +88,7 @@ class StackingSpec(Spec):
 
 
 def _stacking_or_its_path(value: Any, info: ValidationInfo) -> Any:
-    return load(StackingSpec, path_beside(value, info)) if isinstance(value, str) else value
+    return load_yaml(StackingSpec, path_beside(value, info)) if isinstance(value, str) else value
 
 
 STACKING_OR_PATH = BeforeValidator(_stacking_or_its_path, json_schema_input_type=str | StackingSpec)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from seg.data.check.findings import Finding, group_findings
-from seg.terminal.words import printable
+from seg.terminal.words import printable_line
 
 
 def missing(number: int) -> Finding:
@@ -49,4 +49,4 @@ def test_the_same_finding_counts_once() -> None:
 
 
 def test_a_line_is_one_line_whatever_the_name() -> None:
-    assert printable("a\nb\0c\udce9 \u00e4.png") == "a\\nb\\x00c\\udce9 \u00e4.png"
+    assert printable_line("a\nb\0c\udce9 \u00e4.png") == "a\\nb\\x00c\\udce9 \u00e4.png"

@@ -11,7 +11,7 @@ from seg.engine.jobs.predict import run_ensemble
 from seg.errors import SpecError
 from seg.evaluate.tune.evidence.predicted_shares import describe_predicted_shares, spread_of_predicted_shares
 from seg.spec import load_ensemble
-from seg.spec.ensemble.tuned_on import distance_of_shares
+from seg.spec.ensemble.tuned_on import distance_of_class_shares
 from seg.terminal.notices import notice
 from tests.engine.tiny_models import CLASSES, MakeModel
 from tests.evaluate.conftest import write_labelled_project
@@ -98,5 +98,5 @@ def test_the_spread_is_that_of_the_group_that_differs_most() -> None:
 
 
 def test_distances_are_the_pixels_that_would_have_to_change() -> None:
-    assert distance_of_shares((1.0, 0.0), (0.0, 1.0)) == 1
-    assert distance_of_shares((0.2, 0.3, 0.5), (0.2, 0.3, 0.5)) == 0
+    assert distance_of_class_shares((1.0, 0.0), (0.0, 1.0)) == 1
+    assert distance_of_class_shares((0.2, 0.3, 0.5), (0.2, 0.3, 0.5)) == 0

@@ -11,7 +11,7 @@ from seg.engine import Ensemble
 from seg.engine.jobs.video import label_video
 from seg.errors import DataError, OutputError
 from seg.labels.label_map import ImageHWC
-from seg.pictures.drawing import overlay
+from seg.pictures.drawing import draw_overlay
 from seg.spec import load_ensemble
 
 COUNT = 9
@@ -47,7 +47,7 @@ def test_labels_are_drawn_on_their_own_frames(project: Path, video: Path, ending
     ensemble = Ensemble.load(spec)
     for drawn_hwc, frame_hwc in zip(read_frames(target), read_frames(video), strict=True):
         labels_hw = ensemble.predict(frame_hwc).labels
-        expected_hwc = overlay(frame_hwc, labels_hw, ensemble.classes, clear=0)
+        expected_hwc = draw_overlay(frame_hwc, labels_hw, ensemble.classes, clear=0)
         assert np.abs(drawn_hwc.astype(int) - expected_hwc).mean() < 12
         assert np.abs(drawn_hwc.astype(int).mean() - expected_hwc.mean()) < 5
 

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from seg.labels.label_map import IGNORE_INDEX
-from seg.spec.recipe.mixing import MixSpec
+from seg.spec.recipe.mixing import BatchMixSpec
 from seg.train.mixing import mix_batch
 
-CUTMIX, MIXUP, GRIDMASK = MixSpec(cutmix=1.0), MixSpec(mixup=1.0), MixSpec(gridmask=1.0)
+CUTMIX, MIXUP, GRIDMASK = BatchMixSpec(cutmix=1.0), BatchMixSpec(mixup=1.0), BatchMixSpec(gridmask=1.0)
 
 sizes = st.tuples(st.integers(2, 4), st.integers(1, 40), st.integers(1, 40))
 seeds = st.integers(0, 2**32 - 1)
@@ -92,7 +92,7 @@ def test_cutmix_boxes_have_any_area() -> None:
 def test_shares_are_of_batches() -> None:
     images, labels = batch((2, 16, 16))
     ways = Counter[str]()
-    spec = MixSpec(cutmix=0.5, mixup=0.2, gridmask=0.1)
+    spec = BatchMixSpec(cutmix=0.5, mixup=0.2, gridmask=0.1)
     for seed in range(2000):
         mixed = mix_batch(images, labels, spec, seed)
         if len(mixed.targets) == 2:
@@ -106,7 +106,7 @@ def test_shares_are_of_batches() -> None:
 
 
 @pytest.mark.parametrize("spec", [CUTMIX, MIXUP, GRIDMASK], ids=["cutmix", "mixup", "gridmask"])
-def test_all_follows_from_the_seed(spec: MixSpec) -> None:
+def test_all_follows_from_the_seed(spec: BatchMixSpec) -> None:
     images, labels = batch((3, 32, 32))
     before = images.clone(), labels.clone()
     first, second, other = (mix_batch(images, labels, spec, seed) for seed in (5, 5, 6))

@@ -13,7 +13,7 @@ from seg.data.images.image_files import bytes_of_file, image_files_in
 from seg.data.importers import base
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject
 from seg.errors import DataError, SpecError
-from seg.spec.yaml.yaml_text import parse_text, read_text
+from seg.spec.yaml.yaml_text import parse_yaml_text, read_yaml_text
 
 _SPLITS: Final = ("train", "val", "test")
 _BOX: Final = 4
@@ -22,7 +22,7 @@ _BOX: Final = 4
 def read_yolo(source: Path, dropped: Dropped) -> ImportedDataset:
     file = source / "data.yaml" if source.is_dir() else source
     try:
-        document = parse_text(read_text(file), file)
+        document = parse_yaml_text(read_yaml_text(file), file)
     except SpecError as error:
         raise DataError(str(error)) from error
     with base.errors_of_format_named(file, "YOLO"):
