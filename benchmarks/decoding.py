@@ -15,7 +15,7 @@ from seg.data import read_image
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".webp"}
 
 
-def measure(paths: list[Path], threads: int) -> str:
+def measure_decoding(paths: list[Path], threads: int) -> str:
     """Decode all images, after one round that fills the system's cache of files."""
     list(map(read_image, paths))
     wall, cpu = time.perf_counter(), time.process_time()
@@ -37,7 +37,7 @@ def main() -> None:
     found = [path for path in sorted(options.folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
     paths = (found * (options.images // len(found) + 1))[: options.images]
     for threads in options.threads:
-        print(measure(paths, threads))
+        print(measure_decoding(paths, threads))
 
 
 if __name__ == "__main__":

@@ -43,17 +43,17 @@ def lines_of_yaml(path: Path) -> int:
     return sum(1 for line in lines if line.strip() and not line.lstrip().startswith("#"))
 
 
-def seg(*words: str | Path) -> None:
+def run_seg_for_first_page(*words: str | Path) -> None:
     subprocess.run([sys.executable, "-m", "seg", *map(str, words)], check=True)
 
 
-def prepare(tuned: Path, equal: Path) -> EnsembleSpec:
+def prepare_first_page(tuned: Path, equal: Path) -> EnsembleSpec:
     """Members that are trained and exported, with equal weights at `equal` and tuned ones at `tuned`."""
-    seg("train", equal)
-    seg("export", equal)
+    run_seg_for_first_page("train", equal)
+    run_seg_for_first_page("export", equal)
     if not tuned.exists():
         shutil.copy(equal, tuned)
-        seg("tune", tuned)
+        run_seg_for_first_page("tune", tuned)
     return load_ensemble(tuned)
 
 
@@ -63,7 +63,7 @@ def seconds_of(command: Sequence[str | Path]) -> float:
     return time.perf_counter() - start
 
 
-def race(equal: Path, spec: EnsembleSpec, rounds: int) -> tuple[float, float, float]:
+def race_loop_and_seg(equal: Path, spec: EnsembleSpec, rounds: int) -> tuple[float, float, float]:
     """Images a second of the loop and of seg, and the loop's mIoU."""
     samples = open_split(spec.data, "predict").samples
     theirs, ours = spec.runs / "loop.csv", spec.runs / "seg.csv"
@@ -85,7 +85,7 @@ def race(equal: Path, spec: EnsembleSpec, rounds: int) -> tuple[float, float, fl
     return rates[0], rates[1], score_submission(spec, theirs).scores().miou
 
 
-def viewed(row: ComparisonRow) -> str:
+def viewed_miou(row: ComparisonRow) -> str:
     low, high = row.viewed.interval or (row.viewed.miou, row.viewed.miou)
     return f"{row.viewed.miou:.4f}" + (f" ({low:.4f}..{high:.4f})" if high > low else "")
 
@@ -97,8 +97,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
     tuned = SPEC.with_name("first-page-tuned.yaml")
-    spec = prepare(tuned, SPEC)
-    theirs, ours, their_miou = race(SPEC, spec, rounds)
+    spec = prepare_first_page(tuned, SPEC)
+    theirs, ours, their_miou = race_loop_and_seg(SPEC, spec, rounds)
     comparison = compare_members(spec, "predict")
     rows = {row.name: row for row in comparison.rows}
     best = max(
@@ -106,7 +106,7 @@ def main() -> None:
         key=lambda row: row.viewed.miou,
     )
     fused = spec.runs / "first-page.onnx"
-    seg("export", tuned, "--fuse", "-o", fused)
+    run_seg_for_first_page("export", tuned, "--fuse", "-o", fused)
     code = f"{sum(map(lines_of_python, LOOPS))} of Python"
     yaml = f"{lines_of_yaml(SPEC)} of YAML, {len(COMMANDS)} commands"
     table = [
@@ -114,9 +114,9 @@ def main() -> None:
         ("---", "---:", "---:"),
         ("lines to write, from images to a submission", code, yaml),
         ("images a second, the whole command", f"{theirs:.2f}", f"{ours:.2f}"),
-        ("mIoU, best member", "", viewed(best)),
-        ("mIoU, equal weights", f"{their_miou:.4f}", viewed(rows.get(EQUAL_WEIGHTS, rows[ENSEMBLE]))),
-        ("mIoU, tuned", "", viewed(rows[ENSEMBLE])),
+        ("mIoU, best member", "", viewed_miou(best)),
+        ("mIoU, equal weights", f"{their_miou:.4f}", viewed_miou(rows.get(EQUAL_WEIGHTS, rows[ENSEMBLE]))),
+        ("mIoU, tuned", "", viewed_miou(rows[ENSEMBLE])),
         ("the whole ensemble as one file", "", f"{fused.stat().st_size / 1e6:.0f} MB"),
     ]  # fmt: skip
     networks = f"{len(spec.members)} networks, views {', '.join(spec.views)}"

@@ -27,26 +27,28 @@ NETWORKS = {
 VIEWS = ttach.aliases.hflip_transform()
 
 
-def load(checkpoint: Path, architecture: str, encoder: str) -> nn.Module:
+def load_smp_network(checkpoint: Path, architecture: str, encoder: str) -> nn.Module:
     network: nn.Module = smp.create_model(architecture, encoder, encoder_weights=None, classes=CLASSES)
     network.load_state_dict(load_file(checkpoint))
     return network.eval()
 
 
-def probabilities(network: nn.Module, image_nchw: torch.Tensor) -> torch.Tensor:
+def probabilities_by_loop(network: nn.Module, image_nchw: torch.Tensor) -> torch.Tensor:
     height, width = image_nchw.shape[2:]
     padded = nn.functional.pad(image_nchw, (0, -width % 32, 0, -height % 32), mode="replicate")
     logits: torch.Tensor = network(padded)[..., :height, :width]
     return logits.softmax(1)
 
 
-def predict(networks: list[nn.Module], path: Path) -> NDArray[np.int64]:
+def predict_by_loop(networks: list[nn.Module], path: Path) -> NDArray[np.int64]:
     rgb_hwc = np.asarray(Image.open(path).convert("RGB"), np.float32)
     image_nchw = torch.from_numpy((rgb_hwc / 255 - 0.5) / 0.5).permute(2, 0, 1)[None]
     total = torch.zeros(())
     for network in networks:
         for view in VIEWS:
-            total = total + view.deaugment_mask(probabilities(network, view.augment_image(image_nchw)))
+            total = total + view.deaugment_mask(
+                probabilities_by_loop(network, view.augment_image(image_nchw))
+            )
     return total.argmax(1)[0].numpy()
 
 
@@ -63,12 +65,14 @@ def main() -> None:
     parser.add_argument("images", type=Path, nargs="+")
     parser.add_argument("-o", "--output", type=Path)
     given = parser.parse_args()
-    networks = [load(given.runs / name / "model.safetensors", *parts) for name, parts in NETWORKS.items()]
+    networks = [
+        load_smp_network(given.runs / name / "model.safetensors", *parts) for name, parts in NETWORKS.items()
+    ]
     with given.output.open("w", newline="") as file, torch.inference_mode():
         writer = csv.writer(file)
         writer.writerow(["ImageId_ClassId", "EncodedPixels"])
         for path in given.images:
-            labels_hw = predict(networks, path)
+            labels_hw = predict_by_loop(networks, path)
             for label in range(CLASSES):
                 writer.writerow([f"{path.stem}_{label}", run_lengths(labels_hw == label)])
 

@@ -54,7 +54,7 @@ class Measured:
     megabytes: float
 
 
-def measure(command: Sequence[str], folder: Path) -> Measured:
+def measure_large_command(command: Sequence[str], folder: Path) -> Measured:
     """Run a command of seg; exits if it fails."""
     start = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-m", "seg", *command], cwd=folder)
@@ -79,7 +79,7 @@ def main() -> None:
     draw = ("data", "sample", "slides", "--slide", str(asked.side))
     print("| command | seconds | processor, s | peak memory, MB |\n|---|---:|---:|---:|")
     for command in (draw, *_COMMANDS):
-        row = measure(command, asked.folder)
+        row = measure_large_command(command, asked.folder)
         print(
             f"| `seg {row.command}` | {row.seconds:.0f} | {row.processor:.0f} | {row.megabytes:.0f} |",
             flush=True,

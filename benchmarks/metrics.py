@@ -41,7 +41,7 @@ Pair = tuple[LabelsHW, LabelsHW]
 """Truth and prediction."""
 
 
-def label_all(spec_path: Path) -> tuple[tuple[ClassInfo, ...], list[Pair]]:
+def label_all_for_metrics(spec_path: Path) -> tuple[tuple[ClassInfo, ...], list[Pair]]:
     spec = load_ensemble(spec_path)
     split, ensemble = open_split(spec.data, "val"), Ensemble.load(spec)
     images = ((index, read_image(sample.image)) for index, sample in enumerate(split.samples))
@@ -72,7 +72,7 @@ def count_theirs(pairs: list[Pair], classes: int) -> dict[str, torch.Tensor]:
     return metrics.compute()
 
 
-def print_figures(
+def print_beside_torchmetrics(
     counts_cc: CountsCC, theirs: dict[str, torch.Tensor], classes: tuple[ClassInfo, ...]
 ) -> None:
     hit, truth, predicted = totals_of_confusion(counts_cc)
@@ -101,15 +101,15 @@ def count_boundaries_by_scipy(pairs: list[Pair], classes: int) -> BoundaryC6:
         band, near = (max(1, round(share * diagonal)) for share in (BAND, NEAR))
         for label in range(classes):
             masks = [(truth_hw == label) | (~known_hw & (predicted_hw == label)), predicted_hw == label]
-            bands = [outermost(mask_hw, band) & known_hw for mask_hw in masks]
-            lines = [outermost(mask_hw, 1) & known_hw for mask_hw in masks]
+            bands = [outermost_pixels(mask_hw, band) & known_hw for mask_hw in masks]
+            lines = [outermost_pixels(mask_hw, 1) & known_hw for mask_hw in masks]
             met = [is_near(lines[1 - k], near)[lines[k]].sum() for k in range(2)]
             area = (bands[0] & bands[1]).sum(), (bands[0] | bands[1]).sum()
             total[label] += [*area, met[1], lines[1].sum(), met[0], lines[0].sum()]
     return total
 
 
-def outermost(mask_hw: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:
+def outermost_pixels(mask_hw: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:
     eroded_hw: NDArray[np.bool_] = ndimage.binary_erosion(mask_hw, np.ones((3, 3)), iterations=steps)
     return mask_hw & ~eroded_hw
 
@@ -141,7 +141,7 @@ def print_boundaries(pairs: list[Pair], classes: tuple[ClassInfo, ...]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("spec", type=Path)
-    classes, pairs = label_all(parser.parse_args().spec)
+    classes, pairs = label_all_for_metrics(parser.parse_args().spec)
     seconds: dict[str, list[float]] = {"ours": [], "torchmetrics": []}
     for _ in range(ROUNDS):
         start = time.perf_counter()
@@ -150,7 +150,7 @@ def main() -> None:
         theirs = count_theirs(pairs, len(classes))
         seconds["ours"].append(middle - start)
         seconds["torchmetrics"].append(time.perf_counter() - middle)
-    print_figures(counts_cc, theirs, classes)
+    print_beside_torchmetrics(counts_cc, theirs, classes)
     each = {name: statistics.median(rounds) / len(pairs) * 1e3 for name, rounds in seconds.items()}
     ratio = each["torchmetrics"] / each["ours"]
     print(f"ms an image: {each['ours']:.2f} and {each['torchmetrics']:.2f}, {ratio:.1f} times as long")

@@ -20,19 +20,19 @@ from seg.spec import load_ensemble
 SPEC: Final = Path("ensembles/quickstart.yaml")
 
 
-def seg(*words: str | Path) -> None:
+def run_seg_for_quickstart(*words: str | Path) -> None:
     subprocess.run([sys.executable, "-m", "seg", *map(str, words)], check=True)
 
 
-def run(seed: int, folder: Path) -> Comparison:
+def score_quickstart_seed(seed: int, folder: Path) -> Comparison:
     """The scores of one seed, on images that neither training nor tuning has seen."""
     spec, tuned = folder / "ensemble.yaml", folder / ".tuned"
     if not tuned.exists():
-        seg("data", "sample", folder / "data", "--seed", str(seed))
+        run_seg_for_quickstart("data", "sample", folder / "data", "--seed", str(seed))
         text = SPEC.read_text(encoding="utf-8").replace("../quickstart/", "")
         spec.write_text(with_other_seeds(text, seed), encoding="utf-8")
         for command in ("train", "export", "tune"):
-            seg(command, spec)
+            run_seg_for_quickstart(command, spec)
         tuned.touch()
     return compare_members(load_ensemble(spec), "predict")
 
@@ -42,7 +42,7 @@ def with_other_seeds(text: str, draw: int) -> str:
     return re.sub(r"\bseed: (\d+)", lambda found: f"seed: {int(found[1]) + 100 * draw}", text)
 
 
-def cells(seed: int, found: Comparison) -> tuple[str, ...]:
+def quickstart_cells(seed: int, found: Comparison) -> tuple[str, ...]:
     views = {row.name: row.viewed.miou for row in found.rows}
     assert found.gain is not None, "several members and images"
     gain, low, high = (
@@ -67,9 +67,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--folder", type=Path, default=Path("runs/quickstart-seeds"))
     given = parser.parse_args()
-    found = [run(seed, given.folder / str(seed)) for seed in range(given.seeds)]
+    found = [score_quickstart_seed(seed, given.folder / str(seed)) for seed in range(given.seeds)]
     header = ("seed", "best member with views", "equal weights", "tuned", "tuned over best, points")
-    for row in (header, ["---:"] * len(header), *(cells(seed, one) for seed, one in enumerate(found))):
+    for row in (
+        header,
+        ["---:"] * len(header),
+        *(quickstart_cells(seed, one) for seed, one in enumerate(found)),
+    ):
         print("|", " | ".join(row), "|")
     print(f"\n{summary([100 * one.gain.gain for one in found if one.gain])}")
 

@@ -23,7 +23,7 @@ ROUNDS = 9
 BLOBS = 16
 
 
-def scene(side: int) -> LabelsHW:
+def draw_scene_to_encode(side: int) -> LabelsHW:
     """Smooth blobs of all classes."""
     noise = np.random.default_rng(0).normal(size=(CLASSES, BLOBS, BLOBS)).astype(np.float32)
     planes = [cv2.resize(plane, (side, side), interpolation=cv2.INTER_CUBIC) for plane in noise]
@@ -69,7 +69,7 @@ def coco_decode(encoded: list[dict[str, bytes]]) -> LabelsHW:
     return labels_hw
 
 
-def medians(ways: dict[str, Way]) -> dict[str, float]:
+def median_milliseconds(ways: dict[str, Way]) -> dict[str, float]:
     """Milliseconds of each, in turns."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
@@ -83,7 +83,7 @@ def medians(ways: dict[str, Way]) -> dict[str, float]:
 def main() -> None:
     print(f"{CLASSES} classes; ms an image, and times slower than ours")
     for side in (512, 2048):
-        labels_hw = scene(side)
+        labels_hw = draw_scene_to_encode(side)
         texts = rle.encode_rle(labels_hw, CLASSES)
         encoded = coco_encode(labels_hw)
         if texts != notebook_encode(labels_hw):
@@ -91,11 +91,11 @@ def main() -> None:
         for decoded_hw in (our_decode(texts, side), notebook_decode(texts, side), coco_decode(encoded)):
             if not np.array_equal(decoded_hw, labels_hw):
                 raise SystemExit("the decoders disagree")
-        report(side, "encode", encoders(labels_hw))
-        report(side, "decode", decoders(texts, encoded, side))
+        print_run_length_times(side, "encode", run_length_encoders(labels_hw))
+        print_run_length_times(side, "decode", run_length_decoders(texts, encoded, side))
 
 
-def encoders(labels_hw: LabelsHW) -> dict[str, Way]:
+def run_length_encoders(labels_hw: LabelsHW) -> dict[str, Way]:
     return {
         "ours": lambda: rle.encode_rle(labels_hw, CLASSES),
         "notebook": lambda: notebook_encode(labels_hw),
@@ -103,7 +103,7 @@ def encoders(labels_hw: LabelsHW) -> dict[str, Way]:
     }
 
 
-def decoders(texts: list[str], encoded: list[dict[str, bytes]], side: int) -> dict[str, Way]:
+def run_length_decoders(texts: list[str], encoded: list[dict[str, bytes]], side: int) -> dict[str, Way]:
     return {
         "ours": lambda: our_decode(texts, side),
         "notebook": lambda: notebook_decode(texts, side),
@@ -111,8 +111,8 @@ def decoders(texts: list[str], encoded: list[dict[str, bytes]], side: int) -> di
     }
 
 
-def report(side: int, title: str, ways: dict[str, Way]) -> None:
-    found = medians(ways)
+def print_run_length_times(side: int, title: str, ways: dict[str, Way]) -> None:
+    found = median_milliseconds(ways)
     row = "  ".join(f"{name} {ms:8.2f} ({ms / found['ours']:.1f}x)" for name, ms in found.items())
     print(f"{side:5d}  {title}  {row}")
 

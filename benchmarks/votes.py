@@ -26,7 +26,7 @@ BLOBS = 8
 SAMPLE = 4
 
 
-def scene(random: np.random.Generator, side: int, common: np.ndarray) -> LabelsHW:
+def draw_scene_to_vote(random: np.random.Generator, side: int, common: np.ndarray) -> LabelsHW:
     """Smooth blobs of all classes, much as in the other submissions."""
     noise = common + random.normal(0, 0.7, common.shape)
     planes = [cv2.resize(plane, (side, side), interpolation=cv2.INTER_CUBIC) for plane in noise]
@@ -34,7 +34,7 @@ def scene(random: np.random.Generator, side: int, common: np.ndarray) -> LabelsH
     return labels_hw
 
 
-def three_loops(rows: Sequence[list[str]], weights: Sequence[float]) -> list[str]:
+def vote_by_three_loops(rows: Sequence[list[str]], weights: Sequence[float]) -> list[str]:
     """For each image, for each pixel, for each submission; ties go to the class that came first."""
     voted = []
     for strings in zip(*rows, strict=True):
@@ -75,7 +75,10 @@ def main() -> None:
                 np.random.default_rng(10_000 + image).normal(0, 1, (CLASSES, BLOBS, BLOBS)).astype(np.float32)
                 for image in range(options.images)
             )
-            form.write(path, ((f"{i:04}", scene(random, options.side, c)) for i, c in enumerate(commons)))
+            form.write(
+                path,
+                ((f"{i:04}", draw_scene_to_vote(random, options.side, c)) for i, c in enumerate(commons)),
+            )
         start = time.perf_counter()
         voted = vote_submissions(
             form,
@@ -88,7 +91,7 @@ def main() -> None:
         ours = time.perf_counter() - start
         sample = min(SAMPLE, options.images)
         start = time.perf_counter()
-        theirs = three_loops([strings_of(path, sample) for path in paths], weights)
+        theirs = vote_by_three_loops([strings_of(path, sample) for path in paths], weights)
         loops = (time.perf_counter() - start) * options.images / sample
         same = np.mean(
             [

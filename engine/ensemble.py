@@ -42,7 +42,7 @@ from seg.labels.task import LabelMap, Task
 from seg.pixel_range import PixelRange
 from seg.spec import EnsembleSpec
 from seg.spec.base import did_you_mean
-from seg.spec.ensemble.decision import ClassRule, rules_of
+from seg.spec.ensemble.decision import ClassRule, rules_of_classes
 from seg.spec.ensemble.prediction import MergeName, RuntimeName, TileSpec
 from seg.spec.ensemble.stacking import Stacking
 from seg.views import ViewName
@@ -182,7 +182,7 @@ class Ensemble:
             loaded.notes,
             loaded.open_frames,
             loaded.device_ops,
-            rules_of(spec.decision, loaded.members[0].card.classes),
+            rules_of_classes(spec.decision, loaded.members[0].card.classes),
             loaded.stacking,
         )
 

@@ -18,7 +18,7 @@ from seg.engine.runtimes.nvidia.nvidia import CudaOptions, needs_nvidia
 from seg.engine.runtimes.offload_plan import OffloadPlan, plan_offload
 from seg.engine.runtimes.open import default_batch_size, open_runtime
 from seg.engine.runtimes.reordered import runtime_in_dataset_order
-from seg.experimental import warnings_of
+from seg.experimental import warnings_of_experimental
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.prediction import RuntimeName
 from seg.spec.ensemble.stacking import Stacking
@@ -183,7 +183,7 @@ def choose_member_runtimes(resolved: ResolvedEnsemble, streams: Streams) -> Chos
 
 
 def _warn_of_experimental(runtimes: Sequence[RuntimeName]) -> None:
-    for line in warnings_of(f"runtime: {name}" for name in runtimes):
+    for line in warnings_of_experimental(f"runtime: {name}" for name in runtimes):
         notice(line)
 
 

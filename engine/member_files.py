@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from seg.data.labelling import known_classes
+from seg.data.labelling import known_classes_of_dataset
 from seg.errors import ModelError
 from seg.files.atomic import sha256_of
 from seg.labels.classes import ClassInfo
 from seg.labels.task import Task
 from seg.models.card import ModelCard
-from seg.models.class_order import Channels, channels_for_task, is_reordered, shared_card
+from seg.models.class_order import Channels, channels_for_task, has_other_class_order, shared_class_card
 from seg.models.model_file import read_model_card
 from seg.pixel_range import PixelRange
 from seg.spec import EnsembleSpec
@@ -36,7 +36,7 @@ class MemberFile:
 
     @property
     def is_reordered(self) -> bool:
-        return is_reordered(self.channels, len(self.own.classes))
+        return has_other_class_order(self.channels, len(self.own.classes))
 
     @cached_property
     def sha256(self) -> str:
@@ -75,8 +75,8 @@ def _read_models_of_dataset(paths: Sequence[Path], dataset: DatasetSpec) -> tupl
     pixel_range = dataset.pixel_range if dataset.has_images else cards[0].input.pixel_range
     for path, card in zip(paths, cards, strict=True):
         _refuse_other_pixel_range(path, card, pixel_range)
-    known = known_classes(dataset)
-    wanted, whose = (known, "the dataset") if known else (shared_card(cards).classes, "another member")
+    known = known_classes_of_dataset(dataset)
+    wanted, whose = (known, "the dataset") if known else (shared_class_card(cards).classes, "another member")
     return tuple(
         _member_file(path, card, wanted, dataset.task, whose) for path, card in zip(paths, cards, strict=True)
     )

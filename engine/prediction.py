@@ -11,7 +11,7 @@ from seg.engine.merging.decision import confidence_of_labels
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC, ProbabilitiesCHW
 from seg.labels.task import LabelMap, MasksCHW, Task, classes_overlap, masks_of
-from seg.pictures.drawing import overlay
+from seg.pictures.drawing import draw_overlay
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,4 +85,4 @@ class Prediction:
         if hide is not None and hide not in names:
             raise ValueError(f"there is no class {hide!r}: the classes are {', '.join(names)}")
         clear = None if hide is None else names.index(hide)
-        return overlay(image, self.labels, self.classes, opacity=opacity, clear=clear, task=self.task)
+        return draw_overlay(image, self.labels, self.classes, opacity=opacity, clear=clear, task=self.task)

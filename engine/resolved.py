@@ -9,7 +9,7 @@ from seg.data import Sample, open_split
 from seg.engine.member_files import MemberFile, read_member_files
 from seg.engine.sample_frames import SampleFrame, sample_frames_of
 from seg.errors import DataError
-from seg.image_type import ImageType, fused_type
+from seg.image_type import ImageType, fused_image_type
 from seg.labels.classes import ClassInfo
 from seg.spec import EnsembleSpec, load_ensemble
 
@@ -34,7 +34,7 @@ class ResolvedEnsemble:
     @property
     def image_type(self) -> ImageType:
         """The type of images that all members take: the widest pixels and the most bands."""
-        return fused_type(file.card.input.image_type for file in self.files)
+        return fused_image_type(file.card.input.image_type for file in self.files)
 
     @cached_property
     def samples(self) -> Sequence[Sample]:

@@ -7,7 +7,7 @@ What is named here is imported when it is first used.
 
 from typing import TYPE_CHECKING
 
-from seg.lazy import lazy_names
+from seg.lazy import lazy_public_names
 
 if TYPE_CHECKING:
     from seg.evaluate.compare import compare_members
@@ -26,7 +26,7 @@ __all__ = [
     "score_submission",
 ]
 
-__getattr__ = lazy_names(
+__getattr__ = lazy_public_names(
     __name__,
     {
         "ConfusionMatrix": "seg.evaluate.metrics.confusion",

@@ -22,7 +22,7 @@ from seg.data.splits.content_hash import hash_of_images
 from seg.engine import Ensemble
 from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
 from seg.evaluate.metrics.calibration import Reliability
-from seg.evaluate.metrics.confusion import Scores
+from seg.evaluate.metrics.confusion import ConfusionScores
 from seg.evaluate.metrics.groups import GroupI, number_groups
 from seg.evaluate.metrics.label_map_scores import LabelMapScores
 from seg.evaluate.metrics.metric_intervals import gain_interval, metric_interval, tallies_by_group
@@ -30,7 +30,7 @@ from seg.files.atomic import regular, write_text
 from seg.image_type import ImageHWB
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import classes_overlap
-from seg.metrics.own_function import fingerprint_of
+from seg.metrics.own_function import metric_fingerprint
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
 from seg.spec.ensemble.metric import MetricSpec
@@ -53,7 +53,7 @@ class Measurement(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    scores: Scores
+    scores: ConfusionScores
     score: float
     class_scores: dict[str, float | None]
     interval: tuple[float, float] | None
@@ -140,11 +140,11 @@ def _compared_predictors(resolved: ResolvedEnsemble) -> dict[str, Ensemble]:
         return {ensemble.members[0].name: ensemble}
     # Class factors and stacking belong to the whole ensemble.
     members = {m.name: replace(ensemble.only([m.name]), factors=()) for m in ensemble.members}
-    equal = {} if _has_equal_weights(spec) else {EQUAL_WEIGHTS: Ensemble.load(_with_equal_weights(spec))}
+    equal = {} if _spec_has_equal_weights(spec) else {EQUAL_WEIGHTS: Ensemble.load(_with_equal_weights(spec))}
     return members | equal | {ENSEMBLE: ensemble}
 
 
-def _has_equal_weights(spec: EnsembleSpec) -> bool:
+def _spec_has_equal_weights(spec: EnsembleSpec) -> bool:
     by_class = spec.class_factors or spec.stacking or any(member.class_weights for member in spec.running)
     return not by_class and len({member.weight for member in spec.running}) == 1
 
@@ -231,7 +231,7 @@ def _fingerprint_of_comparison(resolved: ResolvedEnsemble, split: Split) -> str:
         "merge": (spec.merge, spec.merge_at),
         "class_factors": spec.class_factors,
         "decision": spec.decision.model_dump(),
-        "metric": fingerprint_of(spec.metric),
+        "metric": metric_fingerprint(spec.metric),
         "split": split.fingerprint,
         "images": hash_of_images(split.samples),
         **({"group": spec.data.group.model_dump(mode="json")} if spec.data.group else {}),

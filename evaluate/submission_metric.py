@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from seg.data.groups import group_images
-from seg.data.regions.label_raster import size_of
+from seg.data.regions.label_raster import size_of_labels
 from seg.data.regions.resized_labels import resized_labels
 from seg.engine.submissions import SubmissionForSpec
 from seg.errors import DataError
@@ -91,7 +91,7 @@ def read_submission_with_truth(
             yield (
                 image_id,
                 truth_hw,
-                resized_labels(labels_hw, size_of(truth_hw))[:, :] if is_scaled else labels_hw,
+                resized_labels(labels_hw, size_of_labels(truth_hw))[:, :] if is_scaled else labels_hw,
             )
             missing.discard(image_id)
             advance()

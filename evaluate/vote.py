@@ -82,7 +82,7 @@ def vote_submissions(
 
     def decided() -> Iterator[LabelledImage]:
         nonlocal images
-        for image_id, maps in _zip_submissions(form, paths, size_of):
+        for image_id, maps in _zip_submissions_to_vote(form, paths, size_of):
             winner_hw = np.empty_like(maps[0])
             rows = max(1, STRIP_PIXELS // winner_hw.shape[1])
             for top in range(0, len(winner_hw), rows):
@@ -106,7 +106,7 @@ def vote_on_label_maps(
     winner_hw: LabelsHW = maps_shw[0].copy()
     # Elsewhere all agree.
     disputed_hw = (maps_shw[1:] != maps_shw[0]).any(0)
-    winner_hw[disputed_hw] = _vote_pixels(maps_shw[:, disputed_hw], weights, classes, ties)
+    winner_hw[disputed_hw] = _vote_on_pixels(maps_shw[:, disputed_hw], weights, classes, ties)
     return winner_hw
 
 
@@ -122,7 +122,7 @@ def vote_on_overlapping_maps(
     return pack_masks(np.stack(has_class))
 
 
-def _vote_pixels(
+def _vote_on_pixels(
     labels_sp: NDArray[np.uint8], weights: Sequence[float], classes: int, ties: Ties
 ) -> NDArray[np.uint8]:
     """`vote_on_label_maps` for labels of single pixels, uint8 `[S, pixels]`."""
@@ -131,13 +131,13 @@ def _vote_pixels(
     most_p = votes_cp.max(0)
     is_tied_cp = votes_cp >= most_p - EQUAL * weights_s.sum()
     if ties == "best":
-        is_tied_cp = _keep_heaviest(labels_sp, weights_s, is_tied_cp)
+        is_tied_cp = _break_ties_of_vote(labels_sp, weights_s, is_tied_cp)
     winner_p: NDArray[np.uint8] = is_tied_cp.argmax(0).astype(np.uint8)
     winner_p[most_p == 0] = IGNORE_INDEX
     return winner_p
 
 
-def _keep_heaviest(
+def _break_ties_of_vote(
     labels_sp: NDArray[np.uint8], weights_s: NDArray[np.float64], is_tied_cp: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Break ties: of tied classes, bool `[C, pixels]`, keep those of the heaviest submissions."""
@@ -155,7 +155,7 @@ def _keep_heaviest(
     return best_cp
 
 
-def _zip_submissions(
+def _zip_submissions_to_vote(
     form: SubmissionFormat, paths: Sequence[Path], size_of: SizeOf
 ) -> Iterator[tuple[str, Sequence[LabelMap]]]:
     """Each image of the first submission with its label maps in all submissions."""
@@ -196,7 +196,7 @@ class _ImageFinder:
             raise DataError(f"{self._path}: has the image {more!r}, which {first} does not have")
 
 
-def parse_weights(text: str | None, submissions: int) -> list[float]:
+def parse_vote_weights(text: str | None, submissions: int) -> list[float]:
     """Parse weights such as `3,2,1`, one for each submission; all 1 without a text.
 
     Raises:
@@ -215,7 +215,7 @@ def parse_weights(text: str | None, submissions: int) -> list[float]:
     return weights
 
 
-def parse_ties(text: str) -> Ties:
+def parse_vote_ties(text: str) -> Ties:
     """Check a tie-break rule; raises SpecError."""
     for name in get_args(Ties):
         if text == name:

@@ -7,7 +7,7 @@ What is named here is imported when it is first used: exporting needs torch, fus
 
 from typing import TYPE_CHECKING
 
-from seg.lazy import lazy_names
+from seg.lazy import lazy_public_names
 
 if TYPE_CHECKING:
     from seg.export.export import export_checkpoint
@@ -25,7 +25,7 @@ __all__ = [
     "validation_images",
 ]
 
-__getattr__ = lazy_names(
+__getattr__ = lazy_public_names(
     __name__,
     {
         "FusionRequest": "seg.export.fuse.fuse",

@@ -15,7 +15,7 @@ from seg.export.precision.request import fulfils_precision_request
 from seg.files.atomic import sha256_of
 from seg.image_type import ImageHWB
 from seg.models.card import ModelCard
-from seg.models.model_file import verified_card
+from seg.models.model_file import read_verified_card
 from seg.spec import ExportSpec
 from seg.terminal.progress import progress
 from seg.train.networks.checkpoint import load_checkpoint
@@ -81,7 +81,7 @@ def export_checkpoint(
 
 def is_exported(checkpoint: Path, model: Path, request: ExportSpec | None) -> bool:
     """Whether `model` exists, is verified, and was exported from this checkpoint with the same request."""
-    card = verified_card(model)
+    card = read_verified_card(model)
     return (
         card is not None
         and card.checkpoint_sha256 == sha256_of(checkpoint)

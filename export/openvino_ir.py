@@ -12,9 +12,9 @@ from seg.engine.runtimes.openvino.library import has_openvino, import_openvino
 from seg.engine.runtimes.tensorrt.plan_file import PlanProfile
 from seg.errors import MissingRuntimeError, ModelError, OutputError, VerificationError
 from seg.export.onnx_file.compare import LEAST_AGREEMENT
-from seg.files.atomic import regular, remove_leftovers, scratch_folder
+from seg.files.atomic import regular, remove_leftovers_of, scratch_folder
 from seg.image_type import ImageHWB
-from seg.labels.task import LabelMap, Task, labels_of
+from seg.labels.task import LabelMap, Task, labels_of_probabilities
 from seg.models.card import CARD_KEY
 from seg.models.model_file import read_model_card
 
@@ -52,7 +52,7 @@ def write_openvino_ir(model: Path, profile: PlanProfile, images: Sequence[ImageH
     converted.set_rt_info(card.model_dump_json(), CARD_KEY)
     final = model.with_suffix(".xml")
     _refuse_foreign_openvino_files(final)
-    remove_leftovers(final)
+    remove_leftovers_of(final)
     with scratch_folder(final) as folder:
         written = folder / final.name
         openvino.save_model(converted, written, compress_to_fp16=False)
@@ -83,4 +83,4 @@ def _refuse_foreign_openvino_files(final: Path) -> None:
 
 def _labels_by_openvino(core: Any, model: Any, images: Sequence[ImageHWB], task: Task) -> list[LabelMap]:
     compiled = core.compile_model(model, _DEVICE, {"INFERENCE_PRECISION_HINT": "f32"})
-    return [labels_of(compiled(image_hwc[None])[0], task) for image_hwc in images]
+    return [labels_of_probabilities(compiled(image_hwc[None])[0], task) for image_hwc in images]

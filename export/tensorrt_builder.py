@@ -15,8 +15,8 @@ from seg.engine.runtimes.tensorrt.library import LibraryName, tensorrt_logger_in
 from seg.engine.runtimes.tensorrt.plan_file import PlanProfile, batch_shape_as_text
 from seg.errors import MissingRuntimeError, ModelError
 from seg.models.model_file import INPUT
-from seg.models.safety import load_graph
-from seg.models.temperature import set_temperature
+from seg.models.safety import load_safe_onnx
+from seg.models.temperature import set_temperature_in_graph
 from seg.terminal.progress import Advance, progress
 
 CHANNELS: Final = 3
@@ -95,8 +95,8 @@ def build_plan(
 def _parse_for_tensorrt(parser: Any, model: Path, temperature: float) -> bool:
     if temperature == 1:
         return bool(parser.parse_from_file(str(model)))
-    graph = load_graph(model)
-    set_temperature(graph, temperature, model)
+    graph = load_safe_onnx(model)
+    set_temperature_in_graph(graph, temperature, model)
     return bool(parser.parse(graph.SerializeToString(), str(model)))
 
 

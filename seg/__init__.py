@@ -9,7 +9,7 @@
 What is named here is imported when it is first used, so that `import seg` itself loads nothing heavy.
 """
 
-from seg.lazy import lazy_names
+from seg.lazy import lazy_public_names
 
 TYPE_CHECKING = False
 """As `typing` has it, whose import takes longer than that of all else here."""
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __version__ = "0.4.0"
 __all__ = ["Ensemble", "Prediction", "__version__", "evaluate", "export", "load"]
 
-__getattr__ = lazy_names(
+__getattr__ = lazy_public_names(
     __name__,
     {
         "Ensemble": "seg.engine.ensemble",

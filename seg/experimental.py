@@ -21,13 +21,13 @@ EXPERIMENTAL: Final = frozenset(
 )
 
 
-def marked(text: str, *features: str) -> str:
+def help_marked_experimental(text: str, *features: str) -> str:
     """A help text with a note on which of its features are experimental."""
     names = [feature for feature in features if feature in EXPERIMENTAL]
     return f"{text} Experimental, as not run on an NVIDIA device yet: {', '.join(names)}." if names else text
 
 
-def warnings_of(features: Iterable[str]) -> list[str]:
+def warnings_of_experimental(features: Iterable[str]) -> list[str]:
     """A warning for each of these features that is experimental."""
     return [
         f"{feature}: experimental, as it has not been run on an NVIDIA device yet: check what it gives"

@@ -73,26 +73,26 @@ RGB8: Final = ImageType()
 """The type of images where nothing else is said."""
 
 
-def common_type(first: ImageType, second: ImageType) -> ImageType:
+def common_image_type(first: ImageType, second: ImageType) -> ImageType:
     """The type that holds the pixels of both, and the bands that both have."""
     pixels = max(first.pixels, second.pixels, key=PIXEL_TYPES.index)
     return ImageType(pixels, min(first.bands, second.bands))
 
 
-def fused_type(types: Iterable[ImageType]) -> ImageType:
+def fused_image_type(types: Iterable[ImageType]) -> ImageType:
     """The type of images that models of all these types take: the widest pixels and the most bands."""
     taken = tuple(types)
     pixels = max((one.pixels for one in taken), key=PIXEL_TYPES.index)
     return ImageType(pixels, max(one.bands for one in taken))
 
 
-def held_type(images: Sequence[ImageHWB]) -> ImageType | None:
+def image_type_holding(images: Sequence[ImageHWB]) -> ImageType | None:
     """The type that holds the pixels of all these images, and the bands that all have; None for no images."""
-    types = {type_of(image) for image in images}
-    return reduce(common_type, types) if types else None
+    types = {image_type_of(image) for image in images}
+    return reduce(common_image_type, types) if types else None
 
 
-def type_of(image_hwb: ImageHWB) -> ImageType:
+def image_type_of(image_hwb: ImageHWB) -> ImageType:
     """The type of an image in memory; raises ImageTypeError for other pixels."""
     name = image_hwb.dtype.name
     for pixels in PIXEL_TYPES:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def lazy_names(package: str, module_of: "Mapping[str, str]") -> "Callable[[str], Any]":
+def lazy_public_names(package: str, module_of: "Mapping[str, str]") -> "Callable[[str], Any]":
     """The `__getattr__` of a package.
 
     Args:

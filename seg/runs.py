@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from seg.errors import DataError
 from seg.files.atomic import regular, write_text
-from seg.spec.ensemble.metric import MIOU, title_of
+from seg.spec.ensemble.metric import MIOU, metric_title
 
 RECORD: Final = "run.json"
 NOTE: Final = "note.json"
@@ -20,7 +20,7 @@ HELD_OUT: Final = "held_out.csv"
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class Note(BaseModel):
+class RunNote(BaseModel):
     """A run's leaderboard score and a free text."""
 
     model_config = ConfigDict(extra="forbid")
@@ -44,7 +44,7 @@ class Recipe(BaseModel):
     loss: dict[str, Finite | LossPart]
 
 
-class Result(BaseModel):
+class RunResult(BaseModel):
     """What the list and the report show of a finished run."""
 
     best_miou: Finite
@@ -61,12 +61,12 @@ class JudgedBy(BaseModel):
     name: str
 
 
-class Record(BaseModel):
+class RunRecord(BaseModel):
     """A `run.json`, as far as it is shown."""
 
     recipe: Recipe
     metric: JudgedBy | None = None
-    result: Result | None = None
+    result: RunResult | None = None
 
 
 class Run(BaseModel):
@@ -102,21 +102,21 @@ def list_runs(folder: Path) -> list[Run]:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder of runs: train first, or name another")
-    runs = list(_runs(folder))
+    runs = list(_runs_below(folder))
     return sorted(runs, key=lambda run: (-(run.score or -1.0), run.name))
 
 
-def read_note(run: Path) -> Note:
+def read_run_note(run: Path) -> RunNote:
     """The note of a run, empty if there is none; raises DataError if it is damaged."""
     try:
-        return Note.model_validate_json(regular(run / NOTE).read_bytes())
+        return RunNote.model_validate_json(regular(run / NOTE).read_bytes())
     except FileNotFoundError:
-        return Note()
+        return RunNote()
     except ValidationError as error:
         raise DataError(f"{run / NOTE}: is not a note of a run: remove it") from error
 
 
-def write_note(run: Path, *, leaderboard: float | None, text: str | None) -> Note:
+def write_run_note(run: Path, *, leaderboard: float | None, text: str | None) -> RunNote:
     """Update a run's note; None keeps a value.
 
     Raises:
@@ -124,8 +124,8 @@ def write_note(run: Path, *, leaderboard: float | None, text: str | None) -> Not
     """
     if not (run / RECORD).exists():
         raise DataError(f"{run}: holds no run: name a folder with a {RECORD}")
-    before = read_note(run)
-    note = Note(
+    before = read_run_note(run)
+    note = RunNote(
         leaderboard=before.leaderboard if leaderboard is None else leaderboard,
         text=before.text if text is None else text,
     )
@@ -133,7 +133,7 @@ def write_note(run: Path, *, leaderboard: float | None, text: str | None) -> Not
     return note
 
 
-def read_curves(run: Path) -> dict[str, list[float]]:
+def read_run_curves(run: Path) -> dict[str, list[float]]:
     """The metrics of a run's epochs by name, NaN for missing ones; empty before the first epoch ends.
 
     Raises:
@@ -172,14 +172,14 @@ def read_run(run: Path, folder: Path | None = None) -> Run:
     Raises:
         DataError: there is no run, or its record is damaged.
     """
-    return _run(folder or run, run, read_record(run))
+    return _run_of_record(folder or run, run, read_run_record(run))
 
 
-def read_record(run: Path) -> Record:
+def read_run_record(run: Path) -> RunRecord:
     """The record of a run; raises DataError if it is damaged, or there is no run."""
     file = run / RECORD
     try:
-        return Record.model_validate_json(regular(file).read_bytes())
+        return RunRecord.model_validate_json(regular(file).read_bytes())
     except FileNotFoundError as error:
         raise DataError(f"{run}: holds no run: name a folder with a {RECORD}") from error
     except ValidationError as error:
@@ -190,14 +190,14 @@ def read_record(run: Path) -> Record:
         ) from error
 
 
-def _runs(folder: Path) -> Iterator[Run]:
+def _runs_below(folder: Path) -> Iterator[Run]:
     return (read_run(record.parent, folder) for record in sorted(folder.rglob(RECORD)))
 
 
-def _run(folder: Path, run: Path, record: Record) -> Run:
-    epochs = _epochs(read_curves(run))
+def _run_of_record(folder: Path, run: Path, record: RunRecord) -> Run:
+    epochs = _scores_of_epochs(read_run_curves(run))
     score, miou = max(epochs, default=(None, None))
-    note, recipe, result = read_note(run), record.recipe, record.result
+    note, recipe, result = read_run_note(run), record.recipe, record.result
     if result:
         miou = result.best_miou
         score = miou if result.best_score is None else result.best_score
@@ -205,11 +205,11 @@ def _run(folder: Path, run: Path, record: Record) -> Run:
         name=run.relative_to(folder).as_posix() if run != folder else run.name,
         architecture=recipe.architecture,
         encoder=recipe.encoder,
-        metric=title_of(record.metric.name if record.metric else MIOU.name),
+        metric=metric_title(record.metric.name if record.metric else MIOU.name),
         score=score,
         miou=miou,
         leaderboard=note.leaderboard,
-        loss=_spelled_loss(recipe.loss),
+        loss=_loss_of_run_as_text(recipe.loss),
         epochs=f"{len(epochs)}/{recipe.epochs}",
         minutes=round(result.seconds / 60, 1) if result else None,
         parameters=round(result.parameters / 1e6, 2) if result else None,
@@ -219,7 +219,7 @@ def _run(folder: Path, run: Path, record: Record) -> Run:
     )
 
 
-def _epochs(curves: Mapping[str, Sequence[float]]) -> list[tuple[float, float]]:
+def _scores_of_epochs(curves: Mapping[str, Sequence[float]]) -> list[tuple[float, float]]:
     """The score and the mIoU of each epoch that has one; the score is the mIoU where no other is kept."""
     mious = curves.get("val_miou", ())
     scores = curves.get("val_metric", mious)
@@ -227,6 +227,6 @@ def _epochs(curves: Mapping[str, Sequence[float]]) -> list[tuple[float, float]]:
     return [(score, miou) for score, miou in both if math.isfinite(miou) and math.isfinite(score)]
 
 
-def _spelled_loss(loss: Mapping[str, float | LossPart]) -> str:
+def _loss_of_run_as_text(loss: Mapping[str, float | LossPart]) -> str:
     weights = {name: part.weight if isinstance(part, LossPart) else part for name, part in loss.items()}
     return " + ".join(f"{weight:g} {name}".removeprefix("1 ") for name, weight in weights.items())

@@ -36,7 +36,7 @@ class Symmetry(NamedTuple):
     scale: float = 1.0
 
 
-def _scaled(name: ScaleName) -> Symmetry:
+def _scaled_view(name: ScaleName) -> Symmetry:
     flip, _, scale = name.rpartition("scale")
     return Symmetry(flips_columns=bool(flip), scale=float(scale))
 
@@ -50,7 +50,7 @@ SYMMETRIES: Final[dict[ViewName, Symmetry]] = {
     "rot90": Symmetry(transposes=True, flips_rows=True),
     "rot270": Symmetry(transposes=True, flips_columns=True),
     "antitranspose": Symmetry(transposes=True, flips_rows=True, flips_columns=True),
-    **{name: _scaled(name) for name in SCALE_NAMES},
+    **{name: _scaled_view(name) for name in SCALE_NAMES},
 }
 
 VIEW_SETS: Final[dict[ViewSetName, tuple[ViewName, ...]]] = {

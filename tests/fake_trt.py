@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 
 from seg.engine.runtimes.tensorrt.plan_file import PlanProfile
 from seg.export.tensorrt_builder import BuiltPlan
-from seg.models.temperature import set_temperature
+from seg.models.temperature import set_temperature_in_graph
 
 if TYPE_CHECKING:
     from tests.fake_gpu import FakeGpu
@@ -153,7 +153,7 @@ def build(
 ) -> BuiltPlan:
     """A plan that is the graph itself, at that temperature, with its profile inside."""
     graph = onnx.load(model)
-    set_temperature(graph, temperature, model)
+    set_temperature_in_graph(graph, temperature, model)
     said = json.dumps([profile.least, profile.usual, profile.most])
     helper.set_model_props(graph, {_PROFILE: said})
     return BuiltPlan(graph.SerializeToString(), None)

@@ -17,7 +17,7 @@ from seg.engine import Ensemble
 from seg.export import FusionRequest, fuse_ensemble, validation_images
 from seg.export.export import export_checkpoint
 from seg.image_type import ImageType
-from seg.models.model_file import read_model_card, type_of_input
+from seg.models.model_file import image_type_of_model_input, read_model_card
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.trainer import train_member
@@ -124,7 +124,7 @@ def test_something_was_learnt(spec: EnsembleSpec) -> None:
 def test_the_files_take_all_bands_and_narrower_pixels_and_more_bands_do(spec: EnsembleSpec) -> None:
     for member, channels in zip(spec.members, (13, 2), strict=True):
         card = read_model_card(spec.model(member))
-        assert type_of_input(onnx.load(spec.model(member))) == ImageType("uint16", BANDS)
+        assert image_type_of_model_input(onnx.load(spec.model(member))) == ImageType("uint16", BANDS)
         assert (card.input.channels, len(card.input.mean)) == (channels, channels)
         assert card.verification is not None and card.verification.label_agreement == 1
     ensemble = Ensemble.load(spec)
@@ -152,4 +152,4 @@ def test_one_file_of_all_members_takes_the_same_images(spec: EnsembleSpec, tmp_p
     card = fuse_ensemble(spec, FusionRequest("bands"), tmp_path / "fused.onnx")
     assert card.verification is not None
     assert (card.verification.faults, card.verification.agreement) == (0, 1)
-    assert type_of_input(onnx.load(tmp_path / "fused.onnx")) == ImageType("uint16", BANDS)
+    assert image_type_of_model_input(onnx.load(tmp_path / "fused.onnx")) == ImageType("uint16", BANDS)

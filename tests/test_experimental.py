@@ -5,17 +5,17 @@ from typer.testing import CliRunner
 
 from seg import experimental
 from seg.commands.app import app
-from seg.experimental import EXPERIMENTAL, marked, warnings_of
+from seg.experimental import EXPERIMENTAL, help_marked_experimental, warnings_of_experimental
 from seg.spec import EnsembleSpec
 
 
 def test_a_feature_is_named_until_it_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert marked("Runs.", "runtime: cpu", "runtime: cuda").endswith("yet: runtime: cuda.")
-    (line,) = warnings_of(["runtime: cuda", "runtime: cpu", "runtime: cuda"])
+    assert help_marked_experimental("Runs.", "runtime: cpu", "runtime: cuda").endswith("yet: runtime: cuda.")
+    (line,) = warnings_of_experimental(["runtime: cuda", "runtime: cpu", "runtime: cuda"])
     assert line.startswith("runtime: cuda: experimental")
     monkeypatch.setattr(experimental, "EXPERIMENTAL", frozenset())
-    assert marked("Runs.", "runtime: cuda") == "Runs."
-    assert warnings_of(["runtime: cuda"]) == []
+    assert help_marked_experimental("Runs.", "runtime: cuda") == "Runs."
+    assert warnings_of_experimental(["runtime: cuda"]) == []
 
 
 def test_the_schema_names_the_runtimes_that_are_on_the_list() -> None:

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.image_type import PIXEL_TYPES, RGB8, ImageType, PixelType, common_type, fused_type, held_type
+from seg.image_type import (
+    PIXEL_TYPES,
+    RGB8,
+    ImageType,
+    PixelType,
+    common_image_type,
+    fused_image_type,
+    image_type_holding,
+)
 
 TYPES = st.builds(ImageType, st.sampled_from(PIXEL_TYPES), st.integers(1, 5))
 
@@ -29,9 +37,9 @@ def test_an_image_is_converted_without_loss_or_refused(taken: ImageType, given_t
 
 @given(TYPES, TYPES)
 def test_a_common_type_is_taken_from_both_and_a_fused_one_serves_both(a: ImageType, b: ImageType) -> None:
-    held = held_type([drawn(a), drawn(b)])
-    assert held == common_type(a, b)
-    fused = fused_type([a, b])
+    held = image_type_holding([drawn(a), drawn(b)])
+    assert held == common_image_type(a, b)
+    fused = fused_image_type([a, b])
     for one in (a, b):
         assert held.bands <= one.bands <= fused.bands
         if one != RGB8:
@@ -39,7 +47,7 @@ def test_a_common_type_is_taken_from_both_and_a_fused_one_serves_both(a: ImageTy
 
 
 def test_no_images_hold_no_type() -> None:
-    assert held_type([]) is None
+    assert image_type_holding([]) is None
 
 
 @pytest.mark.parametrize("pixels", ["uint8", "uint16"])

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.errors import DataError
-from seg.runs import list_runs, read_curves, read_run, write_note
+from seg.runs import list_runs, read_run, read_run_curves, write_run_note
 
 RECIPE = {
     "architecture": "fpn",
@@ -60,8 +60,8 @@ def test_a_run_is_ranked_by_its_metric(folder: Path) -> None:
 
 
 def test_a_note_stays_where_another_is_added(folder: Path) -> None:
-    write_note(folder / "a", leaderboard=0.6243, text=None)
-    write_note(folder / "a", leaderboard=None, text="with pseudo labels")
+    write_run_note(folder / "a", leaderboard=0.6243, text=None)
+    write_run_note(folder / "a", leaderboard=None, text="with pseudo labels")
     run = next(run for run in list_runs(folder) if run.name == "a")
     assert (run.leaderboard, run.note) == (0.6243, "with pseudo labels")
 
@@ -81,7 +81,7 @@ def test_the_command_sorts_chooses_and_spells(folder: Path) -> None:
 
 def test_what_is_wrong_is_one_line(folder: Path) -> None:
     with pytest.raises(DataError, match="holds no run"):
-        write_note(folder / "deep", leaderboard=1.0, text=None)
+        write_run_note(folder / "deep", leaderboard=1.0, text=None)
     with pytest.raises(DataError, match="no such folder"):
         list_runs(folder / "nowhere")
     (folder / "a" / "run.json").write_text("{")
@@ -97,9 +97,9 @@ def test_one_run_is_read_by_its_folder(folder: Path) -> None:
 
 def test_curves_are_the_columns_of_the_metrics(folder: Path) -> None:
     (folder / "a/metrics.csv").write_text("epoch,val_miou\n1,0.25\n2,\n")
-    curves = read_curves(folder / "a")
+    curves = read_run_curves(folder / "a")
     assert curves["val_miou"] == pytest.approx([0.25, float("nan")], nan_ok=True)
-    assert read_curves(folder / "deep") == {}
+    assert read_run_curves(folder / "deep") == {}
     (folder / "a/metrics.csv").write_text("epoch,val_miou\n1,good\n")
     with pytest.raises(DataError, match=r"metrics\.csv: is not a table of numbers"):
-        read_curves(folder / "a")
+        read_run_curves(folder / "a")

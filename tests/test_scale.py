@@ -10,26 +10,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.prediction.scale import (
-    Plan,
+    PredictionAtScale,
     dollars_per_million,
-    hours,
+    hours_to_predict,
     images_per_second,
     lost_share,
-    rates,
+    rates_of_parts,
     storage_gb,
 )
 
-CALM = Plan(passes_per_second=400.0, dollars_per_hour=2.5, lost_per_hour=0.0)
+CALM = PredictionAtScale(passes_per_second=400.0, dollars_per_hour=2.5, lost_per_hour=0.0)
 
 
 def test_a_plan_worked_by_hand() -> None:
     """One GPU at 360 passes a second does an image of 10 passes 36 times: 129,600 an hour."""
-    plan = Plan(
+    plan = PredictionAtScale(
         images=1_296_000, passes_per_image=10, passes_per_second=360, gpus=1, dollars_per_hour=2.0,
         dollars_per_million_requests=0.5, lost_per_hour=0.0, image_kb=500, labels_kb=20,
     )  # fmt: skip
     assert images_per_second(plan) == 36
-    assert hours(plan) == 10
+    assert hours_to_predict(plan) == 10
     assert dollars_per_million(plan) == pytest.approx(1e6 / 129_600 * 2.0 + 0.5)
     assert storage_gb(plan) == (648, 25.92)
 
@@ -46,17 +46,17 @@ def test_a_plan_worked_by_hand() -> None:
 )
 def test_each_part_can_be_the_slowest(part: str, change: dict[str, float], rate: float) -> None:
     plan = replace(CALM, **change)  # type: ignore[arg-type]
-    assert min(rates(plan), key=lambda name: rates(plan)[name]) == part
+    assert min(rates_of_parts(plan), key=lambda name: rates_of_parts(plan)[name]) == part
     assert images_per_second(plan) == pytest.approx(rate)
 
 
 @given(gpus=st.integers(1, 40), more=st.integers(2, 5))
 def test_more_gpus_save_time_and_no_money_until_something_else_is_slower(gpus: int, more: int) -> None:
     few, many = replace(CALM, gpus=gpus), replace(CALM, gpus=gpus * more)
-    assert hours(many) <= hours(few)
-    shared = min(rates(many)["requests"], rates(many)["journal"])
-    if rates(many)["passes"] <= shared:
-        assert hours(many) == pytest.approx(hours(few) / more)
+    assert hours_to_predict(many) <= hours_to_predict(few)
+    shared = min(rates_of_parts(many)["requests"], rates_of_parts(many)["journal"])
+    if rates_of_parts(many)["passes"] <= shared:
+        assert hours_to_predict(many) == pytest.approx(hours_to_predict(few) / more)
         assert dollars_per_million(many) == pytest.approx(dollars_per_million(few))
     else:
         assert dollars_per_million(many) > dollars_per_million(few)

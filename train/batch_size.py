@@ -16,7 +16,7 @@ from seg.train.member.input_card import input_card_of
 from seg.train.member.job import with_input_size_crop
 from seg.train.networks import build_network
 from seg.train.run.folder import RunFolder
-from seg.train.run.record import read_record
+from seg.train.run.record import read_run_record
 
 MEMORY_SHARE: Final = 0.5
 """The share of a CPU's free memory that a training step may use; libraries and images need the rest."""
@@ -44,7 +44,7 @@ def resolve_batch_size(
     """
     if recipe.batch_size != "auto":
         return recipe
-    earlier = read_record(folder.record)
+    earlier = read_run_record(folder.record)
     found = earlier.recipe.get("batch_size") if earlier else None
     size = (
         found
@@ -74,16 +74,16 @@ def run_in_micro_batches(batch_size: int, run: Callable[[int], T], *, is_single_
                     f"out of memory with {taken} images in a step: lower the recipe's batch_size or crop,"
                     " or set its precision to bf16"
                 ) from error
-        _free_memory()
+        _free_memory_of_batches()
 
 
 def _largest_batch_size(
     recipe: RecipeSpec, task: Task, classes: int, images: int, input_card: InputCard
 ) -> int:
     recipe = with_input_size_crop(recipe)
-    fits = _fits_gpu if torch.cuda.is_available() else _fits_cpu
+    fits = _batch_fits_gpu if torch.cuda.is_available() else _batch_fits_cpu
     largest = 0
-    for size in _doubling_sizes(MIN_BATCH_SIZE, images):
+    for size in _doubling_batch_sizes(MIN_BATCH_SIZE, images):
         if not fits(recipe, task, classes, size, input_card):
             break
         largest = size
@@ -94,19 +94,19 @@ def _largest_batch_size(
     return largest
 
 
-def _doubling_sizes(first: int, last: int) -> Iterator[int]:
+def _doubling_batch_sizes(first: int, last: int) -> Iterator[int]:
     while first <= last:
         yield first
         first *= 2
 
 
-def _fits_cpu(recipe: RecipeSpec, _: Task, classes: int, size: int, input_card: InputCard) -> bool:
+def _batch_fits_cpu(recipe: RecipeSpec, _: Task, classes: int, size: int, input_card: InputCard) -> bool:
     network = build_network(recipe.architecture, recipe.encoder, classes, channels=input_card.channels)
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return training_step_bytes(network, recipe.crop, size, input_card.channels) <= MEMORY_SHARE * free
 
 
-def _fits_gpu(recipe: RecipeSpec, task: Task, classes: int, size: int, input_card: InputCard) -> bool:
+def _batch_fits_gpu(recipe: RecipeSpec, task: Task, classes: int, size: int, input_card: InputCard) -> bool:
     network = build_network(recipe.architecture, recipe.encoder, classes, channels=input_card.channels)
     cuda = torch.device("cuda")
     try:
@@ -115,11 +115,11 @@ def _fits_gpu(recipe: RecipeSpec, task: Task, classes: int, size: int, input_car
         return False
     finally:
         del network
-        _free_memory()
+        _free_memory_of_batches()
     return True
 
 
-def _free_memory() -> None:
+def _free_memory_of_batches() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

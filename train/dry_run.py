@@ -21,7 +21,7 @@ from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.member.input_card import input_card_of
 from seg.train.member.job import with_input_size_crop
 from seg.train.networks import build_network, check_combination
-from seg.train.networks.cost import Cost, cost_of, padded_size
+from seg.train.networks.cost import NetworkCost, cost_of_network, padded_size
 from seg.train.networks.segmenter import Segmenter
 
 STEP_IMAGES: Final = 2
@@ -43,7 +43,7 @@ class DryRun:
     """
 
     crop: tuple[int, int]
-    cost: Cost
+    cost: NetworkCost
     memory: int
     step_seconds: float
     loss: float
@@ -61,7 +61,7 @@ def dry_run(recipe: RecipeSpec, classes: int, task: Task, input_card: InputCard 
     check_combination(recipe.architecture, recipe.encoder, recipe.crop, recipe.input.size)
     input_card = input_card or input_card_of(recipe)
     network = build_network(recipe.architecture, recipe.encoder, classes, channels=input_card.channels)
-    cost = cost_of(network, padded_size(recipe.crop), input_card.channels)
+    cost = cost_of_network(network, padded_size(recipe.crop), input_card.channels)
     batch_size = STEP_IMAGES if recipe.batch_size == "auto" else recipe.batch_size
     seconds, loss = run_training_step(
         network, recipe, input_card, classes, task, images=STEP_IMAGES, device=torch.device("cpu")

@@ -8,14 +8,14 @@ from typing import Final
 import torch
 
 from seg.spec import EnsembleSpec, MemberSpec
-from seg.train.callbacks.run_checkpoint import epochs_done
+from seg.train.callbacks.run_checkpoint import epochs_in_checkpoint
 from seg.train.dry_run import STEP_IMAGES, run_training_step, training_step_bytes
 from seg.train.member.input_card import input_card_for
 from seg.train.member.job import with_input_size_crop
 from seg.train.networks import build_network, check_combination
 from seg.train.run.folder import RunFolder
 from seg.train.splits.validation_tiles import in_validation_tiles
-from seg.train.trainer import member_splits
+from seg.train.trainer import splits_of_member
 
 _FORWARD_SHARE: Final = 1 / 3
 """Of a training step: the backward pass takes about twice as long as the forward pass."""
@@ -48,7 +48,7 @@ def estimate_training(spec: EnsembleSpec, member: MemberSpec, *, retrain: bool) 
     """
     recipe = with_input_size_crop(spec.recipe_of(member))
     check_combination(recipe.architecture, recipe.encoder, recipe.crop, recipe.input.size)
-    _, train, val = member_splits(spec, member)
+    _, train, val = splits_of_member(spec, member)
     input_card = input_card_for(recipe, (*train.samples, *val.samples))
     network = build_network(
         recipe.architecture, recipe.encoder, len(train.classes), channels=input_card.channels
@@ -60,7 +60,7 @@ def estimate_training(spec: EnsembleSpec, member: MemberSpec, *, retrain: bool) 
     )
     tiles = in_validation_tiles(val, spec.tile, recipe)
     images = (recipe.samples or len(train.samples) * recipe.multiply) + len(tiles.samples) * _FORWARD_SHARE
-    done = 0 if retrain else epochs_done(RunFolder(spec.run_folder(member)).last)
+    done = 0 if retrain else epochs_in_checkpoint(RunFolder(spec.run_folder(member)).last)
     epochs = max(0, recipe.epochs - done)
     return TrainingEstimate(
         epochs=epochs,

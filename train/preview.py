@@ -23,17 +23,17 @@ from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
 from seg.labels.task import LabelMap, classes_overlap, ignored_in
 from seg.models.card import InputCard
-from seg.pictures.drawing import captioned, contact_sheet, enlarged, legend, overlay
+from seg.pictures.drawing import draw_caption, draw_contact_sheet, draw_legend, draw_overlay, enlarge_picture
 from seg.spec import DatasetSpec, RecipeSpec
-from seg.spec.recipe.augmentation import StepSpec
+from seg.spec.recipe.augmentation import AugmentationStepSpec
 from seg.terminal.progress import progress
 from seg.train.augment import check_augmentation, check_copy_paste
 from seg.train.batches.loaders import build_sampler, build_train_dataset, images_in_batch
-from seg.train.batches.sampling import Draw
+from seg.train.batches.sampling import CropDraw
 from seg.train.member.input_card import input_card_for
 from seg.train.member.job import with_input_size_crop
-from seg.train.mixing import mix, mixing_method, mixing_seed
-from seg.train.networks.pixel_scaling import scale_of
+from seg.train.mixing import mix_batch, mixing_method, mixing_seed
+from seg.train.networks.pixel_scaling import pixel_scaling_of
 from seg.train.networks.segmenter import Segmenter
 from seg.train.splits.class_planes import label_map_of
 from seg.train.splits.training_images import open_training_images
@@ -49,7 +49,7 @@ _TITLES: Final = ("what the network sees", "with its labels")
 
 
 @dataclass(frozen=True, slots=True)
-class Crop:
+class PreviewCrop:
     """A crop as the network sees it, de-normalised; `problem` is empty if there is none."""
 
     id: str
@@ -63,7 +63,7 @@ class Crop:
         return f"{self.id}: {self.problem} after {', '.join(self.applied) or 'no transform'}"
 
 
-def preview(data: DatasetSpec, recipe: RecipeSpec, count: int) -> tuple[ImageHWC, list[Crop]]:
+def preview_crops(data: DatasetSpec, recipe: RecipeSpec, count: int) -> tuple[ImageHWC, list[PreviewCrop]]:
     """Draw `count` crops of the first epoch, suspicious ones first; also returns all suspicious crops.
 
     Raises:
@@ -71,7 +71,7 @@ def preview(data: DatasetSpec, recipe: RecipeSpec, count: int) -> tuple[ImageHWC
         DataError: an image or its labels cannot be read, or there are no images.
     """
     recipe = with_input_size_crop(recipe)
-    split = _training_split(data)
+    split = _split_to_preview(data)
     input_card = input_card_for(recipe, split.samples)
     check_augmentation(recipe, input_card)
     check_copy_paste(recipe, split.classes)
@@ -79,23 +79,23 @@ def preview(data: DatasetSpec, recipe: RecipeSpec, count: int) -> tuple[ImageHWC
     crops = _TrainingPipeline(split, recipe, input_card, background).crops(max(count, MIN_CROPS_CHECKED))
     suspicious = [crop for crop in crops if crop.problem]
     others = [crop for crop in crops if not crop.problem]
-    drawn = [*suspicious[:count], *_evenly_spaced(others, count - len(suspicious))]
-    return _contact_sheet(drawn, split, background), suspicious
+    drawn = [*suspicious[:count], *_evenly_spaced_crops(others, count - len(suspicious))]
+    return _preview_sheet(drawn, split, background), suspicious
 
 
 def whole_image_recipe(data: DatasetSpec) -> RecipeSpec:
     """A recipe without augmentation whose crop is the size of the first image; raises DataError."""
-    height, width = size_of_sample(_training_split(data).samples[0])
+    height, width = size_of_sample(_split_to_preview(data).samples[0])
     return RecipeSpec(
         batch_size=2,
         crop=(height, width),
         scale=(1.0, 1.0),
         train_views="none",
-        augmentation=(StepSpec(name="none"),),
+        augmentation=(AugmentationStepSpec(name="none"),),
     )
 
 
-def _training_split(data: DatasetSpec) -> Split:
+def _split_to_preview(data: DatasetSpec) -> Split:
     split = open_split(data, "train")
     if not split.samples:
         raise DataError(f"{data.split('train').images[0]}: the training split has no images")
@@ -111,12 +111,12 @@ class _TrainingPipeline:
         self._split = split
         self._background = background
         self._recipe = recipe
-        self._images = open_training_images(recipe, split, scale=scale_of(input_card))
-        self._shown = _shown(split.samples[0], input_card)
+        self._images = open_training_images(recipe, split, scale=pixel_scaling_of(input_card))
+        self._shown = _drawn_channels(split.samples[0], input_card)
         self._samples = build_train_dataset(recipe, self._images)
         self._segmenter = Segmenter(nn.Identity(), input_card)
 
-    def crops(self, least: int) -> list[Crop]:
+    def crops(self, least: int) -> list[PreviewCrop]:
         """Whole batches of at least `least` crops, if there are so many; training drops incomplete ones."""
         draws = list(build_sampler(self._recipe, self._images, 0, self._background))
         size = images_in_batch(self._recipe, len(self._images))
@@ -129,10 +129,10 @@ class _TrainingPipeline:
                 advance(len(batch))
         return crops
 
-    def _crops_of(self, draws: Sequence[Draw], seed: int) -> list[Crop]:
+    def _crops_of(self, draws: Sequence[CropDraw], seed: int) -> list[PreviewCrop]:
         samples, applied = zip(*map(self._samples.with_transform_names, draws), strict=True)
         images, labels = default_collate(list(samples))
-        mixed = mix(images, labels, self._recipe.mix, seed)
+        mixed = mix_batch(images, labels, self._recipe.mix, seed)
         way = mixing_method(self._recipe.mix, seed)
         labels_nhw, _ = max(mixed.targets, key=lambda target: target[1])
         seen_nchw = self._segmenter(mixed.images)
@@ -145,24 +145,26 @@ class _TrainingPipeline:
         overlaps = classes_overlap(self._split.task)
         return label_map_of(target_hw.numpy()) if overlaps else target_hw.numpy()
 
-    def _crop(self, draw: Draw, seen_chw: Tensor, labels_hw: LabelMap, applied: tuple[str, ...]) -> Crop:
-        image_hwc = _denormalised(self._segmenter, seen_chw, self._shown)
+    def _crop(
+        self, draw: CropDraw, seen_chw: Tensor, labels_hw: LabelMap, applied: tuple[str, ...]
+    ) -> PreviewCrop:
+        image_hwc = _denormalise_crop(self._segmenter, seen_chw, self._shown)
         known_hw = ~ignored_in(labels_hw, self._split.task, len(self._split.classes))
-        problem = _find_problem(seen_chw, image_hwc, known_hw)
+        problem = _problem_of_crop(seen_chw, image_hwc, known_hw)
         if problem:
             around_hwc, _ = self._images.read_drawn(draw.image, draw.centre)
             mean = around_hwc.mean() * (1 if self._images.has_colour else 255)
             problem += f" (the image's mean is {mean:.0f} of 255)"
-        return Crop(self._split.samples[draw.image].id, image_hwc, labels_hw, applied, problem)
+        return PreviewCrop(self._split.samples[draw.image].id, image_hwc, labels_hw, applied, problem)
 
 
-def _evenly_spaced(crops: Sequence[Crop], count: int) -> list[Crop]:
+def _evenly_spaced_crops(crops: Sequence[PreviewCrop], count: int) -> list[PreviewCrop]:
     """Evenly spaced crops of the epoch."""
     places = np.linspace(0, len(crops) - 1, min(max(0, count), len(crops)))
     return [crops[int(place)] for place in places]
 
 
-def _shown(sample: Sample, card: InputCard) -> list[int]:
+def _drawn_channels(sample: Sample, card: InputCard) -> list[int]:
     """The positions of the channels that are drawn as red, green and blue."""
     if card.pixel_range is None:
         return [0, 1, 2]
@@ -171,14 +173,14 @@ def _shown(sample: Sample, card: InputCard) -> list[int]:
     return [seen.index(band) if band in seen else 0 for band in wanted]
 
 
-def _denormalised(segmenter: Segmenter, seen_chw: Tensor, shown: Sequence[int]) -> ImageHWC:
+def _denormalise_crop(segmenter: Segmenter, seen_chw: Tensor, shown: Sequence[int]) -> ImageHWC:
     seen_hwc = (seen_chw.permute(1, 2, 0) * segmenter.std + segmenter.mean)[..., list(shown)]
     if segmenter.card.pixel_range is not None:
         seen_hwc = seen_hwc * 255
     return np.asarray(seen_hwc.nan_to_num().round().clamp(0, 255).to(torch.uint8).numpy())
 
 
-def _find_problem(seen_chw: Tensor, image_hwc: ImageHWC, known_hw: NDArray[np.bool_]) -> str:
+def _problem_of_crop(seen_chw: Tensor, image_hwc: ImageHWC, known_hw: NDArray[np.bool_]) -> str:
     """The problem of a crop: not finite, unlabelled, near-black or near-constant; empty if there is none."""
     if not bool(seen_chw.isfinite().all()):
         return "NaN or infinite"
@@ -190,21 +192,21 @@ def _find_problem(seen_chw: Tensor, image_hwc: ImageHWC, known_hw: NDArray[np.bo
     return f"near-constant, deviation {deviation:.1f}" if deviation < _FLAT else ""
 
 
-def _contact_sheet(crops: Sequence[Crop], split: Split, clear: int | None) -> ImageHWC:
+def _preview_sheet(crops: Sequence[PreviewCrop], split: Split, clear: int | None) -> ImageHWC:
     cells = [cell for crop in crops for cell in _image_and_overlay(crop, split, clear)]
     columns = min(2 * _PAIRS_IN_A_ROW, len(cells))
     blank = np.full_like(cells[0], 255)
     cells += [blank] * (-len(cells) % columns)
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
-    sheet = contact_sheet(rows, _TITLES * (columns // 2))
-    return np.vstack([sheet, legend(split.classes, sheet.shape[1])])
+    sheet = draw_contact_sheet(rows, _TITLES * (columns // 2))
+    return np.vstack([sheet, draw_legend(split.classes, sheet.shape[1])])
 
 
-def _image_and_overlay(crop: Crop, split: Split, clear: int | None) -> tuple[ImageHWC, ImageHWC]:
-    labelled = overlay(crop.image_hwc, crop.labels_hw, split.classes, clear=clear, task=split.task)
+def _image_and_overlay(crop: PreviewCrop, split: Split, clear: int | None) -> tuple[ImageHWC, ImageHWC]:
+    labelled = draw_overlay(crop.image_hwc, crop.labels_hw, split.classes, clear=clear, task=split.task)
     return (
-        captioned(enlarged(crop.image_hwc, _LEAST_WIDTH), f"{crop.id} {crop.problem}"),
-        captioned(enlarged(labelled, _LEAST_WIDTH), ", ".join(crop.applied)),
+        draw_caption(enlarge_picture(crop.image_hwc, _LEAST_WIDTH), f"{crop.id} {crop.problem}"),
+        draw_caption(enlarge_picture(labelled, _LEAST_WIDTH), ", ".join(crop.applied)),
     )
 
 

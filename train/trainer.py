@@ -12,43 +12,47 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.trainer.states import TrainerStatus
 
 from seg.data import Split, open_split
-from seg.data.check.learnability import FEWEST_TO_TRAIN, count_class_pixels, crop_findings, learnable_findings
-from seg.data.dataset import open_pseudo
+from seg.data.check.learnability import FEWEST_TO_TRAIN
+from seg.data.dataset import open_pseudo_splits
 from seg.data.splits.concat_split import ConcatSplit
-from seg.errors import DataError, SpecError
-from seg.experimental import warnings_of
+from seg.errors import DataError
+from seg.experimental import warnings_of_experimental
 from seg.metrics.metric import Metric
 from seg.metrics.open_metric import open_metric
-from seg.runs import write_note
-from seg.spec import DatasetSpec, EnsembleSpec, MemberSpec, RecipeSpec
+from seg.runs import write_run_note
+from seg.spec import EnsembleSpec, MemberSpec, RecipeSpec
 from seg.spec.recipe.recipe import Precision
 from seg.terminal.notices import notice
 from seg.terminal.progress import Advance, progress
 from seg.terminal.words import counted
 from seg.train.augment import check_augmentation, check_copy_paste
 from seg.train.batch_size import resolve_batch_size, run_in_micro_batches
-from seg.train.batches.loaders import Loaders, build_loaders, images_in_batch, worker_count
+from seg.train.batches.loaders import Loaders, build_loaders, images_in_batch, loader_worker_count
 from seg.train.callbacks.early_stopping import EarlyStopping
 from seg.train.callbacks.loggers import EpochLogger, build_loggers
 from seg.train.callbacks.on_epoch import EpochListener, OnEpoch
 from seg.train.callbacks.progress import TrainingProgress
-from seg.train.callbacks.run_checkpoint import RunCheckpoint, damaged_error, epochs_done, named_iou
+from seg.train.callbacks.run_checkpoint import (
+    RunCheckpoint,
+    damaged_checkpoint_error,
+    epochs_in_checkpoint,
+    iou_by_class_name,
+)
 from seg.train.callbacks.swa import LastEpochsAverage, validate_mean
 from seg.train.distributed.process_group import ProcessGroup, join_process_group, lightning_options
 from seg.train.library_logs import silence_libraries
 from seg.train.losses import LossMix, build_loss, check_loss
 from seg.train.losses.distillation import Distillation, DistillationLoss
 from seg.train.member.input_card import input_card_for
-from seg.train.member.job import Job, build_segmenter, card_of, with_input_size_crop
+from seg.train.member.job import TrainingJob, build_segmenter, card_of_job, with_input_size_crop
 from seg.train.member.lightning_module import MemberModule
 from seg.train.metrics.epoch_metrics import best_epoch, draw_history
-from seg.train.networks import check_combination
-from seg.train.networks.cost import cost_of, padded_size
-from seg.train.networks.pixel_scaling import scale_of
-from seg.train.optimiser.build import check_optimiser
-from seg.train.reproducibility.determinism import reproducible
+from seg.train.networks.cost import cost_of_network, padded_size
+from seg.train.networks.pixel_scaling import pixel_scaling_of
+from seg.train.refuse_training import refuse_impossible_recipe, refuse_nothing_to_learn
+from seg.train.reproducibility.determinism import deterministic_torch
 from seg.train.run.folder import RunFolder
-from seg.train.run.record import Result, new_record
+from seg.train.run.record import TrainingResult, new_run_record
 from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.splits.folds import split_by_fold
 from seg.train.splits.training_images import TrainingImages, open_training_images
@@ -71,7 +75,7 @@ def train_member(
     retrain: bool = False,
     on_epoch: OnEpoch | None = None,
     distillation: Distillation | None = None,
-) -> Result:
+) -> TrainingResult:
     """Train a member unless it is trained already; resume from its last complete epoch if interrupted.
 
     Args:
@@ -86,8 +90,8 @@ def train_member(
         OutputError: another process is training this member.
     """
     recipe = with_input_size_crop(spec.recipe_of(member))
-    _refuse_impossible(recipe)
-    labelled, train, val = member_splits(spec, member, distillation)
+    refuse_impossible_recipe(recipe)
+    labelled, train, val = splits_of_member(spec, member, distillation)
     check_loss(recipe, train.task, train.classes)
     check_copy_paste(recipe, train.classes)
     input_card = input_card_for(recipe, (*train.samples, *val.samples))
@@ -101,16 +105,16 @@ def train_member(
             )
         )
         settings = distillation.settings() if distillation else None
-        record = new_record(member.name, recipe, train, val, settings, spec.metric, input_card)
+        record = new_run_record(member.name, recipe, train, val, settings, spec.metric, input_card)
         finished = group.broadcast(lambda: folder.begin(record, retrain=retrain))
         if finished is not None:
             return finished
-        group.broadcast(lambda: _refuse_nothing_to_learn(spec.data, recipe, labelled))
+        group.broadcast(lambda: refuse_nothing_to_learn(spec.data, recipe, labelled))
         if torch.cuda.is_available() and group.is_main_process:
             _warn_of_gpu(group.world_size)
         if member.note and group.is_main_process:
-            write_note(folder.path, leaderboard=None, text=member.note)
-        job = Job(
+            write_run_note(folder.path, leaderboard=None, text=member.note)
+        job = TrainingJob(
             recipe=recipe,
             record=record,
             folder=folder,
@@ -120,29 +124,31 @@ def train_member(
             loggers=spec.loggers,
             input=input_card,
             distillation=distillation,
-            metric=_metric(spec, train),
+            metric=_metric_of_epochs(spec, train),
         )
         if member.fold is not None and group.is_main_process:
             folder.write_held_out(val.samples)
-        with reproducible(recipe.seed, on_gpu=recipe.deterministic), silence_libraries():
+        with deterministic_torch(recipe.seed, on_gpu=recipe.deterministic), silence_libraries():
             result = run_in_micro_batches(
                 images_in_batch(recipe, len(train.samples)) // group.world_size,
-                lambda parts: _train(job, group, parts, on_epoch),
+                lambda parts: _train_job(job, group, parts, on_epoch),
                 is_single_process=group.world_size == 1,
             )
         group.broadcast(lambda: folder.finish(record.model_copy(update={"result": result})))
     return result
 
 
-def _train(job: Job, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) -> Result:
+def _train_job(job: TrainingJob, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) -> TrainingResult:
     segmenter = build_segmenter(job)
-    done = epochs_done(job.folder.last)
-    train, val = _decode(job, max(_FEWEST_TO_VALIDATE, group.world_size))
+    done = epochs_in_checkpoint(job.folder.last)
+    train, val = _decode_training_images(job, max(_FEWEST_TO_VALIDATE, group.world_size))
     loaders = build_loaders(
         job.recipe, train, val, epoch=done, group=group, parts=parts, background=job.background
     )
-    module = MemberModule(segmenter, job.recipe, _loss(job, train), job.classes, loaders.steps, job.metric)
-    checkpoint = RunCheckpoint(job.folder, module, job.train.classes, card_of(job, segmenter.card))
+    module = MemberModule(
+        segmenter, job.recipe, _training_loss(job, train), job.classes, loaders.steps, job.metric
+    )
+    checkpoint = RunCheckpoint(job.folder, module, job.train.classes, card_of_job(job, segmenter.card))
     with progress(
         f"train {job.name}",
         loaders.images * job.recipe.epochs + (len(val) if job.recipe.average_last else 0),
@@ -150,12 +156,12 @@ def _train(job: Job, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) 
         done=loaders.images * done,
     ) as advance:
         loggers = build_loggers(job.loggers, job.folder) if group.is_main_process else []
-        callbacks = _callbacks(job, module, checkpoint, advance, on_epoch)
+        callbacks = _training_callbacks(job, module, checkpoint, advance, on_epoch)
         advance(0, line=f"trains on {training_device()}")
         if parts > 1:
             advance(0, line=f"out of memory: each batch is split into {parts}, from epoch {done + 1} on")
         trainer = _lightning_trainer(job.recipe, group, parts, callbacks, loggers)
-        _fit(trainer, module, loaders, checkpoint, job.folder.last if done else None)
+        _fit_network(trainer, module, loaders, checkpoint, job.folder.last if done else None)
         mean = validate_mean(trainer, module, loaders)
         best = best_epoch(checkpoint.history)
         metrics = checkpoint.history[best - 1]
@@ -169,13 +175,13 @@ def _train(job: Job, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) 
                 metrics = mean
     if group.is_main_process:
         draw_history(job.folder.curves, checkpoint.history)
-    cost = cost_of(segmenter.network, padded_size(job.recipe.crop), job.input.channels)
-    return Result(
+    cost = cost_of_network(segmenter.network, padded_size(job.recipe.crop), job.input.channels)
+    return TrainingResult(
         best_epoch=best,
         best_miou=metrics.miou,
         metric=job.metric_name,
         best_score=metrics.score,
-        best_iou=named_iou(job.train.classes, metrics),
+        best_iou=iou_by_class_name(job.train.classes, metrics),
         averaged_epochs=module.epochs_in_mean if metrics is mean else 0,
         parameters=cost.parameters,
         gflops=round(cost.gflops, 2),
@@ -191,11 +197,13 @@ def training_device() -> str:
 
 
 def _warn_of_gpu(devices: int) -> None:
-    for line in warnings_of(["training on a GPU", *(["--devices on GPUs"] if devices > 1 else [])]):
+    for line in warnings_of_experimental(
+        ["training on a GPU", *(["--devices on GPUs"] if devices > 1 else [])]
+    ):
         notice(line)
 
 
-def member_splits(
+def splits_of_member(
     spec: EnsembleSpec, member: MemberSpec, distillation: Distillation | None = None
 ) -> tuple[Split, Split, Split]:
     """The labelled training images, all training images with pseudo-labelled ones, the validation images."""
@@ -204,49 +212,29 @@ def member_splits(
         val = open_split(spec.data, "val")
     else:
         train, val = split_by_fold(train, spec.folds, member.fold, spec.data.group)
-    more = [*open_pseudo(spec.data), *([distillation.images] if distillation and distillation.images else [])]
+    more = [
+        *open_pseudo_splits(spec.data),
+        *([distillation.images] if distillation and distillation.images else []),
+    ]
     return train, (ConcatSplit((train, *more)) if more else train), val
 
 
-def _metric(spec: EnsembleSpec, train: Split) -> Metric | None:
+def _metric_of_epochs(spec: EnsembleSpec, train: Split) -> Metric | None:
     """What judges the epochs; None if it is mIoU."""
     metric = open_metric(spec.metric, train.classes, spec.data.task)
     return None if metric.is_miou else metric
 
 
-def _loss(job: Job, train: TrainingImages) -> LossMix | DistillationLoss:
+def _training_loss(job: TrainingJob, train: TrainingImages) -> LossMix | DistillationLoss:
     loss = build_loss(job.recipe.loss, train)
     if job.distillation is None:
         return loss
     return DistillationLoss(loss, job.distillation.soft_share, job.distillation.temperature)
 
 
-def _refuse_nothing_to_learn(data: DatasetSpec, recipe: RecipeSpec, labelled: Split) -> None:
-    """Raise DataError if nothing can be learnt from the labels; print warnings about parts of them."""
-    counts = count_class_pixels(labelled)
-    findings = [
-        *learnable_findings(data, labelled.classes, counts),
-        *crop_findings(data.split("train").images[0], recipe, counts.largest_hw),
-    ]
-    errors = [finding for finding in findings if finding.severity == "error"]
-    if errors:
-        raise DataError("\n".join(f"{one.place}: {one.problem}: {one.fix}" for one in errors))
-    for finding in findings:
-        notice(str(finding))
-
-
-def _refuse_impossible(recipe: RecipeSpec) -> None:
-    check_combination(recipe.architecture, recipe.encoder, recipe.crop, recipe.input.size)
-    check_optimiser(recipe.optimiser)
-    if recipe.samples and recipe.copy_paste:
-        raise SpecError("'samples' and 'copy_paste' exclude each other: remove one of them")
-    if recipe.foreground and not recipe.samples:
-        raise SpecError("'foreground' is a share of 'samples': say how many crops an epoch draws")
-    if recipe.precision == "fp16" and not torch.cuda.is_available():
-        raise SpecError("precision 'fp16' needs a GPU: 'bf16' is the half precision of CPUs")
-
-
-def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit | WindowedSplit, DecodedSplit]:
+def _decode_training_images(
+    job: TrainingJob, fewest_to_validate: int
+) -> tuple[DecodedSplit | WindowedSplit, DecodedSplit]:
     for name, split, fewest in (
         ("training", job.train, 1 if job.recipe.samples else FEWEST_TO_TRAIN),
         ("validation", job.val, fewest_to_validate),
@@ -257,19 +245,19 @@ def _decode(job: Job, fewest_to_validate: int) -> tuple[DecodedSplit | WindowedS
                 f" at least {fewest} are needed"
             )
     soft_labels = job.distillation.soft_labels if job.distillation else None
-    scale = scale_of(job.input)
+    scale = pixel_scaling_of(job.input)
     train = open_training_images(job.recipe, job.train, soft_labels, scale)
     val = DecodedSplit(job.val, scale=scale)
     # Worker processes decode images faster than they could receive decoded ones.
-    kept = [val] if worker_count(job.recipe) or isinstance(train, WindowedSplit) else [train, val]
+    kept = [val] if loader_worker_count(job.recipe) or isinstance(train, WindowedSplit) else [train, val]
     with progress(f"read images of {job.name}", sum(map(len, kept)), unit="images") as advance:
         for images in kept:
             images.read_ahead(advance)
     return train, val
 
 
-def _callbacks(
-    job: Job,
+def _training_callbacks(
+    job: TrainingJob,
     module: MemberModule,
     checkpoint: RunCheckpoint,
     advance: Advance,
@@ -311,7 +299,7 @@ def _lightning_trainer(
     )
 
 
-def _fit(
+def _fit_network(
     trainer: lightning.Trainer,
     module: MemberModule,
     loaders: Loaders,
@@ -333,4 +321,4 @@ def _fit(
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
         if last is None or checkpoint.has_begun or isinstance(error, torch.OutOfMemoryError):
             raise
-        raise damaged_error(last) from error
+        raise damaged_checkpoint_error(last) from error

@@ -73,7 +73,7 @@ PROFILE = PlanProfile((1, 128, 128), (1, 192, 256), (2, 256, 256))
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class ExportCase:
     architecture: str
     encoder: str
     mode: str
@@ -93,43 +93,43 @@ def main() -> None:
     parser.add_argument("--only", default="")
     parser.add_argument("--rtx", action="store_true", help="also build plans with TensorRT for RTX")
     arguments = parser.parse_args()
-    rows = _read(arguments.state)
-    for case in (case for case in cases() if arguments.only in str(case)):
+    rows = _read_matrix_state(arguments.state)
+    for case in (case for case in export_cases() if arguments.only in str(case)):
         if case in rows:
             continue
-        rows[case] = _row(case, arguments.rtx)
+        rows[case] = _matrix_row(case, arguments.rtx)
         with arguments.state.open("a", encoding="utf-8") as state:
             state.write(json.dumps({**asdict(case), "row": rows[case]}) + "\n")
         print(" | ".join(rows[case]), flush=True)
-    done = [rows[case] for case in cases() if case in rows]
-    arguments.table.write_text(_page(done), encoding="utf-8")
+    done = [rows[case] for case in export_cases() if case in rows]
+    arguments.table.write_text(_export_matrix_page(done), encoding="utf-8")
 
 
-def cases() -> Iterator[Case]:
+def export_cases() -> Iterator[ExportCase]:
     """All of them in mode pad, and each architecture once in mode resize."""
     for architecture in get_args(Architecture):
         own = OWN_ENCODERS.get(architecture)
         encoders = own[-1:] if own else TRANSFORMER_ENCODERS.get(architecture, ENCODERS)
         for encoder in encoders:
-            yield Case(architecture, encoder, "pad")
+            yield ExportCase(architecture, encoder, "pad")
         for encoder in encoders if architecture in {"pspnet", "upernet", "dpt"} else encoders[:1]:
-            yield Case(architecture, encoder, "resize")
+            yield ExportCase(architecture, encoder, "resize")
 
 
-def _row(case: Case, rtx: bool) -> list[str]:
+def _matrix_row(case: ExportCase, rtx: bool) -> list[str]:
     head = [case.architecture, case.encoder, case.mode]
     try:
         with tempfile.TemporaryDirectory() as folder:
-            return [*head, *_figures(case, Path(folder), rtx)]
+            return [*head, *_export_figures(case, Path(folder), rtx)]
     except SegError as error:
         return [*head, "refused: " + " ".join(str(error).split("\n")[0].split())]
 
 
-def _figures(case: Case, folder: Path, rtx: bool) -> list[str]:
+def _export_figures(case: ExportCase, folder: Path, rtx: bool) -> list[str]:
     checkpoint, model = folder / "m.safetensors", folder / "m.onnx"
-    _save_untrained(case, checkpoint)
+    _save_untrained_checkpoint(case, checkpoint)
     start = time.perf_counter()
-    card = export_checkpoint(checkpoint, model, [_image(seed) for seed in range(IMAGES)])
+    card = export_checkpoint(checkpoint, model, [_random_image(seed) for seed in range(IMAGES)])
     seconds = time.perf_counter() - start
     if card.verification is None:
         raise TypeError("an exported model has a verification")
@@ -139,13 +139,13 @@ def _figures(case: Case, folder: Path, rtx: bool) -> list[str]:
         str(len(onnx.load(model).graph.node)),
         f"{card.verification.largest_difference:.1e}",
         f"{card.verification.label_agreement:.4%}",
-        f"{_milliseconds(model):.0f}",
+        f"{_milliseconds_of_model(model):.0f}",
         f"{seconds:.0f}",
-        _plans(checkpoint, model) if rtx else "",
+        _tensorrt_rtx_plans(checkpoint, model) if rtx else "",
     ]
 
 
-def _plans(checkpoint: Path, model: Path) -> str:
+def _tensorrt_rtx_plans(checkpoint: Path, model: Path) -> str:
     """The precisions in which TensorRT for RTX builds a plan."""
     library = import_tensorrt("tensorrt_rtx")
     network, card = load_checkpoint(checkpoint)
@@ -153,7 +153,7 @@ def _plans(checkpoint: Path, model: Path) -> str:
     write_onnx(model_in_half_precision(ExportedModel(Segmenter(network, card.input)).eval()), card, half)
     graph = onnx.load(model)
     layers = quantisable_layers_of(graph)
-    clipping = clipping_values(graph, sorted({layer.source for layer in layers}), [_image(0)])
+    clipping = clipping_values(graph, sorted({layer.source for layer in layers}), [_random_image(0)])
     save_onnx_model(quantise_layers(graph, layers, clipping), card, bytes_)
     built, refused = [], {}
     for precision, path in (("fp32", model), ("fp16", half), ("int8", bytes_)):
@@ -167,7 +167,7 @@ def _plans(checkpoint: Path, model: Path) -> str:
     return ", ".join(built + reasons)
 
 
-def _save_untrained(case: Case, path: Path) -> None:
+def _save_untrained_checkpoint(case: ExportCase, path: Path) -> None:
     """Random weights, with batch norms that have seen something."""
     torch.manual_seed(0)
     check_combination(case.architecture, case.encoder, (256, 256), case.size_hw)
@@ -192,30 +192,30 @@ def _save_untrained(case: Case, path: Path) -> None:
     save_checkpoint(path, network, card)
 
 
-def _image(seed: int) -> ImageHWC:
+def _random_image(seed: int) -> ImageHWC:
     blocks = np.random.default_rng(seed).integers(0, 256, (12, 16, 3), dtype=np.uint8)
     height, width = IMAGE_SIZE
     return np.asarray(cv2.resize(blocks, (width, height), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
 
 
-def _milliseconds(model: Path) -> float:
+def _milliseconds_of_model(model: Path) -> float:
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     rounds = []
     for _ in range(TIMED_ROUNDS):
         start = time.perf_counter()
-        session.run(None, {"image": _image(0)[None]})
+        session.run(None, {"image": _random_image(0)[None]})
         rounds.append(time.perf_counter() - start)
     return min(rounds) * 1e3
 
 
-def _read(state: Path) -> dict[Case, list[str]]:
+def _read_matrix_state(state: Path) -> dict[ExportCase, list[str]]:
     if not state.exists():
         return {}
     entries = [json.loads(line) for line in state.read_text(encoding="utf-8").splitlines()]
-    return {Case(e["architecture"], e["encoder"], e["mode"]): e["row"] for e in entries}
+    return {ExportCase(e["architecture"], e["encoder"], e["mode"]): e["row"] for e in entries}
 
 
-def _page(rows: list[list[str]]) -> str:
+def _export_matrix_page(rows: list[list[str]]) -> str:
     good = [row for row in rows if len(row) == len(HEADER)]
     refused = [row for row in rows if len(row) != len(HEADER)]
     height, width = IMAGE_SIZE

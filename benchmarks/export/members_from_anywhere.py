@@ -56,14 +56,14 @@ ENCODERS = {"segformer": "mit_b0", "dpt": "tu-vit_tiny_patch16_224"}
 def main(beginnings: list[str]) -> None:
     print("| source | declared | equal labels | largest difference | open, s | export, s |")
     print("|---|---|---|---|---|---|")
-    for name, write in sources():
+    for name, write in member_sources():
         if name.startswith(tuple(beginnings or [""])):
             torch.manual_seed(0)
             with tempfile.TemporaryDirectory() as folder:
-                print(measured(name, write(Path(folder)), Path(folder) / "model.onnx"), flush=True)
+                print(measured_member(name, write(Path(folder)), Path(folder) / "model.onnx"), flush=True)
 
 
-def sources() -> Iterator[tuple[str, Callable[[Path], Path]]]:
+def member_sources() -> Iterator[tuple[str, Callable[[Path], Path]]]:
     """The name of each source, and what writes it into a folder."""
     for decoder in get_args(SmpArchitecture):
         yield f"smp:{decoder}", partial(write_state_dict, decoder)
@@ -74,7 +74,7 @@ def sources() -> Iterator[tuple[str, Callable[[Path], Path]]]:
         yield f"transformers:{family}", partial(write_transformers, family)
 
 
-def measured(name: str, path: Path, model: Path) -> str:
+def measured_member(name: str, path: Path, model: Path) -> str:
     declared = DECLARED.get(name, {})
     given = {"name": "theirs", "checkpoint": str(path), "output": {"classes": NAMES}, **declared}
     member = MemberSpec.model_validate(given)
@@ -93,7 +93,7 @@ def measured(name: str, path: Path, model: Path) -> str:
     return f"| {name} | {dict(declared)} | {figures} | {opened - start:.0f} | {exported - opened:.0f} |"
 
 
-def randomised(network: nn.Module) -> nn.Module:
+def randomise_weights(network: nn.Module) -> nn.Module:
     """Weights of which none is as it was built, so that only a loaded network computes the same."""
     generator = torch.Generator().manual_seed(0)
     for name, tensor in network.state_dict().items():
@@ -109,7 +109,7 @@ def smp_network(decoder: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         encoder = ENCODERS.get(decoder, "resnet18")
-        return randomised(
+        return randomise_weights(
             smp.create_model(decoder, encoder, encoder_weights=None, classes=CLASSES, **options)
         )
 
@@ -133,7 +133,7 @@ def write_transformers(family: str, folder: Path) -> Path:
 
 def write_torchvision(whole: str, folder: Path) -> Path:
     network = models.get_model(whole, weights=None, weights_backbone=None, num_classes=CLASSES)
-    torch.save({"model": randomised(network).state_dict()}, folder / "model.pth")
+    torch.save({"model": randomise_weights(network).state_dict()}, folder / "model.pth")
     return folder / "model.pth"
 
 

@@ -43,7 +43,7 @@ ONNX_RUNTIME: Final = "cpu"
 
 
 @dataclass(frozen=True)
-class Pair:
+class PlainAndRewritten:
     """The same network twice: as its modules say it, and rewritten."""
 
     precision: str
@@ -51,15 +51,15 @@ class Pair:
     rewritten: Path
 
 
-def pairs_of(checkpoint: Path, images: list[ImageHWC], folder: Path) -> Iterator[Pair]:
+def pairs_of(checkpoint: Path, images: list[ImageHWC], folder: Path) -> Iterator[PlainAndRewritten]:
     network, card = load_checkpoint(checkpoint)
     model = ExportedModel(Segmenter(network, card.input)).eval()
-    fp32 = Pair("fp32", folder / "plain.onnx", folder / "rewritten.onnx")
+    fp32 = PlainAndRewritten("fp32", folder / "plain.onnx", folder / "rewritten.onnx")
     write_onnx(model, card, fp32.rewritten)
     with patch("seg.export.onnx_file.to_onnx.rewrite_graph", lambda _: None):
         write_onnx(model, card, fp32.plain)
     yield fp32
-    int8 = Pair("int8", folder / "plain-int8.onnx", folder / "rewritten-int8.onnx")
+    int8 = PlainAndRewritten("int8", folder / "plain-int8.onnx", folder / "rewritten-int8.onnx")
     for source, target in ((fp32.plain, int8.plain), (fp32.rewritten, int8.rewritten)):
         write_int8(source, target, card, images)
     yield int8
@@ -72,14 +72,18 @@ def write_int8(source: Path, target: Path, card: ModelCard, images: list[ImageHW
     save_onnx_model(quantise_layers(graph, layers, clipping), card, target)
 
 
-def row_for(name: str, pair: Pair, runtime: RuntimeName, images: list[ImageHWC], rounds: int) -> str:
+def rewritten_row(
+    name: str, pair: PlainAndRewritten, runtime: RuntimeName, images: list[ImageHWC], rounds: int
+) -> str:
     streams = Streams(usable_cores(), 1)
     plain, rewritten = both = [open_runtime(path, runtime, streams) for path in (pair.plain, pair.rewritten)]
-    equal = np.mean([labels(plain, image_hwc) == labels(rewritten, image_hwc) for image_hwc in images])
+    equal = np.mean(
+        [labels_of_graph(plain, image_hwc) == labels_of_graph(rewritten, image_hwc) for image_hwc in images]
+    )
     seconds: list[list[float]] = [[], []]
     for number in range(rounds):
         for which in (0, 1) if number % 2 == 0 else (1, 0):
-            seconds[which].append(timed(both[which], images[number % len(images)]))
+            seconds[which].append(time_rewritten(both[which], images[number % len(images)]))
     ms = [statistics.median(one) / streams.count * 1e3 for one in seconds]
     faster = statistics.median(a / b for a, b in zip(*seconds, strict=True))
     return (
@@ -87,18 +91,18 @@ def row_for(name: str, pair: Pair, runtime: RuntimeName, images: list[ImageHWC],
     )
 
 
-def labels(runtime: Runtime, image_hwc: ImageHWC) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
+def labels_of_graph(runtime: Runtime, image_hwc: ImageHWC) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
     found: np.ndarray[tuple[int, ...], np.dtype[np.intp]] = runtime.run(image_hwc[None]).argmax(1)
     return found
 
 
-def timed(runtime: Runtime, image_hwc: ImageHWC) -> float:
+def time_rewritten(runtime: Runtime, image_hwc: ImageHWC) -> float:
     start = time.perf_counter()
     run_all_streams(runtime, image_hwc[None])
     return time.perf_counter() - start
 
 
-def rows(spec: EnsembleSpec, rounds: int) -> Iterator[str]:
+def rewriting_rows(spec: EnsembleSpec, rounds: int) -> Iterator[str]:
     samples = open_split(spec.data, "val").samples
     images = [read_image(sample.image) for sample in samples[:: max(1, len(samples) // IMAGES)][:IMAGES]]
     learning = open_split(spec.data, "train").samples
@@ -111,7 +115,7 @@ def rows(spec: EnsembleSpec, rounds: int) -> Iterator[str]:
                 for runtime in usable_runtimes():
                     # Its int8 is slower than its fp32 on processors like these.
                     if (pair.precision, runtime) != ("int8", ONNX_RUNTIME):
-                        yield row_for(member.name, pair, runtime, images, rounds)
+                        yield rewritten_row(member.name, pair, runtime, images, rounds)
 
 
 def main() -> None:
@@ -121,7 +125,7 @@ def main() -> None:
     options = parser.parse_args()
     print("| member | | as its modules say it, ms | rewritten, ms | times faster | labels equal |")
     print("|---|---|---:|---:|---:|---:|")
-    for row in rows(load_ensemble(options.spec), options.rounds):
+    for row in rewriting_rows(load_ensemble(options.spec), options.rounds):
         print(row, flush=True)
 
 

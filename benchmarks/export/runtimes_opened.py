@@ -103,7 +103,7 @@ ort.env.wasm.numThreads = 1;
 """
 
 
-def export_all(folder: Path) -> dict[str, Path]:
+def export_files_to_open(folder: Path) -> dict[str, Path]:
     """The files, by name: each network in each precision, and two of them fused."""
     image_hwc = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
     np.save(folder / "image.npy", image_hwc[None])
@@ -143,7 +143,7 @@ def export_all(folder: Path) -> dict[str, Path]:
     return files | {"fused": folder / "fused.onnx"}
 
 
-def keep_labels(folder: Path, files: dict[str, Path]) -> None:
+def keep_labels_of_files(folder: Path, files: dict[str, Path]) -> None:
     """What the newest ONNX Runtime, which exports are verified on, says."""
     image_nhwc = np.load(folder / "image.npy")
     for name, path in files.items():
@@ -161,8 +161,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        files = export_all(folder)
-        keep_labels(folder, files)
+        files = export_files_to_open(folder)
+        keep_labels_of_files(folder, files)
         commands = [
             ([python, "-c", OPEN_ELSEWHERE, made, *files], None)
             for python in [sys.executable, *arguments.python]

@@ -31,16 +31,16 @@ def main() -> None:
     ends_at = time.monotonic() + 60 * options.minutes
     # Before seg is imported, which needs what they stand in for.
     sys.path += map(str, stand_in_folders())
-    from benchmarks.gpu.harness.harness import run_steps
+    from benchmarks.gpu.harness.harness import run_benchmark_steps
     from benchmarks.gpu.harness.table import as_markdown
-    from benchmarks.gpu.steps.steps import steps_of
+    from benchmarks.gpu.steps.steps import gpu_benchmark_steps
     from benchmarks.gpu.workspace import FULL, SMALL, Workspace
 
     # What ends this process ends the step that runs, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside: the table has what was measured"))
     workspace = Workspace(options.out.absolute(), SMALL if options.small else FULL)
-    steps = [step for step in steps_of(workspace) if options.only in step.name]
-    results = run_steps(steps, workspace, ends_at)
+    steps = [step for step in gpu_benchmark_steps(workspace) if options.only in step.name]
+    results = run_benchmark_steps(steps, workspace, ends_at)
     print(as_markdown(results))
 
 

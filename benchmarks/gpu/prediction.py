@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from benchmarks.gpu.harness.child import Call
+from benchmarks.gpu.harness.child import StepCall
 from benchmarks.gpu.harness.rows import Row
 from benchmarks.gpu.labels import save_labels
 from benchmarks.gpu.workspace import PrecisionName, SceneName
@@ -18,7 +18,7 @@ from seg.spec import EnsembleSpec, load_ensemble
 
 Cells = dict[str, float | str]
 Labels = dict[str, LabelsHW]
-Measure = Callable[[Call, EnsembleSpec], tuple[Cells, Labels]]
+Measure = Callable[[StepCall, EnsembleSpec], tuple[Cells, Labels]]
 """Gives the figures of a scene, and the label maps by the ids of the images."""
 
 
@@ -32,7 +32,7 @@ class Contender:
     networks: str = ""
 
 
-def predict(call: Call, contenders: Mapping[str, Contender]) -> None:
+def measure_contender(call: StepCall, contenders: Mapping[str, Contender]) -> None:
     """Measure the contender that the call names in the scenes that it names; a row for each."""
     key, *scenes = call.arguments
     contender, device = contenders[key], call.workspace.device

@@ -182,7 +182,8 @@ class Workspace:
     def _data_of_classes(self) -> dict[str, Any]:
         """The images to predict, for the model with many classes, of which none is drawn."""
         first, *others = self.class_names
-        return {"predict": {"images": str(self.predicted)}, "classes": others, "unlabelled": first}
+        classes = [{"id": number, "name": name} for number, name in enumerate(others, start=1)]
+        return {"predict": {"images": str(self.predicted)}, "classes": classes, "unlabelled": first}
 
     def _data(self, scene: SceneName) -> dict[str, Any]:
         images = self.large_image.parent if scene == "large" else self.predicted

@@ -39,13 +39,13 @@ def ensemble_of_one(spec: EnsembleSpec, name: str) -> EnsembleSpec | None:
     )
 
 
-def megabytes(spec: EnsembleSpec) -> dict[str, float]:
+def megabytes_of_members(spec: EnsembleSpec) -> dict[str, float]:
     """The size of each member's model file, and of all."""
     sizes = {member.name: spec.model(member).stat().st_size / 1e6 for member in spec.running}
     return sizes | {ENSEMBLE: sum(sizes.values())}
 
 
-def cells(title: str, row: ComparisonRow, images: int, size: float) -> tuple[str, ...]:
+def collapse_cells(title: str, row: ComparisonRow, images: int, size: float) -> tuple[str, ...]:
     return (
         title,
         f"{row.plain.miou:.4f}",
@@ -56,20 +56,22 @@ def cells(title: str, row: ComparisonRow, images: int, size: float) -> tuple[str
     )
 
 
-def table(spec: EnsembleSpec, names: list[str]) -> list[tuple[str, ...]]:
-    sizes, whole = megabytes(spec), compare_members(spec)
+def collapse_table(spec: EnsembleSpec, names: list[str]) -> list[tuple[str, ...]]:
+    sizes, whole = megabytes_of_members(spec), compare_members(spec)
     best = max(
         (row for row in whole.rows if row.name not in (EQUAL_WEIGHTS, ENSEMBLE)),
         key=lambda row: row.viewed.miou,
     )
-    rows = [cells(f"best member, {best.name}", best, whole.images, sizes[best.name])]
+    rows = [collapse_cells(f"best member, {best.name}", best, whole.images, sizes[best.name])]
     if len(spec.running) > 1:
-        rows.append(cells(f"ensemble of {len(spec.running)}", whole.rows[-1], whole.images, sizes[ENSEMBLE]))
+        rows.append(
+            collapse_cells(f"ensemble of {len(spec.running)}", whole.rows[-1], whole.images, sizes[ENSEMBLE])
+        )
     for name in names:
         one = ensemble_of_one(spec, name)
         if one is not None:
             found: Comparison = compare_members(one)
-            rows.append(cells(name, found.rows[0], found.images, megabytes(one)[name]))
+            rows.append(collapse_cells(name, found.rows[0], found.images, megabytes_of_members(one)[name]))
     return rows
 
 
@@ -80,7 +82,7 @@ def main() -> None:
     parser.add_argument("spec", type=Path)
     parser.add_argument("--alone", nargs="*", default=["soup", "student"], metavar="RUN")
     arguments = parser.parse_args()
-    rows = table(load_ensemble(arguments.spec), arguments.alone)
+    rows = collapse_table(load_ensemble(arguments.spec), arguments.alone)
     for row in (HEADER, ["---"] * len(HEADER), *rows):
         print("|", " | ".join(row), "|")
 

@@ -55,7 +55,7 @@ class Images(NamedTuple):
         return matrix.scores(self.split.classes).miou
 
 
-def run(ensemble: Ensemble, images: Images, budgeted: "Budgeted | None" = None) -> Outcome:
+def run_with_deadline(ensemble: Ensemble, images: Images, budgeted: "Budgeted | None" = None) -> Outcome:
     arrays, clock, start = images.read(), Clock(), time.process_time()
     limits = budgeted.options(len(arrays)) if budgeted else {}
     labels = dict(
@@ -80,7 +80,9 @@ class Budgeted(NamedTuple):
 
 def best_members(ensemble: Ensemble, images: Images, allowed: float) -> Ensemble:
     """The members with the best scores of their own that fit into the allowed share of the time."""
-    alone = {member.name: run(ensemble.only([member.name]), images) for member in ensemble.members}
+    alone = {
+        member.name: run_with_deadline(ensemble.only([member.name]), images) for member in ensemble.members
+    }
     total = sum(outcome.seconds for outcome in alone.values())
     ranked = sorted(alone, key=lambda name: -images.miou(alone[name].labels))
     kept: list[str] = []
@@ -106,8 +108,8 @@ def main() -> None:
     even = range(0, len(split.samples), 2)
     judged = Images(split, even[:: max(1, len(even) // options.images)][: options.images])
     ranked = ensemble.rank([image_hwc for _, image_hwc in known.read()])
-    run(ensemble, known)
-    whole = run(ensemble, judged)
+    run_with_deadline(ensemble, known)
+    whole = run_with_deadline(ensemble, judged)
     scale = whole.seconds / len(judged.numbers) / sum(ranked.seconds)
     seconds = [scale * one for one in ranked.seconds]
     print("| of the time needed | how | passes an image | time | labels equal | mIoU |")
@@ -122,10 +124,14 @@ def main() -> None:
     show(1, "all passes", whole)
     for share in SHARES:
         budgeted = Budgeted(ensemble, ranked.positions, seconds, share * whole.seconds)
-        show(share, "`--deadline`", run(ensemble, judged, budgeted))
+        show(share, "`--deadline`", run_with_deadline(ensemble, judged, budgeted))
         if share < 1:
-            show(share, "whole members dropped", run(best_members(ensemble, known, share), judged))
-            show(share, "whole views dropped", run(first_views(ensemble, share), judged))
+            show(
+                share,
+                "whole members dropped",
+                run_with_deadline(best_members(ensemble, known, share), judged),
+            )
+            show(share, "whole views dropped", run_with_deadline(first_views(ensemble, share), judged))
 
 
 if __name__ == "__main__":

@@ -111,11 +111,11 @@ def bare_networks(ensemble: Ensemble, images: list[ImageHWC]) -> Answer:
     return []
 
 
-def one_by_one(loop: Loop) -> Callable[[list[ImageHWC]], Answer]:
+def loop_one_by_one(loop: Loop) -> Callable[[list[ImageHWC]], Answer]:
     return lambda images: [loop.predict(image_hwc) for image_hwc in images]
 
 
-def loops(track: Track, fused: str | None) -> list[Contender]:
+def loop_contenders(track: Track, fused: str | None) -> list[Contender]:
     found: list[tuple[str, Loop]] = [
         ("smp + ttach, PyTorch", TorchLoop(track.spec, "fp32")),
         ("the same in bf16 channels_last", TorchLoop(track.spec, "bf16 channels_last")),
@@ -125,10 +125,12 @@ def loops(track: Track, fused: str | None) -> list[Contender]:
         found.append(("OpenVINO in a loop", OpenVinoLoop(track.spec)))
     if fused:
         found.append(("the fused file in OpenVINO", FusedLoop(fused)))
-    return [Contender(name, one_by_one(loop)) for name, loop in found]
+    return [Contender(name, loop_one_by_one(loop)) for name, loop in found]
 
 
-def engines(track: Track, also: Sequence[str], tolerance: float) -> tuple[list[Contender], Ensemble]:
+def engine_contenders(
+    track: Track, also: Sequence[str], tolerance: float
+) -> tuple[list[Contender], Ensemble]:
     fastest_fp32 = "openvino" if openvino_is_usable("f32") else "cpu"
     fp32 = Ensemble.load(track.spec.model_copy(update={"runtime": fastest_fp32}))
     best = Ensemble.load(track.spec.model_copy(update={"runtime": "auto"}))
@@ -145,7 +147,7 @@ def engines(track: Track, also: Sequence[str], tolerance: float) -> tuple[list[C
         best = Ensemble.load(spec)
         print(*(f"- {name}: {note}" for note in best.notes), "", sep="\n")
         found.append(Contender(f"engine, {name}", partial(with_engine, best)))
-    stopping = calibrated(best, track.others(), tolerance)
+    stopping = calibrated_spec(best, track.others(), tolerance)
     last = found[-1].name
     found += [
         Contender(f"{last}, stopping at {tolerance:.1%}", partial(with_engine, best, stopping=stopping)),
@@ -154,7 +156,7 @@ def engines(track: Track, also: Sequence[str], tolerance: float) -> tuple[list[C
     return found, best
 
 
-def calibrated(ensemble: Ensemble, images: list[ImageHWC], tolerance: float) -> StoppingSpec:
+def calibrated_spec(ensemble: Ensemble, images: list[ImageHWC], tolerance: float) -> StoppingSpec:
     chosen = images[:: max(1, len(images) // MAX_RANKED)][:MAX_RANKED]
     order = ensemble.rank_in_rounds(("", image_hwc) for image_hwc in chosen)
     traces = list(trace_whole_images(ensemble, images, None, ensemble.passes_in_order(order)))
@@ -171,16 +173,18 @@ def print_race(contenders: Sequence[Contender], track: Track) -> None:
         seconds = statistics.median(one.seconds)
         faster = statistics.median(a / b for a, b in zip(first.seconds, one.seconds, strict=True))
         figures = (
-            f"{equal(first.answer, one.answer):.3%} | {track.miou(one.answer):.4f}" if one.answer else "|"
+            f"{equal_labels(first.answer, one.answer):.3%} | {track.miou(one.answer):.4f}"
+            if one.answer
+            else "|"
         )
         print(f"| {one.name} | {seconds:.3f} | {faster:.2f} | {figures} |")
     engine, stopped, bare = contenders[-3:]
     over = statistics.median(a / b for a, b in zip(engine.seconds, bare.seconds, strict=True))
     print(f"\n{engine.name}: {over:.3f} x its networks alone")
-    print(f"{stopped.name}: {1 - equal(engine.answer, stopped.answer):.3%} of labels changed by stopping\n")
+    print(f"{stopped.name}: {1 - equal_labels(engine.answer, stopped.answer):.3%} of labels changed\n")
 
 
-def equal(ours: Answer, theirs: Answer) -> float:
+def equal_labels(ours: Answer, theirs: Answer) -> float:
     return float(np.mean([(a == b).mean() for a, b in zip(ours, theirs, strict=True)]))
 
 
@@ -217,8 +221,8 @@ def main() -> None:
 
     spec = load_ensemble(options.spec).model_copy(update={"views": VIEW_SETS[options.views]})
     track = Track.of(spec, options.images)
-    ours, best = engines(track, options.also, options.tolerance)
-    contenders = [*loops(track, options.fused), *ours]
+    ours, best = engine_contenders(track, options.also, options.tolerance)
+    contenders = [*loop_contenders(track, options.fused), *ours]
     print(f"{len(track.images)} images, {best.passes} passes an image, {usable_cores()} cores\n")
     for one in contenders:
         one.answer = one.run(track.images)

@@ -35,7 +35,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, summary.seconds
 """
 
 
-def link_images(spec: EnsembleSpec, count: int, folder: Path) -> None:
+def link_images_for_memory(spec: EnsembleSpec, count: int, folder: Path) -> None:
     folder.mkdir()
     samples = open_split(spec.data, "val").samples
     for number in range(count):
@@ -70,7 +70,7 @@ def write_spec(spec: EnsembleSpec, members: int, tile: int | None, folder: Path)
     return folder / "spec.yaml"
 
 
-def measured(spec: Path, memory: str) -> str:
+def measured_memory(spec: Path, memory: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", RUN, str(spec), memory], stdout=subprocess.PIPE, text=True, check=True
     )
@@ -98,8 +98,8 @@ def main() -> None:
                 if options.square:
                     draw_image(options.square, options.written_as, folder / "images")
                 else:
-                    link_images(spec, images, folder / "images")
-                row = measured(write_spec(spec, members, options.tile, folder), options.memory)
+                    link_images_for_memory(spec, images, folder / "images")
+                row = measured_memory(write_spec(spec, members, options.tile, folder), options.memory)
             print(f"| {members} | {images} | {row} |", flush=True)
 
 

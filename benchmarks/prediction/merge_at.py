@@ -14,7 +14,7 @@ from pathlib import Path
 
 import cv2
 
-from benchmarks.prediction.engine import TIMED, Contender, Track, equal, with_engine
+from benchmarks.prediction.engine import TIMED, Contender, Track, equal_labels, with_engine
 from seg.data import open_split
 from seg.engine import Ensemble
 from seg.spec import EnsembleSpec, load_ensemble
@@ -33,7 +33,7 @@ def contenders_for(spec: EnsembleSpec) -> list[Contender]:
     return found
 
 
-def row_for(spec: EnsembleSpec, views: ViewSetName, rounds: int) -> str:
+def merge_at_row(spec: EnsembleSpec, views: ViewSetName, rounds: int) -> str:
     spec = spec.model_copy(update={"views": VIEW_SETS[views]})
     track = Track.of(spec, len(open_split(spec.data, "val").samples))
     image, decoder = both = contenders_for(spec)
@@ -46,7 +46,7 @@ def row_for(spec: EnsembleSpec, views: ViewSetName, rounds: int) -> str:
     seconds = [statistics.median(one.seconds) for one in both]
     faster = statistics.median(a / b for a, b in zip(image.seconds, decoder.seconds, strict=True))
     mious = [track.miou(one.answer) for one in both]
-    cells = [f"{equal(image.answer, decoder.answer):.2%}", *(f"{one:.4f}" for one in mious)]
+    cells = [f"{equal_labels(image.answer, decoder.answer):.2%}", *(f"{one:.4f}" for one in mious)]
     return f"| {views} | {' | '.join([*cells, *(f'{one:.3f}' for one in seconds), f'{faster:.2f}'])} |"
 
 
@@ -58,7 +58,7 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     spec = load_ensemble(options.spec)
-    rows = [row_for(spec, views, options.rounds) for views in options.views]
+    rows = [merge_at_row(spec, views, options.rounds) for views in options.views]
     print("\n| views | labels equal | mIoU, image | decoder | s an image, image | decoder | times faster |")
     print("|---|---:|---:|---:|---:|---:|---:|", *rows, sep="\n")
 

@@ -34,7 +34,7 @@ PLACES: tuple[MergePlace, ...] = ("image", "decoder")
 IMAGES = 2
 
 
-def exported(folder: Path, architecture: str, encoder: str, classes: int) -> Path:
+def export_random_network(folder: Path, architecture: str, encoder: str, classes: int) -> Path:
     """A network with random weights, exported once."""
     path = folder / f"{architecture}-{encoder}-{classes}.onnx"
     if path.exists():
@@ -51,17 +51,19 @@ def exported(folder: Path, architecture: str, encoder: str, classes: int) -> Pat
     )
     checkpoint = path.with_suffix(".safetensors")
     save_checkpoint(checkpoint, build_network(architecture, encoder, classes).eval(), card)
-    export_checkpoint(checkpoint, path, [drawn(96, 0)])
+    export_checkpoint(checkpoint, path, [draw_random_image(96, 0)])
     return path
 
 
-def drawn(side: int, seed: int) -> ImageHWC:
+def draw_random_image(side: int, seed: int) -> ImageHWC:
     noise = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
     return np.asarray(cv2.GaussianBlur(noise, (0, 0), 4), dtype=np.uint8)
 
 
-def row_for(models: list[Path], classes: int, side: int, views: str, runtime: str, rounds: int) -> str:
-    images = [drawn(side, seed) for seed in range(IMAGES)]
+def merge_at_classes_row(
+    models: list[Path], classes: int, side: int, views: str, runtime: str, rounds: int
+) -> str:
+    images = [draw_random_image(side, seed) for seed in range(IMAGES)]
     ensembles = {
         place: Ensemble.load(spec_from_models(models, views=views, merge_at=place, runtime=runtime))
         for place in PLACES
@@ -100,10 +102,13 @@ def main() -> None:
     print("| classes | image | views | runtime | labels equal | s an image, image | decoder | times faster |")
     print("|---:|---|---|---|---:|---:|---:|---:|")
     for classes in options.classes:
-        models = [exported(options.folder, *network, classes) for network in NETWORKS]
+        models = [export_random_network(options.folder, *network, classes) for network in NETWORKS]
         for runtime in options.runtimes:
             for side in options.sides:
-                print(row_for(models, classes, side, options.views, runtime, options.rounds), flush=True)
+                print(
+                    merge_at_classes_row(models, classes, side, options.views, runtime, options.rounds),
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

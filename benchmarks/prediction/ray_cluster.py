@@ -58,7 +58,7 @@ def on_images(spec: EnsembleSpec, images: Path, output: Path) -> EnsembleSpec:
 
 
 @contextmanager
-def nodes(cores: list[int]) -> Iterator[tuple[Any, list[Any]]]:
+def ray_nodes(cores: list[int]) -> Iterator[tuple[Any, list[Any]]]:
     """A cluster of nodes with so many cores, which RAY_ADDRESS names; and those that may be killed."""
     from ray.cluster_utils import Cluster
 
@@ -87,7 +87,7 @@ def on_ray(name: str, spec: EnsembleSpec, plain: EnsembleSpec, cores: list[int],
     from seg.engine.cluster import run_on_cluster
 
     journal_of(spec).unlink(missing_ok=True)
-    with nodes(cores) as (cluster, more):
+    with ray_nodes(cores) as (cluster, more):
         if dies:
             whole = journal_of(plain).stat().st_size
             kill_at(journal_of(spec), whole / 3, lambda: cluster.remove_node(more[0], allow_graceful=False))

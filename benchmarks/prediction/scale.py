@@ -17,7 +17,7 @@ GB: Final = 1e9
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class PredictionAtScale:
     """What is to be done, on what. A worker is one GPU with its share of the machine.
 
     Attributes:
@@ -55,7 +55,7 @@ class Plan:
     start_s: float = 60.0
 
 
-def rates(plan: Plan) -> dict[str, float]:
+def rates_of_parts(plan: PredictionAtScale) -> dict[str, float]:
     """The images a second that each part of the way allows for all workers together."""
     return {
         "passes": plan.gpus * plan.passes_per_second / plan.passes_per_image,
@@ -66,44 +66,44 @@ def rates(plan: Plan) -> dict[str, float]:
     }
 
 
-def images_per_second(plan: Plan) -> float:
+def images_per_second(plan: PredictionAtScale) -> float:
     """Of the slowest part, less what lost workers cost."""
-    return min(rates(plan).values()) * (1 - lost_share(plan))
+    return min(rates_of_parts(plan).values()) * (1 - lost_share(plan))
 
 
-def lost_share(plan: Plan) -> float:
+def lost_share(plan: PredictionAtScale) -> float:
     """The share of a worker's time that goes into successors that start, and images that are done again."""
-    again_s = plan.images_at_risk * plan.gpus / min(rates(plan).values())
+    again_s = plan.images_at_risk * plan.gpus / min(rates_of_parts(plan).values())
     return min(1.0, plan.lost_per_hour * (plan.start_s + again_s) / HOUR_S)
 
 
-def hours(plan: Plan) -> float:
+def hours_to_predict(plan: PredictionAtScale) -> float:
     return plan.images / images_per_second(plan) / HOUR_S
 
 
-def dollars_per_million(plan: Plan) -> float:
+def dollars_per_million(plan: PredictionAtScale) -> float:
     """GPUs for as long as a million images take, and a request for each."""
     compute = 1e6 / images_per_second(plan) / HOUR_S * plan.gpus * plan.dollars_per_hour
     return compute + plan.dollars_per_million_requests
 
 
-def storage_gb(plan: Plan) -> tuple[float, float]:
+def storage_gb(plan: PredictionAtScale) -> tuple[float, float]:
     """Of the images, and of their label maps."""
     return plan.images * plan.image_kb * 1e3 / GB, plan.images * plan.labels_kb * 1e3 / GB
 
 
-def report(plan: Plan) -> str:
+def scale_report(plan: PredictionAtScale) -> str:
     """A few lines for a terminal."""
-    allowed = rates(plan)
+    allowed = rates_of_parts(plan)
     slowest = min(allowed, key=lambda part: allowed[part])
     images_gb, labels_gb = storage_gb(plan)
-    lost = plan.lost_per_hour * plan.gpus * hours(plan)
+    lost = plan.lost_per_hour * plan.gpus * hours_to_predict(plan)
     return "\n".join(
         [
             *(f"{part:>9}: {rate:12,.0f} images a second" for part, rate in allowed.items()),
             f"bottleneck: {slowest}; {images_per_second(plan):,.0f} images a second with"
             f" {lost_share(plan):.2%} lost to workers that die",
-            f"{plan.images:,.0f} images: {hours(plan):,.1f} hours on {plan.gpus} GPUs,"
+            f"{plan.images:,.0f} images: {hours_to_predict(plan):,.1f} hours on {plan.gpus} GPUs,"
             f" ${dollars_per_million(plan):,.2f} a million,"
             f" ${dollars_per_million(plan) * plan.images / 1e6:,.0f} in all",
             f"images {images_gb:,.0f} GB (${images_gb * plan.dollars_per_gb_month:,.0f} a month),"
@@ -115,11 +115,11 @@ def report(plan: Plan) -> str:
 
 def main() -> str:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    for field in fields(Plan):
+    for field in fields(PredictionAtScale):
         option, kind = f"--{field.name.replace('_', '-')}", int if field.type is int else float
         needed = field.default is MISSING
         parser.add_argument(option, type=kind, required=needed, default=None if needed else field.default)
-    return report(Plan(**vars(parser.parse_args())))
+    return scale_report(PredictionAtScale(**vars(parser.parse_args())))
 
 
 if __name__ == "__main__":

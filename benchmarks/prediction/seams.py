@@ -42,20 +42,20 @@ class Tiling:
         return f"{self.tile.overlap:g} {self.tile.blend}"
 
 
-def compare(
+def compare_tiles_and_whole(
     ensemble: Ensemble, images: Sequence[ImageHWC], whole: Sequence[LabelsHW], tile: TileSpec
 ) -> Tiling:
     """The labels in tiles against those of the images at once."""
-    tiled = labels_of(replace(ensemble, tile=tile), images)
+    tiled = labels_in_tiles(replace(ensemble, tile=tile), images)
     differs = np.stack([a != b for a, b in zip(tiled, whole, strict=True)])
     layout = lay_out_tiles(images[0].shape[:2], tile)
-    rows, columns = distances(layout.rows), distances(layout.columns)
+    rows, columns = distances_to_seam(layout.rows), distances_to_seam(layout.columns)
     distance_hw = np.minimum(rows[:, None], columns[None])
     near = [float(differs[:, (distance_hw >= a) & (distance_hw < b)].mean()) for a, b in pairwise(EDGES)]
     return Tiling(tile, layout.count, near, float(differs.mean()))
 
 
-def distances(side: TiledSide) -> NDArray[np.float64]:
+def distances_to_seam(side: TiledSide) -> NDArray[np.float64]:
     """The distance of each row or column to the nearest seam."""
     seams = np.array([(after + before + side.length) / 2 for before, after in pairwise(side.starts)])
     middles = np.arange(side.extent) + 0.5
@@ -63,7 +63,7 @@ def distances(side: TiledSide) -> NDArray[np.float64]:
     return found
 
 
-def labels_of(ensemble: Ensemble, images: Sequence[ImageHWC]) -> list[LabelsHW]:
+def labels_in_tiles(ensemble: Ensemble, images: Sequence[ImageHWC]) -> list[LabelsHW]:
     found = dict(ensemble.label_all(enumerate(images), lambda number, labels_hw: (number, labels_hw)))
     return [found[number] for number in range(len(images))]
 
@@ -75,7 +75,7 @@ def middle_of(path: Path, side: int) -> ImageHWC:
     return np.ascontiguousarray(raster[top : top + side, left : left + side])
 
 
-def print_table(tilings: Sequence[Tiling]) -> None:
+def print_seams_table(tilings: Sequence[Tiling]) -> None:
     bands = " | ".join(f"{a}-{b} px" for a, b in pairwise(EDGES))
     print(f"| overlap | blend | passes an image | {bands} | all |")
     print(f"|---|---|---:|{'---:|' * len(EDGES)}")
@@ -84,7 +84,7 @@ def print_table(tilings: Sequence[Tiling]) -> None:
         print(f"| {one.tile.overlap:g} | {one.tile.blend} | {one.passes} | {near} | {one.overall:.3%} |")
 
 
-def draw(path: Path, tilings: Sequence[Tiling]) -> None:
+def draw_seams_chart(path: Path, tilings: Sequence[Tiling]) -> None:
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axis = figure.subplots()
     places = [np.sqrt(max(a, 1) * b) for a, b in pairwise(EDGES)]
@@ -108,17 +108,17 @@ def main() -> None:
     asked = parser.parse_args()
     ensemble = Ensemble.from_models([asked.model], runtime="cpu")
     images = [middle_of(path, asked.side) for path in asked.images]
-    whole = labels_of(ensemble, images)
+    whole = labels_in_tiles(ensemble, images)
     tilings = [
-        compare(
+        compare_tiles_and_whole(
             ensemble, images, whole, TileSpec(size=(asked.tile, asked.tile), overlap=overlap, blend=blend)
         )
         for blend in get_args(Blend)
         for overlap in OVERLAPS
     ]
-    print_table(tilings)
+    print_seams_table(tilings)
     if asked.picture:
-        draw(asked.picture, tilings)
+        draw_seams_chart(asked.picture, tilings)
 
 
 if __name__ == "__main__":

@@ -22,14 +22,14 @@ from seg.labels.label_map import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 from seg.spec import load_ensemble
 
 
-def nearest(labels_hw: LabelsHW, size_hw: Size) -> LabelsHW:
+def shrink_by_nearest(labels_hw: LabelsHW, size_hw: Size) -> LabelsHW:
     smaller_hw: LabelsHW = cv2.resize(labels_hw, size_hw[::-1], interpolation=cv2.INTER_NEAREST_EXACT).astype(
         np.uint8
     )
     return smaller_hw
 
 
-def most_area(labels_hw: LabelsHW, size_hw: Size, classes: int) -> LabelsHW:
+def shrink_by_most_area(labels_hw: LabelsHW, size_hw: Size, classes: int) -> LabelsHW:
     """The class of most of a cell's area; the ignore index counts as a class of its own."""
     rows = [*range(classes), IGNORE_INDEX]
     planes = [(labels_hw == label).astype(np.float32) for label in rows]
@@ -63,14 +63,18 @@ def main() -> None:
                 ways,
                 (
                     decide_labels(merged_chw, size_hw),
-                    nearest(labels_hw, size_hw),
-                    most_area(labels_hw, size_hw, classes),
+                    shrink_by_nearest(labels_hw, size_hw),
+                    shrink_by_most_area(labels_hw, size_hw, classes),
                 ),
                 strict=True,
             )
         )
         expected = dict(
-            zip(truths, (nearest(truth_hw, size_hw), most_area(truth_hw, size_hw, classes)), strict=True)
+            zip(
+                truths,
+                (shrink_by_nearest(truth_hw, size_hw), shrink_by_most_area(truth_hw, size_hw, classes)),
+                strict=True,
+            )
         )
         for (way, truth), matrix in matrices.items():
             matrix.add(expected[truth], found[way])

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import cv2
 
-from benchmarks.prediction.engine import Answer, Track, calibrated, equal
+from benchmarks.prediction.engine import Answer, Track, calibrated_spec, equal_labels
 from seg.data import open_split, read_image
 from seg.engine import Ensemble
 from seg.engine.jobs.stopping import build_stopping
@@ -26,7 +26,7 @@ from seg.spec.ensemble.prediction import StoppingSpec
 
 
 @dataclass
-class Runner:
+class StoppingRunner:
     """One tolerance, or none: its labels, the passes it took, and the seconds an image of each round."""
 
     name: str
@@ -49,14 +49,15 @@ class Runner:
         self.answer = [levels[key] for key in range(len(images))]
 
 
-def print_runs(runners: Sequence[Runner], track: Track) -> None:
+def print_stopping_runs(runners: Sequence[StoppingRunner], track: Track) -> None:
     print("| tolerance | passes saved | labels changed | mIoU | s an image | times faster |")
     print("|---|---:|---:|---:|---:|---:|")
     first = runners[0]
     for one in runners:
         faster = statistics.median(a / b for a, b in zip(first.seconds, one.seconds, strict=True))
+        changed = 1 - equal_labels(first.answer, one.answer)
         print(
-            f"| {one.name} | {1 - one.passes / first.passes:.1%} | {1 - equal(first.answer, one.answer):.3%}"
+            f"| {one.name} | {1 - one.passes / first.passes:.1%} | {changed:.3%}"
             f" | {track.miou(one.answer):.4f} | {statistics.median(one.seconds):.3f} | {faster:.2f} |"
         )
 
@@ -73,9 +74,9 @@ def main() -> None:
     images = [read_image(sample.image) for sample in split.samples]
     track = Track(spec, split, list(range(1, len(images), 2)), images[1::2])
     ensemble = Ensemble.load(spec)
-    learnt = calibrated(ensemble, images[::2], options.tolerances[0])
-    runners = [Runner("none", None)] + [
-        Runner(f"{tolerance:.1%}", learnt.model_copy(update={"tolerance": tolerance}))
+    learnt = calibrated_spec(ensemble, images[::2], options.tolerances[0])
+    runners = [StoppingRunner("none", None)] + [
+        StoppingRunner(f"{tolerance:.1%}", learnt.model_copy(update={"tolerance": tolerance}))
         for tolerance in options.tolerances
     ]
     for number in range(options.rounds):
@@ -84,7 +85,7 @@ def main() -> None:
     print(
         f"\n{len(images[::2])} images to calibrate on, {len(track.images)} others, {ensemble.passes} passes\n"
     )
-    print_runs(runners, track)
+    print_stopping_runs(runners, track)
 
 
 if __name__ == "__main__":

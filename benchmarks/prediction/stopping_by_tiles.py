@@ -19,7 +19,7 @@ import numpy as np
 
 from seg.data import Sample, Split, open_split
 from seg.data.images.read_sample import open_sample, size_of_sample
-from seg.data.regions.region_split import in_regions
+from seg.data.regions.region_split import split_in_regions
 from seg.engine import Ensemble
 from seg.engine.early_exit.rules import CalibratedRule
 from seg.engine.early_exit.traces import AnyTrace, TiledPassTrace, Units, estimate_risk, risks_by_group
@@ -34,7 +34,7 @@ TOLERANCES: Final = (0.001, 0.002, 0.005, 0.01)
 def drawn_regions(whole: Split, side: int, count: int | None) -> list[Sample]:
     """Regions at random: one of every second image, one of the others, and so on."""
     sizes = [None if sample.region else size_of_sample(sample) for sample in whole.samples]
-    samples = in_regions(whole, sizes, (side, side)).samples
+    samples = split_in_regions(whole, sizes, (side, side)).samples
     images = sorted({sample.image for sample in samples})
     shuffled = random.Random(0).sample(samples, len(samples))
     halves = [[one for one in shuffled if images.index(one.image) % 2 == half] for half in (0, 1)]
@@ -52,7 +52,9 @@ def trace_all(ensemble: Ensemble, samples: Sequence[Sample]) -> list[TiledPassTr
     return traces
 
 
-def print_row(known: Sequence[AnyTrace], fresh: Sequence[AnyTrace], tolerance: float, units: Units) -> None:
+def print_stopping_by_tiles(
+    known: Sequence[AnyTrace], fresh: Sequence[AnyTrace], tolerance: float, units: Units
+) -> None:
     """What a calibration on some images saves and changes on others."""
     counted = sum(map(len, risks_by_group(known, units).values()))
     risk = estimate_risk(known, units)
@@ -83,7 +85,7 @@ def main() -> None:
     print("|---|---|---:|---:|---:|---:|")
     for units in get_args(Units):
         for tolerance in TOLERANCES:
-            print_row(known, fresh, tolerance, units)
+            print_stopping_by_tiles(known, fresh, tolerance, units)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def bare_rate(spec: Path, samples: list[Sample], seconds: float) -> float:
 
 
 @contextmanager
-def server(spec: Path, requests: int) -> Iterator[tuple[int, int]]:
+def running_server(spec: Path, requests: int) -> Iterator[tuple[int, int]]:
     """Port and process of a server for the spec."""
     command = [sys.executable, "-u", "-m", "seg", "serve", str(spec), "--port", "0"]
     command += ["--requests", str(requests)]
@@ -77,7 +77,9 @@ def server(spec: Path, requests: int) -> Iterator[tuple[int, int]]:
             process.terminate()
 
 
-def ask(port: int, bodies: list[bytes], first: int, load: Load, begins_at: float, ends_at: float) -> None:
+def ask_as_client(
+    port: int, bodies: list[bytes], first: int, load: Load, begins_at: float, ends_at: float
+) -> None:
     """One client."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     for number in itertools.count(first):
@@ -93,29 +95,29 @@ def ask(port: int, bodies: list[bytes], first: int, load: Load, begins_at: float
             time.sleep(int(answer.headers["Retry-After"]))
 
 
-def resident(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
     text = Path(f"/proc/{pid}/status").read_text()
     return 1024 * int(next(line for line in text.splitlines() if line.startswith("VmRSS")).split()[1])
 
 
 def under_load(spec: Path, bodies: list[bytes], clients: int, seconds: float, requests: int) -> Load:
     load = Load()
-    with server(spec, requests) as (port, pid):
+    with running_server(spec, requests) as (port, pid):
         begins_at = time.monotonic() + WARM_UP_S
         ends_at = begins_at + seconds
         threads = [
-            threading.Thread(target=ask, args=(port, bodies, number, load, begins_at, ends_at))
+            threading.Thread(target=ask_as_client, args=(port, bodies, number, load, begins_at, ends_at))
             for number in range(clients)
         ]
         for thread in threads:
             thread.start()
         while any(thread.is_alive() for thread in threads):
-            load.memory.append(resident(pid))
+            load.memory.append(resident_bytes(pid))
             time.sleep(ASK_EVERY_S)
     return load
 
 
-def row(name: str, load: Load, seconds: float, bare: float) -> str:
+def load_row(name: str, load: Load, seconds: float, bare: float) -> str:
     answered = load.seconds.get(http.HTTPStatus.OK, [])
     rate = len(answered) / seconds
     median, late = (1e3 * np.percentile(answered, share) for share in (50, 99))
@@ -144,7 +146,7 @@ def main() -> None:
     for clients, requests in itertools.product(asked.clients, asked.requests):
         load = under_load(asked.spec, bodies, clients, asked.seconds, requests)
         name = f"{clients} clients, {requests} let in"
-        print(row(name, load, asked.seconds, bare), flush=True)
+        print(load_row(name, load, asked.seconds, bare), flush=True)
 
 
 if __name__ == "__main__":

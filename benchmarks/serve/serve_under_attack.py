@@ -63,10 +63,10 @@ class Watch:
     def weigh(self, pid: int) -> None:
         """Read the memory of a process and of its children until it is over."""
         while not self.is_over.wait(PROBE_EVERY_S):
-            self.memory.append(resident(pid))
+            self.memory.append(resident_bytes_with_children(pid))
 
 
-def probe(port: int, control_port: int, pipe: Connection) -> None:
+def probe_liveness(port: int, control_port: int, pipe: Connection) -> None:
     """Ask for liveness, and the control, until something is sent, and send back the seconds of both.
 
     One that fails counts as the time that was waited.
@@ -76,7 +76,7 @@ def probe(port: int, control_port: int, pipe: Connection) -> None:
         for asked, noted in zip((port, control_port), seconds, strict=True):
             start = time.monotonic()
             with suppress(OSError):
-                status, _ = ask(asked, "GET", "/v2/health/live")
+                status, _ = request_once(asked, "GET", "/v2/health/live")
                 assert status == http.HTTPStatus.OK
             noted.append(time.monotonic() - start)
     pipe.send(seconds)
@@ -91,18 +91,18 @@ def answer_at_once(listener: socket.socket) -> None:
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
 
-def resident(pid: int) -> int:
+def resident_bytes_with_children(pid: int) -> int:
     """Bytes of a process and of its children."""
     with suppress(OSError, StopIteration):
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         own = 1024 * int(next(line for line in lines if line.startswith("VmRSS")).split()[1])
         threads = Path(f"/proc/{pid}/task").iterdir()
         children = [one for thread in threads for one in (thread / "children").read_text().split()]
-        return own + sum(resident(int(child)) for child in children)
+        return own + sum(resident_bytes_with_children(int(child)) for child in children)
     return 0
 
 
-def ask(port: int, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
+def request_once(port: int, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
     """One request on a connection of its own."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=GIVE_UP_S)
     try:
@@ -116,11 +116,11 @@ def ask(port: int, method: str, path: str, body: bytes = b"", **headers: str) ->
         connection.close()
 
 
-def posting(path: str, body: bytes, **headers: str) -> Attack:
+def posting_attack(path: str, body: bytes, **headers: str) -> Attack:
     """An attack that sends one body."""
 
     def attack(port: int) -> str:
-        status, _ = ask(port, "POST", path, body, **headers)
+        status, _ = request_once(port, "POST", path, body, **headers)
         return str(status)
 
     return attack
@@ -173,14 +173,14 @@ def half_sent_headers(port: int, count: int = 300) -> str:
     return f"{closed} of {count} closed"
 
 
-def tensor(shape: list[int], **more: object) -> dict[str, object]:
+def tensor_request(shape: list[int], **more: object) -> dict[str, object]:
     return {"inputs": [{"name": "image", "datatype": "UINT8", "shape": shape, **more}]}
 
 
 def many_images(name: str) -> Attack:
     count = 100_000
-    header = json.dumps(tensor([count, 1, 1, 3], parameters={"binary_data_size": 3 * count})).encode()
-    return posting(
+    header = json.dumps(tensor_request([count, 1, 1, 3], parameters={"binary_data_size": 3 * count})).encode()
+    return posting_attack(
         f"/v2/models/{name}/infer",
         header + bytes(3 * count),
         Inference_Header_Content_Length=str(len(header)),
@@ -188,37 +188,37 @@ def many_images(name: str) -> Attack:
 
 
 def nested_json(name: str, size: int = 48_000_000) -> Attack:
-    start = json.dumps(tensor([1, 4000, 4000, 3], data=[])).encode()[: -len(b"]}]}")]
+    start = json.dumps(tensor_request([1, 4000, 4000, 3], data=[])).encode()[: -len(b"]}]}")]
     rows = b",".join([b"[[0,1,2],[3,4,5]]"] * (size // 18))
-    return posting(f"/v2/models/{name}/infer", start + rows + b"]}]}")
+    return posting_attack(f"/v2/models/{name}/infer", start + rows + b"]}]}")
 
 
-def idle(_: int) -> str:
+def no_attack(_: int) -> str:
     """No attack, to compare with."""
     time.sleep(SETTLES_S)
     return "nothing"
 
 
-def too_much(port: int) -> str:
+def too_large_upload(port: int) -> str:
     """Send 25 MB where 20 are allowed, without reading before all is sent."""
-    status, _ = ask(port, "POST", "/label", bytes(25_000_000))
+    status, _ = request_once(port, "POST", "/label", bytes(25_000_000))
     return str(status)
 
 
 def attacks_on(name: str) -> dict[str, tuple[Attack, int]]:
     """Every attack with how many clients make it at once."""
     return {
-        "a TIFF of two widths": (posting("/label", two_widths()), 1),
-        "one image of 9 megapixels": (posting("/label", nine_megapixels()), 1),
+        "a TIFF of two widths": (posting_attack("/label", two_widths()), 1),
+        "one image of 9 megapixels": (posting_attack("/label", nine_megapixels()), 1),
         "300 half-sent headers": (half_sent_headers, 1),
         "100,000 images of a pixel": (many_images(name), 1),
         "48 MB of nested JSON": (nested_json(name), 1),
-        "58 clients that send too much": (too_much, 58),
+        "58 clients that send too much": (too_large_upload, 58),
     }
 
 
 @contextmanager
-def server(spec: Path, *options: str) -> Iterator[tuple[int, int]]:
+def attacked_server(spec: Path, *options: str) -> Iterator[tuple[int, int]]:
     """Port and process of a server for the spec."""
     command = [sys.executable, "-u", "-m", "seg", "serve", str(spec), "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -233,7 +233,7 @@ def server(spec: Path, *options: str) -> Iterator[tuple[int, int]]:
             process.terminate()
 
 
-def run(attack: Attack, port: int, watch: Watch) -> None:
+def run_attack(attack: Attack, port: int, watch: Watch) -> None:
     """One client."""
     try:
         outcome = attack(port)
@@ -243,14 +243,14 @@ def run(attack: Attack, port: int, watch: Watch) -> None:
 
 
 @contextmanager
-def watching(port: int, pid: int) -> Iterator[Watch]:
+def watch_attacked_server(port: int, pid: int) -> Iterator[Watch]:
     watch = Watch()
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     listener = socket.create_server(("127.0.0.1", 0))
     control = context.Process(target=answer_at_once, args=(listener,), daemon=True)
     control.start()
-    prober = context.Process(target=probe, args=(port, listener.getsockname()[1], theirs))
+    prober = context.Process(target=probe_liveness, args=(port, listener.getsockname()[1], theirs))
     prober.start()
     scales = threading.Thread(target=watch.weigh, args=(pid,))
     scales.start()
@@ -266,7 +266,7 @@ def watching(port: int, pid: int) -> Iterator[Watch]:
         listener.close()
 
 
-def together(clients: list[Callable[[], None]]) -> None:
+def run_attackers_together(clients: list[Callable[[], None]]) -> None:
     threads = [threading.Thread(target=one) for one in clients]
     for thread in threads:
         thread.start()
@@ -274,38 +274,38 @@ def together(clients: list[Callable[[], None]]) -> None:
         thread.join()
 
 
-def row(name: str, before: int, watch: Watch, after: int) -> str:
+def attack_row(name: str, before: int, watch: Watch, after: int) -> str:
     counts = ", ".join(f"{count} of {outcome}" for outcome, count in sorted(watch.outcomes.items()))
     return (
         f"| {name} | {before / 1e6:.0f} | {max(watch.memory, default=0) / 1e6:.0f} | {after / 1e6:.0f}"
-        f" | {milliseconds(watch.probes)} | {milliseconds(watch.control)} | {counts} |"
+        f" | {latency_milliseconds(watch.probes)} | {latency_milliseconds(watch.control)} | {counts} |"
     )
 
 
-def milliseconds(seconds: list[float]) -> str:
+def latency_milliseconds(seconds: list[float]) -> str:
     """Median, 99th percentile and maximum."""
     found = np.array(seconds or [0.0]) * 1e3
     return f"{np.median(found):.0f} / {np.percentile(found, 99):.0f} / {found.max():.0f}"
 
 
-def each_alone(spec: Path, only: str) -> None:
-    for name, (attack, clients) in {"nothing": (idle, 1), **attacks_on(spec.stem)}.items():
+def attack_each_alone(spec: Path, only: str) -> None:
+    for name, (attack, clients) in {"nothing": (no_attack, 1), **attacks_on(spec.stem)}.items():
         if only not in name:
             continue
-        with server(spec) as (port, pid):
-            before = resident(pid)
-            with watching(port, pid) as watch:
-                together([partial(run, attack, port, watch)] * clients)
+        with attacked_server(spec) as (port, pid):
+            before = resident_bytes_with_children(pid)
+            with watch_attacked_server(port, pid) as watch:
+                run_attackers_together([partial(run_attack, attack, port, watch)] * clients)
             time.sleep(SETTLES_S)
-            print(row(name, before, watch, resident(pid)), flush=True)
+            print(attack_row(name, before, watch, resident_bytes_with_children(pid)), flush=True)
 
 
-def mixed(spec: Path, clients: int, seconds: float) -> None:
+def attack_mixed(spec: Path, clients: int, seconds: float) -> None:
     samples = open_split(load_ensemble(spec).data, "val").samples
-    honest = [posting("/label", sample.image.read_bytes()) for sample in samples]
+    honest = [posting_attack("/label", sample.image.read_bytes()) for sample in samples]
     bad = [attack for attack, _ in attacks_on(spec.stem).values()]
-    with server(spec) as (port, pid):
-        before = resident(pid)
+    with attacked_server(spec) as (port, pid):
+        before = resident_bytes_with_children(pid)
         ends_at = time.monotonic() + seconds
         good_watch, bad_watch = Watch(), Watch()
 
@@ -313,13 +313,13 @@ def mixed(spec: Path, clients: int, seconds: float) -> None:
             rng = random.Random(number)
             is_good = number % 2 == 0
             while time.monotonic() < ends_at:
-                run(rng.choice(honest if is_good else bad), port, good_watch if is_good else bad_watch)
+                run_attack(rng.choice(honest if is_good else bad), port, good_watch if is_good else bad_watch)
 
-        with watching(port, pid) as watch:
-            together([partial(client, number) for number in range(clients)])
+        with watch_attacked_server(port, pid) as watch:
+            run_attackers_together([partial(client, number) for number in range(clients)])
         time.sleep(SETTLES_S)
         watch.outcomes = good_watch.outcomes
-        print(row("the good ones of both together", before, watch, resident(pid)))
+        print(attack_row("the good ones of both together", before, watch, resident_bytes_with_children(pid)))
         print(f"bad: {dict(bad_watch.outcomes)}")
         seconds_each = [
             watch.memory[start : start + A_SECOND] for start in range(0, len(watch.memory), A_SECOND)
@@ -338,9 +338,9 @@ def main() -> None:
     print("| | MB before | MB at most | MB after | live p50 / p99 / max, ms | control | clients got |")
     print("|---|---:|---:|---:|---:|---:|---|")
     if asked.mixed:
-        mixed(asked.spec, asked.clients, asked.seconds)
+        attack_mixed(asked.spec, asked.clients, asked.seconds)
     else:
-        each_alone(asked.spec, asked.only)
+        attack_each_alone(asked.spec, asked.only)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        print(json.dumps(_train(arguments)))
+        print(json.dumps(_train_one_way(arguments)))
         return
     names = ("plain", "plain, 2 workers", "seg")
     found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
@@ -40,7 +40,7 @@ def main() -> None:
         for name in names if turn % 2 == 0 else reversed(names):
             found[name].append(_in_own_process(name))
             print(f"round {turn + 1}: {name}: {found[name][-1]}", file=sys.stderr, flush=True)
-    _print_table(found)
+    _print_training_times(found)
 
 
 def _in_own_process(name: str) -> dict[str, float]:
@@ -50,7 +50,7 @@ def _in_own_process(name: str) -> dict[str, float]:
     return result
 
 
-def _train(arguments: argparse.Namespace) -> dict[str, float]:
+def _train_one_way(arguments: argparse.Namespace) -> dict[str, float]:
     from benchmarks.training.plain_training import PlainModule, train_plainly
     from seg.spec import load_ensemble
     from seg.spec.dataset.dataset import DatasetSpec
@@ -65,8 +65,8 @@ def _train(arguments: argparse.Namespace) -> dict[str, float]:
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        train = _some(spec.data.split("train"), arguments.images, folder / "train.json")
-        val = _some(spec.data.split("val"), arguments.images // 4, folder / "val.json")
+        train = _first_images_of_split(spec.data.split("train"), arguments.images, folder / "train.json")
+        val = _first_images_of_split(spec.data.split("val"), arguments.images // 4, folder / "val.json")
         if arguments.child == "seg":
             data: DatasetSpec = spec.data.model_copy(update={"train": train, "val": val})
             own = member.model_copy(update={"epochs": EPOCHS})
@@ -81,7 +81,7 @@ def _train(arguments: argparse.Namespace) -> dict[str, float]:
     return watch.seconds(EPOCHS - 1) | {"whole": whole, "MB": memory / 1e3}
 
 
-def _some(split: Any, count: int, path: Path) -> Any:
+def _first_images_of_split(split: Any, count: int, path: Path) -> Any:
     """A split with the first images of another's COCO file."""
     document = json.loads(split.annotations.read_text(encoding="utf-8"))
     images = document["images"][:count]
@@ -124,7 +124,7 @@ class Stopwatch:
         return note
 
 
-def _print_table(found: dict[str, list[dict[str, float]]]) -> None:
+def _print_training_times(found: dict[str, list[dict[str, float]]]) -> None:
     print("| | " + " | ".join(f"{part}, s" for part in PARTS) + " | epoch, s | faster | whole, s | MB |")
     print("|---|" + "---:|" * (len(PARTS) + 4))
     for name, rounds in found.items():

@@ -14,8 +14,13 @@ import torch
 import typer
 from numpy.typing import NDArray
 
-from benchmarks.tuning.frozen_encoders import Recipe, features_of, probabilities_of, train
-from benchmarks.tuning.members import Images, save
+from benchmarks.tuning.frozen_encoders import (
+    DecoderRecipe,
+    features_of,
+    probabilities_of_decoder,
+    train_decoder,
+)
+from benchmarks.tuning.members import Images, save_member_images
 from seg.data.images.images import read_image, read_mask
 from seg.labels.label_map import IGNORE_INDEX
 
@@ -23,16 +28,16 @@ CLASSES = 11
 SIZE_HW = (240, 320)
 STRIDE = 4
 RECIPES = {
-    "a": Recipe("lite0", width=48, dice=0.0, steps=250),
-    "b": Recipe("lite0", width=64, dice=1.0, steps=350),
-    "c": Recipe("lite1", width=48, dice=1.0, steps=250),
-    "d": Recipe("lite2", width=64, dice=0.0, steps=350),
-    "e": Recipe("lite2", width=48, dice=1.0, steps=250),
+    "a": DecoderRecipe("lite0", width=48, dice=0.0, steps=250),
+    "b": DecoderRecipe("lite0", width=64, dice=1.0, steps=350),
+    "c": DecoderRecipe("lite1", width=48, dice=1.0, steps=250),
+    "d": DecoderRecipe("lite2", width=64, dice=0.0, steps=350),
+    "e": DecoderRecipe("lite2", width=48, dice=1.0, steps=250),
 }
 
 
 def main(data: Path, output: Path, seed: int = 0) -> None:
-    images, labels, drives = _read(data / "camvid")
+    images, labels, drives = _read_camvid(data / "camvid")
     prior = np.bincount(labels[labels != IGNORE_INDEX], minlength=CLASSES).astype(np.float64)
     shape = (len(labels), CLASSES, *labels.shape[1:])
     members = {name: np.empty(shape, np.float32) for name in RECIPES}
@@ -47,7 +52,7 @@ def main(data: Path, output: Path, seed: int = 0) -> None:
             for drive in sorted(set(drives)):
                 unseen = torch.from_numpy(drives == drive)
                 seen = torch.from_numpy(drives != drive)
-                decoder = train(
+                decoder = train_decoder(
                     [level[seen] for level in upright],
                     [level[seen] for level in mirrored],
                     torch.from_numpy(labels).long()[seen],
@@ -55,15 +60,15 @@ def main(data: Path, output: Path, seed: int = 0) -> None:
                     recipe,
                     seed=number + len(RECIPES) * seed,
                 )
-                members[name][drives == drive] = probabilities_of(
+                members[name][drives == drive] = probabilities_of_decoder(
                     decoder, [level[unseen] for level in upright], [level[unseen] for level in mirrored]
                 )
             known = labels != IGNORE_INDEX
             typer.echo(f"{name}: pixel accuracy {(members[name].argmax(1) == labels)[known].mean():.3f}")
-    save(output, Images.sampled(members, labels, drives, prior / prior.sum()))
+    save_member_images(output, Images.sampled(members, labels, drives, prior / prior.sum()))
 
 
-def _read(folder: Path) -> tuple[torch.Tensor, NDArray[np.uint8], NDArray[np.str_]]:
+def _read_camvid(folder: Path) -> tuple[torch.Tensor, NDArray[np.uint8], NDArray[np.str_]]:
     """The training images, their labels at a stride of 4, and their drives."""
     paths = sorted((folder / "train").glob("*.jpg"))
     height, width = SIZE_HW

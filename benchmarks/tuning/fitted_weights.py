@@ -17,7 +17,7 @@ def fit_weights(pixels: MemberPixels) -> WeightsM:
     best_m = greedy_weights(pixels)
     reached = pixels.judge(best_m).score
     for step in STEPS:
-        while moves := _moves(best_m, step):
+        while moves := _moves_of_weight(best_m, step):
             scores = [pixels.judge(moved_m).score for moved_m in moves]
             if not max(scores) > reached:
                 break
@@ -44,7 +44,7 @@ def greedy_weights(pixels: MemberPixels) -> WeightsM:
     return best_m
 
 
-def _moves(weights_m: WeightsM, step: float) -> list[WeightsM]:
+def _moves_of_weight(weights_m: WeightsM, step: float) -> list[WeightsM]:
     """The weights with so much of one member's moved to another, for all pairs."""
     moves = []
     for giver in np.flatnonzero(weights_m):

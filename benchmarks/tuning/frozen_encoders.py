@@ -19,7 +19,7 @@ Features = list[Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class DecoderRecipe:
     """What distinguishes a member from the others."""
 
     encoder: str
@@ -61,8 +61,8 @@ def features_of(name: str, weights: Path, images: Tensor) -> Features:
     return [torch.cat(level) for level in zip(*parts, strict=True)]
 
 
-def train(
-    upright: Features, mirrored: Features, labels: Tensor, classes: int, recipe: Recipe, seed: int
+def train_decoder(
+    upright: Features, mirrored: Features, labels: Tensor, classes: int, recipe: DecoderRecipe, seed: int
 ) -> Pyramid:
     """Train a decoder on labels at a stride of 4, int64 `[N, h, w]`; 255 is ignored."""
     torch.manual_seed(seed)
@@ -82,7 +82,7 @@ def train(
 
 
 @torch.inference_mode()
-def probabilities_of(decoder: Pyramid, upright: Features, mirrored: Features) -> NDArray[np.float32]:
+def probabilities_of_decoder(decoder: Pyramid, upright: Features, mirrored: Features) -> NDArray[np.float32]:
     """Probabilities, float32 `[N, C, h, w]`, the mean of both views."""
 
     def of(features: Features) -> Tensor:

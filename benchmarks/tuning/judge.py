@@ -19,14 +19,14 @@ import typer
 from numpy.typing import NDArray
 
 from benchmarks.tuning.fitted_weights import fit_weights
-from benchmarks.tuning.members import Images, load, miou_of
+from benchmarks.tuning.members import Images, load_member_images, miou_of
 from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.evidence.choose_departure import choose_departure
 from seg.evaluate.tune.fits.class_factors import fit_class_factors
 from seg.evaluate.tune.fits.departures import Departures, FittedDeparture
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.fits.weights import equal_weights, weight_on_best_member, weights_by_score
-from seg.labels.probability_codec import from_levels
+from seg.labels.probability_codec import probabilities_from_levels
 
 PIXELS = 250
 """Of an image, of those that are stored."""
@@ -37,11 +37,11 @@ Draw = tuple[NDArray[np.bool_], NDArray[np.bool_], Sequence[str]]
 Rule = Callable[[MemberPixels, Sequence[str], NDArray[np.float64]], FittedDeparture]
 
 
-def best(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> FittedDeparture:
+def best_rule(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> FittedDeparture:
     return FittedDeparture(weight_on_best_member(pixels), np.ones(pixels.classes))
 
 
-def equal(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> FittedDeparture:
+def equal_rule(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> FittedDeparture:
     return FittedDeparture(equal_weights(pixels.members), np.ones(pixels.classes))
 
 
@@ -68,19 +68,21 @@ def free_factors(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.
     )
 
 
-def new_rule(pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]) -> FittedDeparture:
+def departures_rule(
+    pixels: MemberPixels, groups: Sequence[str], prior: NDArray[np.float64]
+) -> FittedDeparture:
     group_i = number_groups(groups)
     departures = Departures(pixels, group_i, prior)
     return departures.fit(choose_departure(departures, group_i))
 
 
 RULES: dict[str, Rule] = {
-    "best member": best,
+    "best member": best_rule,
     "free factors (before)": free_factors,
     "fitted weights": fitted_weights,
     "fitted weights, half way": half_weights,
     "weights by score": score_weights,
-    "new rule": new_rule,
+    "new rule": departures_rule,
 }
 
 
@@ -90,7 +92,7 @@ def main(
     draws: int = 10,
     other_images: bool = False,
 ) -> None:
-    worlds = [load(path) for path in members]
+    worlds = [load_member_images(path) for path in members]
     typer.echo(
         "| tuned on | rule | over equal: mean | worst | below | over the better: mean | above | the same |"
     )
@@ -98,7 +100,9 @@ def main(
     draw = draw_exchangeable if other_images else draw_shifts
     for count in groups:
         tuned_on = f"as many images as in {count}" if other_images else f"{count} groups"
-        _print_rules(tuned_on, [(images, one) for images in worlds for one in draw(images, count, draws)])
+        _print_simulated_rules(
+            tuned_on, [(images, one) for images in worlds for one in draw(images, count, draws)]
+        )
 
 
 def draw_shifts(images: Images, count: int, draws: int) -> Iterator[Draw]:
@@ -125,13 +129,13 @@ def member_sets(names: Sequence[str]) -> list[tuple[str, ...]]:
     return [tuple(names[:3]), tuple(names[-3:]), tuple(names)]
 
 
-def _print_rules(tuned_on: str, draws: Sequence[tuple[Images, Draw]]) -> None:
+def _print_simulated_rules(tuned_on: str, draws: Sequence[tuple[Images, Draw]]) -> None:
     scores: dict[str, list[float]] = defaultdict(list)
     for images, (tuned, judged, groups) in draws:
         for names in member_sets(list(images.levels)):
-            pixels = pixels_of(images, names)
+            pixels = pixels_of_members(images, names)
             here, there = pixels.of_images(tuned), pixels.of_images(judged)
-            for name, rule in {"equal weights": equal, **RULES}.items():
+            for name, rule in {"equal weights": equal_rule, **RULES}.items():
                 fitted = rule(here, groups, images.prior)
                 scores[name].append(100 * there.judge(fitted.weights_m, fitted.factors_c).score)
     over = {name: np.array(scores[name]) - np.array(scores["equal weights"]) for name in RULES}
@@ -145,11 +149,11 @@ def _print_rules(tuned_on: str, draws: Sequence[tuple[Images, Draw]]) -> None:
         )
 
 
-def pixels_of(images: Images, names: Sequence[str]) -> MemberPixels:
+def pixels_of_members(images: Images, names: Sequence[str]) -> MemberPixels:
     levels = [images.levels[name][..., :PIXELS].transpose(1, 0, 2) for name in names]
     known_mc = np.ones((len(names), len(images.prior)), np.float32)
     return MemberPixels(
-        np.stack([from_levels(one) for one in levels]),
+        np.stack([probabilities_from_levels(one) for one in levels]),
         images.labels_in[:, :PIXELS],
         known_mc,
         miou_of(len(images.prior)),

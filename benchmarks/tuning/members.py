@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX
-from seg.labels.probability_codec import to_levels
-from seg.metrics.from_counts import CountedMetric, open_counted
+from seg.labels.probability_codec import probabilities_to_levels
+from seg.metrics.from_counts import CountedMetric, open_counted_metric
 from seg.spec.ensemble.metric import MIOU
 
 PIXELS = 500
@@ -52,22 +52,22 @@ class Images:
         for name, probabilities_ichw in members.items():
             images, classes = probabilities_ichw.shape[:2]
             flat_icn = probabilities_ichw.reshape(images, classes, -1)
-            levels[name] = to_levels(np.take_along_axis(flat_icn, pixels_in[:, None], 2))
+            levels[name] = probabilities_to_levels(np.take_along_axis(flat_icn, pixels_in[:, None], 2))
         return cls(levels, np.take_along_axis(flat_in, pixels_in, 1), groups, prior)
 
 
 def miou_of(classes: int) -> CountedMetric:
     """mIoU of so many classes."""
     infos = [ClassInfo(id=number, name=str(number), colour=(0, 0, 0)) for number in range(classes)]
-    return open_counted(MIOU, infos, "multiclass")
+    return open_counted_metric(MIOU, infos, "multiclass")
 
 
-def save(path: Path, images: Images) -> None:
+def save_member_images(path: Path, images: Images) -> None:
     arrays: dict[str, Any] = {f"member {name}": levels for name, levels in images.levels.items()}
     np.savez_compressed(path, labels=images.labels_in, groups=images.groups, prior=images.prior, **arrays)
 
 
-def load(path: Path) -> Images:
+def load_member_images(path: Path) -> Images:
     with np.load(path) as stored:
         levels = {
             name.removeprefix("member "): stored[name] for name in stored.files if name.startswith("member ")

@@ -31,7 +31,7 @@ from seg.evaluate.tune.overlapping.region_table import RegionTable, count_region
 from seg.evaluate.tune.overlapping.sampled_members import sample_member_passes, views_by_member
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import ignored_in, masks_of
-from seg.metrics.from_counts import open_counted
+from seg.metrics.from_counts import open_counted_metric
 from seg.metrics.metric import Metric
 from seg.spec import load_ensemble
 from seg.spec.ensemble.decision import ClassRule
@@ -52,7 +52,7 @@ def main(
     spec = load_ensemble(path)
     split = open_split(spec.data, "val")
     passes = open_cached_passes(spec, split, ProbabilityCache())
-    counted = open_counted(spec.metric, split.classes, spec.data.task)
+    counted = open_counted_metric(spec.metric, split.classes, spec.data.task)
     metric, tallies = counted.metric, counted.tallies
     sampled = sample_member_passes(passes, counted)
     members = sampled.members(views_by_member(passes.views))

@@ -38,7 +38,7 @@ from seg.evaluate.tune.overlapping.sampled_members import (
     views_by_member,
 )
 from seg.labels.label_map import ProbabilitiesCHW
-from seg.metrics.from_counts import open_counted
+from seg.metrics.from_counts import open_counted_metric
 from seg.spec import load_ensemble
 
 STRENGTHS: Final = (0.25, 0.5, 1.0)
@@ -69,7 +69,7 @@ def main(
     spec = load_ensemble(path)
     split = open_split(spec.data, "val")
     passes = open_cached_passes(spec, split, ProbabilityCache())
-    counted = open_counted(spec.metric, split.classes, spec.data.task)
+    counted = open_counted_metric(spec.metric, split.classes, spec.data.task)
     sampled = sample_member_passes(passes, counted)
     members = sampled.members(views_by_member(passes.views))
     weighed = {one.name: one for one in list_mixtures(sampled, passes.views, "mean")}

@@ -20,8 +20,15 @@ import typer
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.tuning.judge import Draw, draw_exchangeable, draw_shifts, equal, member_sets, pixels_of
-from benchmarks.tuning.members import Images, load
+from benchmarks.tuning.judge import (
+    Draw,
+    draw_exchangeable,
+    draw_shifts,
+    equal_rule,
+    member_sets,
+    pixels_of_members,
+)
+from benchmarks.tuning.members import Images, load_member_images
 from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.evidence.choose_departure import (
     ENOUGH_GROUPS,
@@ -52,7 +59,7 @@ def main(
     typer.echo("|---|---|---:|---:|---:|---:|---:|")
     for count in groups:
         scores: dict[str, list[float]] = defaultdict(list)
-        for images in map(load, members):
+        for images in map(load_member_images, members):
             for one in draw(images, count, draws):
                 for name, score in _scores_of(images, one):
                     scores[name].append(score)
@@ -62,12 +69,15 @@ def main(
 def _scores_of(images: Images, draw: Draw) -> Iterator[tuple[str, float]]:
     tuned, judged, names_of_groups = draw
     for names in member_sets(list(images.levels)):
-        pixels = pixels_of(images, names).subsampled(EVERY)
+        pixels = pixels_of_members(images, names).subsampled(EVERY)
         here, there = pixels.of_images(tuned), pixels.of_images(judged)
         group_i = number_groups(names_of_groups)
         departures = Departures(here, group_i, images.prior)
         chosen = choose_departure(departures, group_i)
-        fits = {"equal weights": equal(here, names_of_groups, images.prior), "none": departures.fit(chosen)}
+        fits = {
+            "equal weights": equal_rule(here, names_of_groups, images.prior),
+            "none": departures.fit(chosen),
+        }
         diagonal = _fit_diagonal(here.subsampled(SAMPLE), fits["none"])
         for strength in (0.25, 1.0):
             fits[f"diagonal at {strength:g}"] = replace(fits["none"], stacking=diagonal.scaled(strength))

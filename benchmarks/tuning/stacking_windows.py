@@ -28,7 +28,7 @@ from seg.evaluate.tune.fits.stacking import fit_stacking
 from seg.evaluate.tune.out_of_fold import open_out_of_fold
 from seg.evaluate.tune.scorer import tallies_of_counts
 from seg.labels.label_map import IGNORE_INDEX
-from seg.metrics.from_counts import CountedMetric, open_counted
+from seg.metrics.from_counts import CountedMetric, open_counted_metric
 from seg.spec import load_ensemble
 
 WINDOWS: Final = {"1x1": (4,), "3x3": tuple(range(9))}
@@ -55,7 +55,7 @@ def main(
         else open_cached_passes(spec, open_split(spec.data, "val"), cache)
     )
     split = passes.split
-    metric = open_counted(spec.metric, split.classes, spec.data.task)
+    metric = open_counted_metric(spec.metric, split.classes, spec.data.task)
     windows_mkcin, labels_in = _sample(passes)
     group_i = number_groups(group_images(split.samples, spec.data.group).labels)
     typer.echo("| halves of | form | " + " | ".join(f"at {one:g}" for one in STRENGTHS) + " |")

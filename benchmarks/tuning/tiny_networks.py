@@ -15,7 +15,7 @@ HALVED = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class TinyNetworkRecipe:
     """What distinguishes a network from the others."""
 
     width: int
@@ -29,21 +29,23 @@ class TinyUnet(nn.Module):
 
     def __init__(self, classes: int, width: int) -> None:
         super().__init__()
-        self.stem = nn.Sequential(_block(3, width, stride=2), _block(width, width))
-        self.down = _block(width, 2 * width, stride=2)
-        self.deep = nn.Sequential(_block(2 * width, 4 * width, stride=2), _block(4 * width, 4 * width))
-        self.middle = _block(6 * width, 2 * width)
-        self.head = nn.Sequential(_block(3 * width, width), nn.Conv2d(width, classes, 1))
+        self.stem = nn.Sequential(_convolution_block(3, width, stride=2), _convolution_block(width, width))
+        self.down = _convolution_block(width, 2 * width, stride=2)
+        self.deep = nn.Sequential(
+            _convolution_block(2 * width, 4 * width, stride=2), _convolution_block(4 * width, 4 * width)
+        )
+        self.middle = _convolution_block(6 * width, 2 * width)
+        self.head = nn.Sequential(_convolution_block(3 * width, width), nn.Conv2d(width, classes, 1))
 
     def forward(self, images: Tensor) -> Tensor:
         fine = self.stem(images)
         half = self.down(fine)
-        middle = self.middle(torch.cat([_twice(self.deep(half)), half], 1))
-        logits: Tensor = self.head(torch.cat([_twice(middle), fine], 1))
+        middle = self.middle(torch.cat([_upsample_twice(self.deep(half)), half], 1))
+        logits: Tensor = self.head(torch.cat([_upsample_twice(middle), fine], 1))
         return logits
 
 
-def train(images: Tensor, labels: Tensor, classes: int, recipe: Recipe) -> nn.Module:
+def train_tiny_network(images: Tensor, labels: Tensor, classes: int, recipe: TinyNetworkRecipe) -> nn.Module:
     """Train on images, float32 `[N, 3, H, W]`, and labels, int64 `[N, H/2, W/2]`."""
     torch.manual_seed(recipe.seed)
     network = TinyUnet(classes, recipe.width).to(memory_format=torch.channels_last)
@@ -64,7 +66,7 @@ def train(images: Tensor, labels: Tensor, classes: int, recipe: Recipe) -> nn.Mo
 
 
 @torch.inference_mode()
-def probabilities_of(network: nn.Module, images: Tensor) -> NDArray[np.float32]:
+def probabilities_of_tiny_network(network: nn.Module, images: Tensor) -> NDArray[np.float32]:
     """Probabilities, float32 `[N, C, H/2, W/2]`, each the mean of the upright and the mirrored view."""
     parts = [
         (network(batch).softmax(1) + network(batch.flip(-1)).softmax(1).flip(-1)) / 2
@@ -86,10 +88,10 @@ def loss_of(logits: Tensor, truth: Tensor, dice: float) -> Tensor:
     return loss
 
 
-def _block(entering: int, leaving: int, stride: int = 1) -> nn.Sequential:
+def _convolution_block(entering: int, leaving: int, stride: int = 1) -> nn.Sequential:
     convolution = nn.Conv2d(entering, leaving, 3, stride, 1, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(leaving), nn.ReLU(inplace=True))
 
 
-def _twice(features: Tensor) -> Tensor:
+def _upsample_twice(features: Tensor) -> Tensor:
     return functional.interpolate(features, scale_factor=2, mode="nearest")

@@ -20,7 +20,7 @@ from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.hardware import default_streams, usable_cores
 from seg.engine.runtimes.nvidia.nvidia import needs_nvidia
 from seg.errors import MissingRuntimeError
-from seg.experimental import warnings_of
+from seg.experimental import warnings_of_experimental
 
 
 @contextmanager
@@ -35,7 +35,10 @@ def open_process_pool(
     chosen = _choose_runtimes_of_pool(resolved)
     taken = divide_affinities(count, chosen.runtimes)
     layout = WorkerLayout(count, max(1, usable_cores() // count))
-    notes = [*chosen.notes, *(warnings_of(["--devices on GPUs"]) if needs_nvidia(chosen.runtimes) else [])]
+    notes = [
+        *chosen.notes,
+        *(warnings_of_experimental(["--devices on GPUs"]) if needs_nvidia(chosen.runtimes) else []),
+    ]
     job = WorkerJob(resolved.spec, chosen.runtimes, layout.cores, strict, memory)
     pool = ProcessPool(job, layout, taken, notes=notes)
     try:

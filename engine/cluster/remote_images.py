@@ -10,7 +10,7 @@ from seg.data import Sample, open_split
 from seg.data.images.images import decode_image
 from seg.data.images.raster import Raster
 from seg.data.images.read_sample import open_sample
-from seg.data.splits.list_samples import LIST_SUFFIXES, first_column
+from seg.data.splits.list_samples import LIST_SUFFIXES, first_column_of_list
 from seg.data.splits.split import samples_with_ids
 from seg.engine.image_source import ImageSource
 from seg.errors import DataError
@@ -128,7 +128,7 @@ def read_image_ref(image: ImageRef) -> Raster:
 def _uris_in(listing: Path) -> Sequence[str]:
     if listing.suffix.lower() not in LIST_SUFFIXES or not listing.is_file():
         return ()
-    entries = first_column(listing)
+    entries = first_column_of_list(listing)
     uris = [entry for entry in entries if is_uri(entry)]
     if uris and len(uris) < len(entries):
         other = next(entry for entry in entries if not is_uri(entry))

@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from seg.engine.runtimes.tensorrt.plan_file import plan_record_path, plan_records_beside
 from seg.files.atomic import atomic_path, sha256_of
-from seg.models.safety import load_graph, weights_beside
+from seg.models.safety import external_weights_beside, load_safe_onnx
 from seg.spec import EnsembleSpec, MemberSpec
 
 
@@ -30,7 +30,7 @@ def model_files_to_ship(spec: EnsembleSpec, member: MemberSpec) -> list[Path]:
         ModelError: the model is missing or not an ONNX file, or a plan's record is damaged.
     """
     model = spec.model(member)
-    weights = [model.parent / name for name in sorted(weights_beside(load_graph(model)))]
+    weights = [model.parent / name for name in sorted(external_weights_beside(load_safe_onnx(model)))]
     # Each machine uses the plan that was built for its GPU.
     plans = plan_records_beside(model) if spec.runtime == "tensorrt-plan" else ()
     plan_files = [path for plan in plans for path in (plan, plan_record_path(plan)) if path.exists()]

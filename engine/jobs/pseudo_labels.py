@@ -16,7 +16,7 @@ from seg.data.splits.pseudo_labels import PseudoRecord, pseudo_mask, write_pseud
 from seg.engine.merging.decision import Decision, confidence_of_labels
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ProbabilitiesCHW
-from seg.labels.probability_codec import from_levels, from_sigmoid_levels
+from seg.labels.probability_codec import probabilities_from_levels, sigmoid_probabilities_from_levels
 from seg.labels.soft_labels import SoftLabels
 from seg.labels.task import (
     LabelMap,
@@ -60,7 +60,7 @@ def write_pseudo_labels(
         DataError: an image has no soft labels.
     """
     task, count = decision.task, len(classes)
-    decode = from_sigmoid_levels if classes_overlap(task) else from_levels
+    decode = sigmoid_probabilities_from_levels if classes_overlap(task) else probabilities_from_levels
     decided_c, confident_c = (np.zeros(count, dtype=np.int64) for _ in range(2))
     pixels = confident = 0
     with progress("pseudo-labels", len(samples), unit="images") as advance:

@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from seg.data.images.video import read_frames, refuse_unknown_ending, video_facts, write_video
+from seg.data.images.video import read_frames, read_video_header, refuse_unknown_video_ending, write_video
 from seg.engine.ensemble import Ensemble
 from seg.errors import ModelError
 from seg.files.outputs import Output
 from seg.labels.label_map import ImageHWC
 from seg.labels.task import LabelMap
-from seg.pictures.drawing import colourise, overlay
+from seg.pictures.drawing import colourise_labels, draw_overlay
 from seg.spec import EnsembleSpec
-from seg.spec.reads import files_read
+from seg.spec.reads import files_read_by_spec
 from seg.terminal.progress import Advance, progress
 
 Numbered = tuple[int, ImageHWC]
@@ -37,9 +37,9 @@ def label_video(
         DataError: the source cannot be read.
         SpecError, ModelError, MissingRuntimeError, OutputError: one line that names the fix.
     """
-    refuse_unknown_ending(target)
-    facts = video_facts(source)
-    output = Output(target, (source, *files_read(spec), *reads), overwrite)
+    refuse_unknown_video_ending(target)
+    facts = read_video_header(source)
+    output = Output(target, (source, *files_read_by_spec(spec), *reads), overwrite)
     output.check()
     ensemble = Ensemble.load(spec)
     if ensemble.pixel_range is not None:
@@ -51,8 +51,8 @@ def label_video(
     def draw(frame: Numbered, labels_hw: LabelMap) -> Numbered:
         number, image_hwc = frame
         if labels_only:
-            return number, colourise(labels_hw, ensemble.classes, task=ensemble.task)
-        return number, overlay(image_hwc, labels_hw, ensemble.classes, clear=clear, task=ensemble.task)
+            return number, colourise_labels(labels_hw, ensemble.classes, task=ensemble.task)
+        return number, draw_overlay(image_hwc, labels_hw, ensemble.classes, clear=clear, task=ensemble.task)
 
     with output.writing() as final, progress("video", facts.frames, unit="frames") as advance:
         frames = ((frame, frame[1]) for frame in enumerate(read_frames(source)))

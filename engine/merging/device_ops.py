@@ -30,7 +30,7 @@ from seg.engine.passes.views import View
 from seg.engine.runtimes.nvidia import nvidia
 from seg.engine.runtimes.ort import open_ort_session
 from seg.labels.label_map import LabelsHW
-from seg.labels.task import LabelMap, bytes_together
+from seg.labels.task import LabelMap, join_label_bytes
 
 MAX_PASSES_PER_RUN: Final = 8
 """Passes of one frame in one run. More wait for the next run, so that few different graphs are built."""
@@ -170,7 +170,7 @@ class DeviceOps:
         (value,) = self._run(self._masks_session(len(sums)), inputs, ["masks"])
         pieces = np.split(value.numpy(), _ends_of_frames(sums), axis=1)
         return [
-            bytes_together(piece.reshape(-1, total.size_hw[1]), len(piece))
+            join_label_bytes(piece.reshape(-1, total.size_hw[1]), len(piece))
             for piece, total in zip(pieces, sums, strict=True)
         ]
 

@@ -17,7 +17,7 @@ from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.base import ImagesNHWC, Runtime
 from seg.engine.runtimes.nvidia import nvidia
 from seg.engine.runtimes.nvidia.pinned_memory import UploadBuffers
-from seg.image_type import ImageType, held_type
+from seg.image_type import ImageType, image_type_holding
 from seg.labels.label_map import ProbabilitiesCHW
 
 Finished = TypeVar("Finished")
@@ -66,7 +66,7 @@ class BatchRunner(Generic[Finished]):
         info = runtime.describe()
         rows = self._config.batch_size if info.whole_batches else len(batch.passes)
         frames = self._frames_of(batch)
-        held = held_type([frame.image_hwc for frame in frames.values()]) or runtime.image_type
+        held = image_type_holding([frame.image_hwc for frame in frames.values()]) or runtime.image_type
         blank = self._uploads.blank if info.name in nvidia.PROVIDERS else ImageType.blank
         images_nhwc = blank(held, (rows, *batch.size_hw))
         for row, one in enumerate(batch.passes):

@@ -9,7 +9,7 @@ import numpy as np
 
 from seg.data.images import raster
 from seg.data.images.raster import Raster, open_raster
-from seg.data.images.read_sample import in_range, open_bands
+from seg.data.images.read_sample import open_bands_to_tile, scale_to_pixel_range
 from seg.errors import ImageTypeError, SpecError
 from seg.image_type import PIXEL_TYPES, RGB8, ImageHWB, ImageType
 from seg.pixel_range import PixelRange
@@ -36,7 +36,7 @@ def image_as_raster(
     """
     if isinstance(image, Path | str):
         path = Path(image)
-        opened = open_raster(path) if pixel_range is None else open_bands(path, pixel_range)
+        opened = open_raster(path) if pixel_range is None else open_bands_to_tile(path, pixel_range)
         with naming_image(str(path)):
             check_image_array(opened, image_types)
         return opened
@@ -48,7 +48,7 @@ def image_as_raster(
     if not isinstance(image, np.ndarray):
         raise ValueError(f"an image is {image_types[0]}, a path or a PIL image, got {type(image).__name__}")
     check_image_array(image, image_types)
-    return image if pixel_range is None else in_range(image, pixel_range)
+    return image if pixel_range is None else scale_to_pixel_range(image, pixel_range)
 
 
 def check_image_array(image: Raster, image_types: Sequence[ImageType] = (RGB8,)) -> None:

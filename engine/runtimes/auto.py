@@ -27,7 +27,7 @@ from seg.engine.runtimes.profiling import milliseconds_per_pass
 from seg.errors import OutputError, SegError
 from seg.files.atomic import regular, write_text
 from seg.image_type import ImageHWB
-from seg.labels.task import LabelMap, labels_of
+from seg.labels.task import LabelMap, labels_of_probabilities
 from seg.spec.ensemble.prediction import BatchSize, RuntimeName
 from seg.terminal.notices import notice
 
@@ -212,7 +212,7 @@ def _benchmark_runtimes(
     model: MemberFile, images: Sequence[ImageHWB], batch_size: BatchSize, streams: Streams
 ) -> tuple[RuntimeBenchmark, ...]:
     reference = open_runtime(model.path, REFERENCE, streams, task=model.own.task)
-    truth = [labels_of(reference.run(image[None]), model.own.task) for image in images]
+    truth = [labels_of_probabilities(reference.run(image[None]), model.own.task) for image in images]
     candidates = [RuntimeBenchmark(runtime=name) for name in usable_runtimes()]
     if "cuda" in usable_runtimes() and model.card.precision == "fp16":
         candidates.append(RuntimeBenchmark(runtime="cuda", channels_last=True))
@@ -234,7 +234,7 @@ def _benchmark_runtime(
         runtime = _open_to_benchmark(
             model, candidate.runtime, streams, images, channels_last=candidate.channels_last
         )
-        found = [labels_of(runtime.run(image[None]), model.own.task) for image in images]
+        found = [labels_of_probabilities(runtime.run(image[None]), model.own.task) for image in images]
         milliseconds = milliseconds_per_pass(
             runtime, _batch_to_benchmark(images[0], batch_size, candidate.runtime)
         )

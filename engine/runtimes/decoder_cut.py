@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from seg.errors import ModelError
 from seg.models.card import ModelCard
 from seg.models.model_file import OUTPUT
-from seg.models.safety import load_graph
+from seg.models.safety import load_safe_onnx
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
@@ -68,7 +68,7 @@ def find_decoder(model: Path, card: ModelCard) -> Decoder:
             f"{model}: resizes images to its own size, so its decoder's grid is not that of other members:"
             f" {_ADVICE}"
         )
-    graph = load_graph(model)
+    graph = load_safe_onnx(model)
     upsampling = _nodes_after_decoder(graph).upsampling
     if upsampling is None:
         return Decoder(cell=1, stride=1)
@@ -85,7 +85,7 @@ def cut_at_decoder(model: Path) -> bytes | None:
 
     Its output is `probabilities`, float32 `[N, C, h, w]`, one for each cell of the padded image.
     """
-    graph = load_graph(model)
+    graph = load_safe_onnx(model)
     bypasses = _bypasses_in_graph(graph)
     if not bypasses:
         return None
@@ -101,7 +101,7 @@ def cut_at_decoder(model: Path) -> bytes | None:
 
 def bypasses_to_decoder(model: Path) -> "tuple[Bypass, ...]":
     """The nodes that the same cut removes, the last first, for a runtime that cuts a loaded model."""
-    return _bypasses_in_graph(load_graph(model))
+    return _bypasses_in_graph(load_safe_onnx(model))
 
 
 def _bypasses_in_graph(graph: "ModelProto") -> "tuple[Bypass, ...]":

@@ -14,8 +14,8 @@ from seg.engine.runtimes.nvidia.gpu_libraries import GpuProvider
 from seg.errors import MissingRuntimeError, ModelError
 from seg.image_type import RGB8, ImageType, PixelType
 from seg.models.model_file import INPUT, OUTPUT
-from seg.models.safety import load_graph
-from seg.models.temperature import set_temperature
+from seg.models.safety import load_safe_onnx
+from seg.models.temperature import set_temperature_in_graph
 
 ProviderName = Literal["cpu"] | GpuProvider
 
@@ -117,8 +117,8 @@ def _model_with_temperature(model: Path, content: bytes | None, temperature: flo
     """The model with its temperature set; the file itself if nothing in it changes."""
     if temperature == 1:
         return content or model
-    graph = onnx.load_from_string(content) if content else load_graph(model)
-    set_temperature(graph, temperature, model)
+    graph = onnx.load_from_string(content) if content else load_safe_onnx(model)
+    set_temperature_in_graph(graph, temperature, model)
     return graph.SerializeToString()
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
-from seg.models.class_order import Channels, is_reordered
+from seg.models.class_order import Channels, has_other_class_order
 
 
 def runtime_in_dataset_order(runtime: Runtime, channels: Channels, own: int) -> Runtime:
@@ -13,7 +13,7 @@ def runtime_in_dataset_order(runtime: Runtime, channels: Channels, own: int) -> 
         channels: of each class of the dataset.
         own: the number of the model's classes.
     """
-    return ReorderedRuntime(runtime, channels) if is_reordered(channels, own) else runtime
+    return ReorderedRuntime(runtime, channels) if has_other_class_order(channels, own) else runtime
 
 
 class ReorderedRuntime(Runtime):

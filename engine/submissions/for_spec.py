@@ -18,7 +18,7 @@ from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.output import FULL_SIZE_FORMATS, Format, OutputSpec
-from seg.spec.yaml.source import validate
+from seg.spec.yaml.source import validate_values
 from seg.terminal.words import counted
 
 
@@ -40,7 +40,7 @@ class SubmissionForSpec:
         """The spec's format, or another format with the same classes, without what only the spec's has."""
         output = self.spec.output
         if name and name != output.format:
-            output = validate(OutputSpec, output.keys_in_format(name))
+            output = validate_values(OutputSpec, output.keys_in_format(name))
         data = self.spec.data
         return open_submission_format(
             output, self.classes, data.unlabelled, self.image_of, self.split.samples, task=data.task

@@ -6,7 +6,7 @@ from pathlib import Path
 from seg.files.outputs import Output
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.output import FOLDER_FORMATS, Format
-from seg.spec.reads import files_read
+from seg.spec.reads import files_read_by_spec
 
 
 def submission_output(
@@ -24,4 +24,4 @@ def submission_output(
         overwrite: also replace an output that seg did not write.
     """
     is_folder = (name or spec.output.format) in FOLDER_FORMATS
-    return Output(path, (*files_read(spec), *reads), overwrite, is_folder)
+    return Output(path, (*files_read_by_spec(spec), *reads), overwrite, is_folder)

@@ -17,9 +17,9 @@ from seg.evaluate.cache.mixture import Mixture
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.probability_codec import (
     LevelsCHW,
-    from_levels,
-    from_sigmoid_levels,
-    to_levels,
+    probabilities_from_levels,
+    probabilities_to_levels,
+    sigmoid_probabilities_from_levels,
 )
 from seg.labels.task import Task, classes_overlap
 from seg.views import ViewName
@@ -112,7 +112,7 @@ class LowResolutionCachedImage:
         return merged_chw
 
     def levels(self, member: int, view: ViewName) -> LevelsCHW:
-        return to_levels(self.merged(Mixture.single(member, [(view,)] * len(self._decoders))))
+        return probabilities_to_levels(self.merged(Mixture.single(member, [(view,)] * len(self._decoders))))
 
     def _new_merge(self, mixture: Mixture, first_chw: ProbabilitiesCHW) -> Merge:
         pass_order = _pass_order_of_mixture(mixture, self._coverage)
@@ -120,7 +120,7 @@ class LowResolutionCachedImage:
 
 
 def _decoder_of_levels(task: Task) -> Callable[[LevelsCHW, float], ProbabilitiesCHW]:
-    return from_sigmoid_levels if classes_overlap(task) else from_levels
+    return sigmoid_probabilities_from_levels if classes_overlap(task) else probabilities_from_levels
 
 
 def passes_of_mixture(mixture: Mixture) -> list[tuple[int, ViewName]]:

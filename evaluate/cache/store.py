@@ -21,7 +21,7 @@ from typing import Final
 from seg.errors import OutputError
 from seg.files.atomic import atomic_path, regular, write_text
 from seg.labels.label_map import ProbabilitiesCHW
-from seg.labels.probability_codec import LevelsCHW, to_levels
+from seg.labels.probability_codec import LevelsCHW, probabilities_to_levels
 from seg.spec.ensemble.prediction import MergePlace
 from seg.terminal.notices import notice
 from seg.views import ViewName
@@ -82,7 +82,7 @@ class ProbabilityCache:
         """Store probabilities, float32 `[C, H, W]`, in the image's orientation; raises OutputError."""
         import blosc2
 
-        stored_chw = to_levels(probabilities_chw)
+        stored_chw = probabilities_to_levels(probabilities_chw)
         frame = blosc2.asarray(
             stored_chw,
             chunks=(1, *stored_chw.shape[1:]),

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from seg.lazy import lazy_names
+from seg.lazy import lazy_public_names
 
 if TYPE_CHECKING:
     from seg.evaluate.metrics.calibration import Reliability
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ConfusionMatrix", "OverlappingMetrics", "Reliability", "SegmentationMetrics"]
 
-__getattr__ = lazy_names(
+__getattr__ = lazy_public_names(
     __name__,
     {
         "ConfusionMatrix": "seg.evaluate.metrics.confusion",

@@ -35,7 +35,7 @@ def totals_of_confusion(counts_cc: CountsCC) -> ClassTotals:
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class ConfusionScores:
     """Scores of one predictor over one split.
 
     `iou` holds each class by name; None if neither truth nor prediction has it. `miou` is the mean over the
@@ -92,7 +92,7 @@ class ConfusionMatrix:
         self.counts_cc += np.bincount(pairs, minlength=self.counts_cc.size).reshape(self.counts_cc.shape)
         return self
 
-    def scores(self, classes: Sequence[ClassInfo]) -> Scores:
+    def scores(self, classes: Sequence[ClassInfo]) -> ConfusionScores:
         """The scores so far; NaN if no pixel was counted."""
         hit, truth, predicted = totals_of_confusion(self.counts_cc)
         union = truth + predicted - hit
@@ -102,7 +102,7 @@ class ConfusionMatrix:
         }
         present = [value for value in iou.values() if value is not None]
         pixels = self.counts_cc.sum()
-        return Scores(
+        return ConfusionScores(
             miou=float(np.mean(present)) if present else float("nan"),
             pixel_accuracy=float(hit.sum() / pixels) if pixels else float("nan"),
             iou=iou,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from seg.errors import SpecError
-from seg.evaluate.metrics.confusion import ConfusionMatrix, Scores, totals_of_confusion
+from seg.evaluate.metrics.confusion import ConfusionMatrix, ConfusionScores, totals_of_confusion
 from seg.evaluate.metrics.ratios import score_or_none
 from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap, Task, classes_overlap
@@ -36,12 +36,14 @@ class LabelMapScores:
         self.tallies_ic2[image] = iou_c2 if self.metric.is_miou else self.metric.tally(truth_hw, predicted_hw)
 
     @property
-    def scores(self) -> Scores:
+    def scores(self) -> ConfusionScores:
         """IoU and pixel accuracy; where classes overlap, that of pixels and classes."""
         if self._confusion:
             return self._confusion.scores(self._classes)
         iou = self._iou.metric.class_scores(self._iou.tally_c2[None]).tolist()
-        return Scores(self._iou.score, self._accuracy.score, scores_by_class_name(self._classes, iou))
+        return ConfusionScores(
+            self._iou.score, self._accuracy.score, scores_by_class_name(self._classes, iou)
+        )
 
     @property
     def score(self) -> float:

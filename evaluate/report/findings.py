@@ -11,7 +11,7 @@ from seg.evaluate.cache.passes import TIMED, CachedPasses, open_cached_passes
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.metric_intervals import gain_interval
 from seg.evaluate.report.image_scores import MixtureScore, SplitScores, score_images
-from seg.evaluate.report.latency import time_stages
+from seg.evaluate.report.latency import time_ensemble_stages
 from seg.evaluate.report.predictors import ENSEMBLE, Predictor, Predictors, predictors_of, with_upright_views
 from seg.evaluate.tune.cost.member_study import MemberStudy, study_members
 from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
@@ -19,13 +19,13 @@ from seg.evaluate.tune.evidence.judge_split import SplitJudgement, judge_split
 from seg.evaluate.tune.overlapping.sampled_members import sample_member_passes
 from seg.evaluate.tune.scorer import sample_scorer
 from seg.labels.classes import ClassInfo
-from seg.metrics.from_counts import open_counted
+from seg.metrics.from_counts import open_counted_metric
 from seg.models.card import ModelCard
-from seg.runs import read_curves
+from seg.runs import read_run_curves
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
-from seg.spec.ensemble.decision import ClassRule, rules_of
-from seg.spec.ensemble.metric import title_of
+from seg.spec.ensemble.decision import ClassRule, rules_of_classes
+from seg.spec.ensemble.metric import metric_title
 
 Curves = dict[str, list[float]]
 
@@ -67,7 +67,7 @@ class ReportFindings:
     @property
     def metric(self) -> str:
         """The name of the metric, as it is shown."""
-        return title_of(self.scores.metric.name)
+        return metric_title(self.scores.metric.name)
 
     def plain(self, predictor: Predictor) -> MixtureScore:
         return self.scores.scores[predictor.plain]
@@ -101,15 +101,15 @@ def measure_ensemble(
     predictors = predictors_of(spec, passes)
     groups = group_images(split.samples, spec.data.group)
     scores = score_images(passes, predictors, groups.units, spec.metric)
-    rules = rules_of(spec.decision, split.classes) if passes.overlap else ()
+    rules = rules_of_classes(spec.decision, split.classes) if passes.overlap else ()
     findings = ReportFindings(
         passes=passes,
         predictors=predictors,
         groups=groups,
         scores=scores,
-        study=_study_members(passes, predictors.ensemble.viewed, spec, rules),
+        study=_study_members_for_report(passes, predictors.ensemble.viewed, spec, rules),
         rules=rules,
-        stages=time_stages(passes.ensemble, split.samples[:TIMED]),
+        stages=time_ensemble_stages(passes.ensemble, split.samples[:TIMED]),
         curves=_training_curves_of_members(spec),
         cards=tuple(member.card for member in passes.ensemble.members),
     )
@@ -118,11 +118,11 @@ def measure_ensemble(
     )
 
 
-def _study_members(
+def _study_members_for_report(
     passes: CachedPasses, whole: Mixture, spec: EnsembleSpec, rules: Sequence[ClassRule]
 ) -> MemberStudy:
     """On sampled pixels; where classes overlap, members differ by the thresholds of the rules."""
-    metric = open_counted(spec.metric, passes.split.classes, spec.data.task)
+    metric = open_counted_metric(spec.metric, passes.split.classes, spec.data.task)
     scorer = sample_member_passes(passes, metric).to_study(rules) if rules else sample_scorer(passes, metric)
     return study_members(scorer, whole, passes.milliseconds)
 
@@ -142,4 +142,4 @@ def _judge_on_other_split(
 
 def _training_curves_of_members(spec: EnsembleSpec) -> dict[str, Curves]:
     """The training curves of the members' runs."""
-    return {member.name: read_curves(spec.model(member).parent) for member in spec.running}
+    return {member.name: read_run_curves(spec.model(member).parent) for member in spec.running}

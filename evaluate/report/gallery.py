@@ -11,17 +11,17 @@ from seg.data.images.read_sample import draw_sample
 from seg.evaluate.metrics.ratios import score_or_none
 from seg.evaluate.report.findings import ReportFindings
 from seg.evaluate.report.image_layers import (
-    draw_contours,
-    draw_disputes,
-    draw_entropy,
-    draw_errors,
+    draw_contour_layer,
+    draw_disputed_layer,
+    draw_entropy_layer,
+    draw_error_layer,
     shrink_layer,
     webp_data_uri,
 )
 from seg.evaluate.report.image_scores import ImageNote
 from seg.evaluate.report.image_view import ImageView, view_image
 from seg.labels.task import LabelMap, classes_overlap
-from seg.pictures.drawing import LayerHWC, layer
+from seg.pictures.drawing import LayerHWC, draw_label_layer
 from seg.terminal.progress import progress
 
 MAX_WIDTH: Final = 640
@@ -114,7 +114,7 @@ def _draw_gallery_image(
     max_width = MAX_WIDTH if len(members) <= MANY_MEMBERS else MAX_WIDTH_MANY_MEMBERS
     photo_hwc = shrink_layer(image_hwc, max_width)
     layers = _draw_gallery_layers(
-        view, lambda labels_hw: layer(labels_hw, view.classes, clear=clear, task=view.task)
+        view, lambda labels_hw: draw_label_layer(labels_hw, view.classes, clear=clear, task=view.task)
     )
     return GalleryImage(
         note=note,
@@ -129,7 +129,7 @@ def _draw_gallery_image(
                 for name, drawn in layers.items()
             },
             "entropy": webp_data_uri(
-                draw_entropy(shrink_layer(view.entropy_hw, max_width)), quality=ENTROPY_QUALITY
+                draw_entropy_layer(shrink_layer(view.entropy_hw, max_width)), quality=ENTROPY_QUALITY
             ),
         },
     )
@@ -142,10 +142,10 @@ def _draw_gallery_layers(view: ImageView, drawn: Callable[[LabelMap], LayerHWC])
     if len(view.members) > 1:
         layers["ensemble"] = drawn(view.ensemble_hw)
     if classes_overlap(view.task):
-        layers["contours"] = draw_contours(view.truth_hw, view.ensemble_hw, view.classes)
+        layers["contours"] = draw_contour_layer(view.truth_hw, view.ensemble_hw, view.classes)
     if len(view.members) > 1:
-        layers["disputed"] = draw_disputes(view.disputed_hw)
-    return layers | {"errors": draw_errors(view.wrong_hw, view.known_hw)}
+        layers["disputed"] = draw_disputed_layer(view.disputed_hw)
+    return layers | {"errors": draw_error_layer(view.wrong_hw, view.known_hw)}
 
 
 def _score_of_gallery_image(findings: ReportFindings, view: ImageView, labels_hw: LabelMap) -> float | None:

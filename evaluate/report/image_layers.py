@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
 from seg.labels.task import LabelMap, masks_of
-from seg.pictures.drawing import INK, LayerHWC, layer
+from seg.pictures.drawing import INK, LayerHWC, draw_label_layer
 
 Value = TypeVar("Value", np.uint8, np.float32)
 
@@ -35,14 +35,14 @@ def webp_data_uri(picture: NDArray[np.uint8], quality: int = LOSSLESS) -> str:
     return "data:image/webp;base64," + base64.b64encode(data.tobytes()).decode()
 
 
-def draw_disputes(disputed_hw: NDArray[np.bool_]) -> LayerHWC:
+def draw_disputed_layer(disputed_hw: NDArray[np.bool_]) -> LayerHWC:
     """Draw pixels on which members differ in violet, RGBA uint8 `[H, W, 4]`."""
     layer_hwc = np.zeros((*disputed_hw.shape, 4), dtype=np.uint8)
     layer_hwc[disputed_hw] = DISPUTED
     return layer_hwc
 
 
-def draw_errors(wrong_hw: NDArray[np.bool_], known_hw: NDArray[np.bool_]) -> LayerHWC:
+def draw_error_layer(wrong_hw: NDArray[np.bool_], known_hw: NDArray[np.bool_]) -> LayerHWC:
     """Draw wrong pixels in red, those without a truth in grey, RGBA uint8 `[H, W, 4]`."""
     layer_hwc = np.zeros((*wrong_hw.shape, 4), dtype=np.uint8)
     layer_hwc[~known_hw] = UNKNOWN
@@ -50,14 +50,14 @@ def draw_errors(wrong_hw: NDArray[np.bool_], known_hw: NDArray[np.bool_]) -> Lay
     return layer_hwc
 
 
-def draw_contours(truth_hw: LabelMap, predicted_hw: LabelMap, classes: Sequence[ClassInfo]) -> LayerHWC:
+def draw_contour_layer(truth_hw: LabelMap, predicted_hw: LabelMap, classes: Sequence[ClassInfo]) -> LayerHWC:
     """Draw the true masks of classes that overlap filled, and the predicted ones as dark-edged contours.
 
     Returns RGBA uint8, a whole number of times as large as the label maps.
     """
     times = max(1, -(-LEAST_CONTOUR_WIDTH // truth_hw.shape[1]))
     truth_hw, predicted_hw = (one.repeat(times, 0).repeat(times, 1) for one in (truth_hw, predicted_hw))
-    layer_hwc = layer(truth_hw, classes, opacity=FILLED, task="multilabel", borders=False)
+    layer_hwc = draw_label_layer(truth_hw, classes, opacity=FILLED, task="multilabel", borders=False)
     masks_chw = masks_of(predicted_hw, "multilabel", len(classes)).astype(np.uint8)
     for info, mask_hw in zip(classes, masks_chw, strict=True):
         lines, _ = cv2.findContours(mask_hw, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
@@ -66,7 +66,7 @@ def draw_contours(truth_hw: LabelMap, predicted_hw: LabelMap, classes: Sequence[
     return layer_hwc
 
 
-def draw_entropy(entropy_hw: NDArray[np.float32]) -> ImageHWC:
+def draw_entropy_layer(entropy_hw: NDArray[np.float32]) -> ImageHWC:
     """Draw entropy from black (0) to light yellow (1), RGB uint8 `[H, W, 3]`."""
     coloured = cv2.applyColorMap(np.rint(255 * entropy_hw).astype(np.uint8), cv2.COLORMAP_INFERNO)
     return np.asarray(cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB), dtype=np.uint8)

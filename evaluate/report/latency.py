@@ -10,7 +10,7 @@ from seg.engine.pipeline.timing import Clock, Stage
 from seg.image_type import ImageHWB
 
 
-def time_stages(ensemble: Ensemble, samples: tuple[Sample, ...]) -> dict[Stage, float]:
+def time_ensemble_stages(ensemble: Ensemble, samples: tuple[Sample, ...]) -> dict[Stage, float]:
     """The share of each stage in the time of these images, from pixels to label maps."""
     images = [(sample.id, read_sample(sample)) for sample in samples]
     _label_with_clock(ensemble, images[:1], Clock())

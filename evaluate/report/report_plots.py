@@ -7,7 +7,7 @@ from seg.evaluate.metrics.calibration import Reliability
 from seg.evaluate.report.findings import Curves, ReportFindings
 from seg.evaluate.report.plot_geometry import Plot, PlotAxis, PlotDot, PlotLine, epoch_line
 from seg.evaluate.tune.cost.sub_ensembles import SubEnsemble, describe_sub_ensemble
-from seg.spec.ensemble.metric import title_of
+from seg.spec.ensemble.metric import metric_title
 
 ENSEMBLE_SLOT: Final = 0
 OTHER_SLOT: Final = 1
@@ -79,7 +79,7 @@ def class_reliability_plot(findings: ReportFindings) -> Plot:
 def threshold_plot(findings: ReportFindings) -> Plot:
     """The score of each class at every threshold, and where the decision has it."""
     lines, dots = [], []
-    title = title_of(findings.scores.by_threshold[0].name)
+    title = metric_title(findings.scores.by_threshold[0].name)
     for slot, (info, rule, one) in enumerate(
         zip(findings.classes, findings.rules, findings.scores.by_threshold, strict=True)
     ):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.evaluate.tune.overlapping.threshold_curves import THRESHOLDS, count_at_thresholds
-from seg.metrics.from_counts import Counts, class_score, tallies_of
+from seg.metrics.from_counts import Counts, class_score_from_counts, tallies_from_counts
 from seg.spec.ensemble.metric import MetricSpec
 
 
@@ -24,13 +24,13 @@ class ThresholdScores:
     @property
     def name(self) -> str:
         """The name of the metric of `scores`."""
-        return tallies_of(self.metric, "multilabel")[0]
+        return tallies_from_counts(self.metric, "multilabel")[0]
 
     @property
     def scores(self) -> list[tuple[float, float]]:
         """Each threshold with its score, where there is something to judge."""
         all_images = Counts(*(np.concatenate(part, axis=-1) for part in zip(*self.counts, strict=True)))
-        _, tallies = tallies_of(self.metric, "multilabel")
-        scores_t = class_score(tallies, all_images)
+        _, tallies = tallies_from_counts(self.metric, "multilabel")
+        scores_t = class_score_from_counts(tallies, all_images)
         pairs = zip(THRESHOLDS.tolist(), scores_t.tolist(), strict=True)
         return [(threshold, score) for threshold, score in pairs if np.isfinite(score)]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from seg.runs import Run, read_curves, read_record, read_run
+from seg.runs import Run, read_run, read_run_curves, read_run_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,5 +22,5 @@ class TrainedRun:
 def read_training_run(folder: Path) -> TrainedRun:
     """Read a run; raises DataError if the folder has none."""
     folder = folder.resolve()
-    result = read_record(folder).result
-    return TrainedRun(read_run(folder), read_curves(folder), result.best_iou if result else {})
+    result = read_run_record(folder).result
+    return TrainedRun(read_run(folder), read_run_curves(folder), result.best_iou if result else {})

@@ -80,7 +80,7 @@ def write_report(
         "gallery": images > 0,
         "judged": judge is not None,
     }
-    _write_page(
+    _write_report_page(
         path,
         title=title,
         sections=[section for section in ENSEMBLE_SECTIONS if shown.get(section[0], True)],
@@ -114,7 +114,7 @@ def write_runs_report(runs: list[Path], path: Path) -> None:
         DataError: a folder has no run.
     """
     trained = [read_training_run(run) for run in runs]
-    _write_page(
+    _write_report_page(
         path,
         title="Training runs",
         sections=list(RUN_SECTIONS),
@@ -125,7 +125,7 @@ def write_runs_report(runs: list[Path], path: Path) -> None:
     )
 
 
-def _write_page(path: Path, **context: Any) -> None:
+def _write_report_page(path: Path, **context: Any) -> None:
     page = _template_environment().get_template("page.html")
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         for part in page.generate(**context):

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from seg.data.images.read_sample import draw_sample, micrometres_read, size_of_sample
+from seg.data.images.read_sample import draw_sample, micrometres_of_sample, size_of_sample
 from seg.evaluate.report.findings import ReportFindings
 from seg.evaluate.report.image_layers import UNKNOWN, WRONG
 from seg.evaluate.report.image_view import ImageView, view_image
@@ -55,12 +55,12 @@ def write_zoom_maps(findings: ReportFindings, report: Path, clear: int | None) -
     maps = zoom_maps_folder(report)
     with output_folder(maps) as folder, progress("maps", len(worst), unit="images") as advance:
         for place, index in enumerate(worst, start=1):
-            _write_zoom_map(findings, index, folder / str(place), clear)
+            _write_zoom_map_of_image(findings, index, folder / str(place), clear)
             advance()
     return {index: quote(f"{maps.name}/{place}/index.html") for place, index in enumerate(worst, start=1)}
 
 
-def _write_zoom_map(findings: ReportFindings, index: int, folder: Path, clear: int | None) -> None:
+def _write_zoom_map_of_image(findings: ReportFindings, index: int, folder: Path, clear: int | None) -> None:
     sample, predictors = findings.passes.split.samples[index], findings.predictors
     view = view_image(findings.passes, predictors, index, (predictors.ensemble.viewed,))
     layers = [
@@ -68,7 +68,7 @@ def _write_zoom_map(findings: ReportFindings, index: int, folder: Path, clear: i
         MapLayer("truth", view.truth_hw, findings.classes, view.task, clear),
         MapLayer("errors", _error_labels(view), _ERRORS, clear=0),
     ]
-    write_zoom_map(folder, sample.id, draw_sample(sample), layers, pixel_um=micrometres_read(sample))
+    write_zoom_map(folder, sample.id, draw_sample(sample), layers, pixel_um=micrometres_of_sample(sample))
 
 
 def _error_labels(view: ImageView) -> LabelsHW:

@@ -20,7 +20,7 @@ from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
 from seg.labels.task import LabelMap
-from seg.pictures.drawing import captioned, contact_sheet, enlarged, legend, overlay
+from seg.pictures.drawing import draw_caption, draw_contact_sheet, draw_legend, draw_overlay, enlarge_picture
 from seg.spec import EnsembleSpec
 
 _LEAST_WIDTH: Final = 240
@@ -104,13 +104,16 @@ def _draw_contact_sheet(
         maps = [shrunk_labels(labels, one.step)] if labels is not None else []
         maps.append(resized_labels(predictions.labels_of(one), image_hwc.shape[:2])[:, :])
         drawn = [
-            overlay(image_hwc, labels_hw, predictions.classes, clear=clear, task=spec.data.task)
+            draw_overlay(image_hwc, labels_hw, predictions.classes, clear=clear, task=spec.data.task)
             for labels_hw in maps
         ]
-        first_hwc, *others = (enlarged(picture, _LEAST_WIDTH) for picture in (image_hwc, *drawn))
-        return [captioned(first_hwc, one.sample.id), *(captioned(other_hwc, "") for other_hwc in others)]
+        first_hwc, *others = (enlarge_picture(picture, _LEAST_WIDTH) for picture in (image_hwc, *drawn))
+        return [
+            draw_caption(first_hwc, one.sample.id),
+            *(draw_caption(other_hwc, "") for other_hwc in others),
+        ]
 
-    sheet = contact_sheet(
+    sheet = draw_contact_sheet(
         [row(one) for one in shown], ["image", *(["labels"] if truth else []), predictions.title]
     )
-    write_image(path, np.vstack([sheet, legend(predictions.classes, sheet.shape[1])]))
+    write_image(path, np.vstack([sheet, draw_legend(predictions.classes, sheet.shape[1])]))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from seg.data import Sample, Split, open_split
-from seg.data.images.read_sample import draw_sample, micrometres_read, open_sample
+from seg.data.images.read_sample import draw_sample, micrometres_of_sample, open_sample
 from seg.data.regions.label_raster import LabelRaster
 from seg.data.regions.resized_labels import resized_labels
 from seg.engine import Ensemble
@@ -20,7 +20,7 @@ from seg.spec import EnsembleSpec
 from seg.terminal.progress import progress
 
 
-def map_ensemble(spec: EnsembleSpec, folder: Path, wanted: Sequence[str], count: int) -> None:
+def map_ensemble_predictions(spec: EnsembleSpec, folder: Path, wanted: Sequence[str], count: int) -> None:
     """Write maps of images, with the ensemble's predictions and their labels, if there are any.
 
     Args:
@@ -41,7 +41,7 @@ def map_ensemble(spec: EnsembleSpec, folder: Path, wanted: Sequence[str], count:
     _write_prediction_maps(spec, folder, split, shown, "ensemble", ensemble.classes, labels_of)
 
 
-def map_submission(
+def map_submission_predictions(
     spec: EnsembleSpec, submission: Path, folder: Path, wanted: Sequence[str], count: int
 ) -> None:
     """Write the same maps with the label maps of a submission, without a model.
@@ -84,6 +84,8 @@ def _write_prediction_maps(
                 MapLayer(name, resized_labels(own, image.shape[:2]), classes, spec.data.task, clear)
                 for name, own in labels.items()
             ]
-            write_zoom_map(folder / str(number), one.sample.id, image, layers, micrometres_read(one.sample))
+            write_zoom_map(
+                folder / str(number), one.sample.id, image, layers, micrometres_of_sample(one.sample)
+            )
             advance()
         write_list_of_maps(folder, [one.sample.id for one in shown])

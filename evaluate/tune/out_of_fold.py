@@ -12,7 +12,7 @@ from itertools import accumulate
 import numpy as np
 
 from seg.data import Sample, Split, open_split
-from seg.data.splits.subset_split import Subset
+from seg.data.splits.subset_split import SubsetSplit
 from seg.errors import DataError, SpecError
 from seg.evaluate.cache.merge import CachedImage, Coverage
 from seg.evaluate.cache.mixture import Mixture, Views
@@ -132,11 +132,11 @@ def open_out_of_fold(spec: EnsembleSpec, cache: ProbabilityCache) -> OutOfFoldPa
     families = find_families(spec)
     images_of = _images_by_members(spec, families, train.samples)
     parts = tuple(
-        open_cached_passes(_spec_of_fold_members(spec, members), Subset(train, images), cache)
+        open_cached_passes(_spec_of_fold_members(spec, members), SubsetSplit(train, images), cache)
         for members, images in images_of.items()
     )
     images = [image for listed in images_of.values() for image in listed]
-    return OutOfFoldPasses(families, parts, Subset(train, images), len(spec.members))
+    return OutOfFoldPasses(families, parts, SubsetSplit(train, images), len(spec.members))
 
 
 def find_families(spec: EnsembleSpec) -> tuple[MemberFamily, ...]:

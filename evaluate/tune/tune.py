@@ -30,7 +30,7 @@ from seg.evaluate.tune.evidence.choose_departure import (
 )
 from seg.evaluate.tune.evidence.least_area import fit_least_area
 from seg.evaluate.tune.evidence.predicted_shares import PixelsIC, describe_predicted_shares
-from seg.evaluate.tune.evidence.stacking_offer import describe_stacking, why_no_stacking
+from seg.evaluate.tune.evidence.stacking_offer import describe_stacking_offer, why_no_stacking
 from seg.evaluate.tune.fits.class_prior import ClassPrior, count_class_prior
 from seg.evaluate.tune.fits.departures import Departures, FittedDeparture
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
@@ -40,7 +40,7 @@ from seg.evaluate.tune.fits.weights import equal_weights
 from seg.evaluate.tune.open_fitted_on import FittedOn, open_images_to_tune
 from seg.evaluate.tune.scorer import PixelScorer, label_image, sample_scorer
 from seg.evaluate.tune.whole_maps import WholeMaps
-from seg.metrics.from_counts import CountedMetric, open_counted
+from seg.metrics.from_counts import CountedMetric, open_counted_metric
 from seg.metrics.image_tallies import ImageTallies
 from seg.metrics.metric import TallyC2
 from seg.spec import EnsembleSpec
@@ -122,7 +122,7 @@ def tune_mixture(
     """
     passes = open_images_to_tune(spec, on, cache)
     split = passes.split
-    metric = open_counted(spec.metric, split.classes, spec.data.task)
+    metric = open_counted_metric(spec.metric, split.classes, spec.data.task)
     scorer = sample_scorer(passes, metric)
     whole_maps = WholeMaps(passes, metric, scorer.positions)
     groups = group_images([split.samples[position] for position in scorer.positions], spec.data.group)
@@ -176,7 +176,9 @@ def tune_mixture(
         study=study,
         chosen=chosen,
         areas_too=areas_too,
-        stacking=f"no stacking: {no_stacking}" if no_stacking else describe_stacking(departures, departure),
+        stacking=f"no stacking: {no_stacking}"
+        if no_stacking
+        else describe_stacking_offer(departures, departure),
     )
 
 

@@ -10,9 +10,9 @@ from seg.evaluate.tune.write_stacking import stacking_output, write_stacking
 from seg.labels.classes import ClassInfo
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.tuned_on import TunedOnSpec
-from seg.spec.yaml.edit import write_under
-from seg.spec.yaml.splice import Place, Value, set_comment, set_values
-from seg.terminal.words import printable
+from seg.spec.yaml.edit import write_under_key
+from seg.spec.yaml.splice import Place, Value, set_yaml_comment, set_yaml_values
+from seg.terminal.words import printable_line
 from seg.views import VIEW_SETS, ViewSetName
 
 DIGITS: Final = 4
@@ -64,14 +64,14 @@ def write_mixture(
         changes["stacking",] = json.dumps(output.path.name, ensure_ascii=False)
     elif spec.stacking:
         changes["stacking",] = None
-    set_values(path, changes)
+    set_yaml_values(path, changes)
     if areas_too and mixture.least_area != spec.decision.least_area:
-        write_under(path, "decision", {"least_area": mixture.least_area})
+        write_under_key(path, "decision", {"least_area": mixture.least_area})
     if tuned_on:
-        write_under(path, "tuned_on", tuned_on.model_dump(exclude={"classes"}))
-        set_values(path, {("tuned_on", "classes"): tuned_on.classes})
+        write_under_key(path, "tuned_on", tuned_on.model_dump(exclude={"classes"}))
+        set_yaml_values(path, {("tuned_on", "classes"): tuned_on.classes})
     if evidence:
-        set_comment(path, "members", COMMENT, printable(evidence))
+        set_yaml_comment(path, "members", COMMENT, printable_line(evidence))
 
 
 def changed_views(spec: EnsembleSpec, mixture: Mixture, position: int) -> dict[Place, Value]:

@@ -82,10 +82,10 @@ def _check_label_map_file(known: SubmissionForSpec, path: Path, masks: MaskCheck
         if not may_be_empty and (labels_hw == IGNORE_INDEX).all():
             empty.append(image_id)
     if empty:
-        problem = f"{counted(len(empty), 'image')} without a pixel of any class: {_sample_of(empty)}"
+        problem = f"{counted(len(empty), 'image')} without a pixel of any class: {_some_ids(empty)}"
         yield Finding(None, problem, "was the whole file written?")
     if missing:
-        problem = f"{counted(len(missing), 'image')} of the spec's missing: {_sample_of(list(missing))}"
+        problem = f"{counted(len(missing), 'image')} of the spec's missing: {_some_ids(list(missing))}"
         yield Finding(None, problem, "predict them, or set data.predict to the images that are expected")
 
 
@@ -126,15 +126,15 @@ def _check_row_ids(
             shown = expected.style.show(key)
             yield Finding(lines[1], f"{shown!r} is already in line {lines[0]}", "keep one of them")
     yield from _check_id_spelling(rows, match, expected)
-    missing = missing_rows(match, expected)
+    missing = missing_submission_rows(match, expected)
     if missing:
-        shown = _sample_of([expected.style.show(key) for key in missing])
+        shown = _some_ids([expected.style.show(key) for key in missing])
         has_runs = expected.style.has_run_lengths
         problem = f"{_counted_rows(missing)} of {expected.source} missing: {shown}"
         yield Finding(None, problem, "add empty ones" if has_runs else "predict them", has_runs)
     extra = [row for row in rows if row.key not in match]
     if extra:
-        problem = f"{_counted_rows(extra)} not in {expected.source}: {_sample_of([row.id for row in extra])}"
+        problem = f"{_counted_rows(extra)} not in {expected.source}: {_some_ids([row.id for row in extra])}"
         is_fixable = not any(is_row_needed(row, expected.style) for row in extra)
         yield Finding(extra[0].line, problem, "remove them", is_fixable)
     if not missing and not extra:
@@ -162,7 +162,7 @@ def _check_id_spelling(
         yield Finding(first.line, problem, "write them as there", True)
 
 
-def missing_rows(match: dict[Key, Key], expected: ExpectedTable) -> list[Key]:
+def missing_submission_rows(match: dict[Key, Key], expected: ExpectedTable) -> list[Key]:
     """The expected rows that a file must have but has not.
 
     Without a sample a file may leave out rows without pixels if its format allows that, and all rows of the
@@ -206,5 +206,5 @@ def _counted_rows(some: Sequence[object]) -> str:
     return counted(len(some), "row")
 
 
-def _sample_of(names: Sequence[str]) -> str:
+def _some_ids(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")

@@ -132,13 +132,13 @@ class MaskChecks:
         return pixels.reshape(size_hw, order="C" if self._order == "columns" else "F")
 
 
-def _neighbour_changes(labels_hw: LabelMap) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _label_changes_of_masks(labels_hw: LabelMap) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Pixels that differ from the one below, and from the one to their right."""
     return labels_hw[1:] != labels_hw[:-1], labels_hw[:, 1:] != labels_hw[:, :-1]
 
 
 def _count_boundary_pixels(labels_hw: LabelMap) -> int:
-    return sum(int(change.sum()) for change in _neighbour_changes(labels_hw))
+    return sum(int(change.sum()) for change in _label_changes_of_masks(labels_hw))
 
 
 def _edge_strength(image_hwc: ImageHWC, size_hw: Size) -> NDArray[np.float32]:
@@ -153,6 +153,6 @@ def _edge_strength(image_hwc: ImageHWC, size_hw: Size) -> NDArray[np.float32]:
 
 def _edge_on_boundaries(labels_hw: LabelMap, edges_hw: NDArray[np.float32]) -> float:
     """The mean gradient on the boundaries of a label map; 0 if it has none."""
-    down, right = _neighbour_changes(labels_hw)
+    down, right = _label_changes_of_masks(labels_hw)
     on = np.concatenate((edges_hw[1:][down], edges_hw[:, 1:][right]))
     return float(on.mean()) if on.size else 0.0

@@ -7,7 +7,7 @@ from seg.engine.submissions import SubmissionForSpec
 from seg.engine.submissions.tables.table_format import Key, TableFormat
 from seg.engine.submissions.tables.table_rows import write_table_rows
 from seg.errors import DataError
-from seg.evaluate.validator.check import is_row_needed, missing_rows, output_with_sample
+from seg.evaluate.validator.check import is_row_needed, missing_submission_rows, output_with_sample
 from seg.evaluate.validator.expected_table import ExpectedTable, expected_table
 from seg.evaluate.validator.finding import Finding
 from seg.evaluate.validator.read_table import TableRow, read_submission_rows
@@ -39,7 +39,7 @@ def repair_submission(spec: EnsembleSpec, path: Path, sample: Path | None, outpu
     cells_of = {
         key: _repaired_cells(known, path, row, expected.spec_image(key)) for key, row in row_of.items()
     }
-    missing = missing_rows(match, expected)
+    missing = missing_submission_rows(match, expected)
     if missing and not expected.style.has_run_lengths:
         raise DataError(f"{path}: row {expected.style.show(missing[0])!r} is missing: predict its pixels")
     cells_of |= dict.fromkeys(missing, _empty_row(expected.style))

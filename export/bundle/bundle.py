@@ -18,11 +18,11 @@ from seg.export.bundle.request import BundleRequest
 from seg.export.bundle.wheels import download_wheels
 from seg.files.atomic import sha256_of, write_text
 from seg.files.outputs import Output, output_folder
-from seg.models.safety import load_graph, weights_beside
+from seg.models.safety import external_weights_beside, load_safe_onnx
 from seg.spec import EnsembleSpec, MemberSpec
 from seg.spec.dataset.dataset import ClassEntry, DatasetSpec
 from seg.spec.dataset.split import SplitSpec
-from seg.spec.reads import files_read
+from seg.spec.reads import files_read_by_spec
 from seg.spec.yaml.save import save_spec
 
 MANIFEST: Final = "manifest.json"
@@ -89,7 +89,7 @@ def write_bundle(
         SegError: the wheels cannot be downloaded.
     """
     members = read_member_files(spec)
-    target = Output(folder, (*reads, *files_read(spec)), overwrite, is_folder=True)
+    target = Output(folder, (*reads, *files_read_by_spec(spec)), overwrite, is_folder=True)
     with target.writing() as final, output_folder(final) as unfinished:
         bundled = _spec_of_bundle(spec, members, unfinished.absolute())
         if fused:
@@ -110,7 +110,7 @@ def write_bundle(
 def _copy_model_to_bundle(model: Path, folder: Path) -> None:
     folder.mkdir(parents=True)
     shutil.copyfile(model, folder / "model.onnx")
-    for name in weights_beside(load_graph(model)):
+    for name in external_weights_beside(load_safe_onnx(model)):
         try:
             shutil.copyfile(model.parent / name, folder / name)
         except FileNotFoundError as error:

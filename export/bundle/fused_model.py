@@ -7,7 +7,7 @@ from seg.export.fuse.card import FusionCheck
 from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.onnx_file.save import replace_model_card
-from seg.image_type import fused_type
+from seg.image_type import fused_image_type
 from seg.models.card import InputCard, ModelCard, VerificationCard
 from seg.spec import EnsembleSpec
 
@@ -43,7 +43,7 @@ def fuse_to_model(spec: EnsembleSpec, name: str, path: Path) -> ModelCard:
 
 def _input_of_fused_model(members: list[ModelCard]) -> InputCard:
     """That of a member which takes what all take together; the graph pads for itself."""
-    taken = fused_type(member.input.image_type for member in members)
+    taken = fused_image_type(member.input.image_type for member in members)
     for member in members:
         if (member.input.pixels, member.input.bands) == (taken.pixels, taken.bands):
             return member.input.model_copy(update={"mode": "pad", "stride": 1, "size_hw": None})

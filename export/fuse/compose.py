@@ -17,7 +17,7 @@ from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.outputs import add_fused_output
 from seg.export.fuse.views import batch_views, cast_images, first_bands, restore_views
 from seg.export.onnx_file.opset import lower_opset, opset_of
-from seg.image_type import fused_type
+from seg.image_type import fused_image_type
 from seg.models.model_file import INPUT, ONNX_PIXELS, OUTPUT
 from seg.spec.ensemble.prediction import MergeName
 from seg.spec.ensemble.stacking import Stacking
@@ -50,7 +50,7 @@ def compose_fused_graph(members: Sequence[MemberGraph], ending: FusionEnding) ->
     both copies read the same weights, and each takes its views as one batch.
     """
     graph = FusedGraph()
-    taken = fused_type([member.card.input.image_type for member in members])
+    taken = fused_image_type([member.card.input.image_type for member in members])
     images = cast_images(graph)
     if any(member.decoder for member in members):
         images = add_padding_to_grid(graph, images)

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from seg.export.fuse.check import open_onnx_session
-from seg.image_type import ImageHWB, fused_type
+from seg.image_type import ImageHWB, fused_image_type
 from seg.models.model_file import INPUT, read_model_card
-from seg.models.safety import load_graph, weights_beside
+from seg.models.safety import external_weights_beside, load_safe_onnx
 from seg.spec import EnsembleSpec
 from seg.views import SYMMETRIES
 
@@ -38,12 +38,12 @@ def compare_fused_with_members(
 
 
 def _megabytes_of_model(model: Path) -> float:
-    files = [model, *(model.parent / name for name in weights_beside(load_graph(model)))]
+    files = [model, *(model.parent / name for name in external_weights_beside(load_safe_onnx(model)))]
     return sum(file.stat().st_size for file in files) / 1e6
 
 
 def _number_of_nodes(model: Path) -> int:
-    return len(load_graph(model).graph.node)
+    return len(load_safe_onnx(model).graph.node)
 
 
 def _time_fused_and_members(path: Path, spec: EnsembleSpec, image_hwc: ImageHWB) -> tuple[float, float]:
@@ -51,7 +51,7 @@ def _time_fused_and_members(path: Path, spec: EnsembleSpec, image_hwc: ImageHWB)
     fused = open_onnx_session(path)
     models = [(spec.model(member), spec.views_of(member)) for member in spec.running]
     types = [read_model_card(model).input.image_type for model, _ in models]
-    fused_nhwc = fused_type(types).convert(image_hwc[None])
+    fused_nhwc = fused_image_type(types).convert(image_hwc[None])
     members = [
         (open_onnx_session(model), views, image_type.convert(image_hwc[None]))
         for (model, views), image_type in zip(models, types, strict=True)

@@ -18,11 +18,11 @@ from seg.export.fuse.reference import reference_of
 from seg.export.onnx_file.opset import opset_of
 from seg.export.onnx_file.save import atomic_model, replace_model_card, save_onnx_model
 from seg.export.onnx_file.verification_images import images_to_verify_on
-from seg.image_type import ImageHWB, fused_type
+from seg.image_type import ImageHWB, fused_image_type
 from seg.labels.task import classes_overlap
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.compatibility import refuse_exclusions
-from seg.spec.ensemble.decision import rules_of
+from seg.spec.ensemble.decision import rules_of_classes
 
 EXACT: Final = frozenset({"fp32", "bf16"})
 """Precisions whose file is in float32."""
@@ -103,7 +103,7 @@ def fusion_ending_of(
     """
     classes = members[0].card.classes
     decision = Decision(
-        factors=spec.factors_of(classes), task=spec.data.task, rules=rules_of(spec.decision, classes)
+        factors=spec.factors_of(classes), task=spec.data.task, rules=rules_of_classes(spec.decision, classes)
     )
     return FusionEnding(spec.merge, decision, request.gives, spec.export.opset, spec.stacking_of(classes))
 
@@ -114,7 +114,7 @@ def check_fusion_against_engine(
     """Hold what these members make together to what the engine says; raises VerificationError."""
     stride = max(member.card.input.stride for member in members)
     exactly = all(member.card.precision in EXACT for member in members)
-    taken = fused_type([member.card.input.image_type for member in members])
+    taken = fused_image_type([member.card.input.image_type for member in members])
     images = [taken.convert(image) for image in images]
     return check_fused_model(model, images, reference, stride=stride, exactly=exactly)
 

@@ -11,7 +11,7 @@ from seg.engine.runtimes.decoder_cut import Decoder, cut_at_decoder, find_decode
 from seg.export.fuse.reorder import reorder_classes
 from seg.export.onnx_file.opset import graph_in_opset, opset_of
 from seg.models.card import ModelCard
-from seg.models.temperature import set_temperature
+from seg.models.temperature import set_temperature_in_graph
 from seg.spec import EnsembleSpec
 from seg.views import SYMMETRIES, ViewName
 
@@ -56,7 +56,7 @@ def read_member_graphs(spec: EnsembleSpec) -> tuple[MemberGraph, ...]:
     hashes = [file.sha256 for file in files]
     for model, member, file in zip(models, spec.running, files, strict=True):
         if member.temperature != 1:
-            set_temperature(model, member.temperature, file.path)
+            set_temperature_in_graph(model, member.temperature, file.path)
         if file.is_reordered:
             reorder_classes(model, file.channels)
     total = sum(member.weight for member in spec.running)

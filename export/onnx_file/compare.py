@@ -16,7 +16,7 @@ from seg.export.onnx_file.verification_batches import (
     verification_sizes,
 )
 from seg.image_type import ImageHWB
-from seg.labels.task import Task, labels_of
+from seg.labels.task import Task, labels_of_probabilities
 from seg.models.card import VerificationCard
 from seg.models.model_file import INPUT
 from seg.terminal.progress import Advance
@@ -73,8 +73,8 @@ def compare_with_source(
                 f"{path}: returns probabilities that are not finite, unlike {source}: not written"
             )
         largest = max(largest, float(np.abs(exported - expected).max()))
-        labels_nhw = labels_of(exported, task)
-        agreeing += int((labels_nhw == labels_of(expected, task)).sum())
+        labels_nhw = labels_of_probabilities(exported, task)
+        agreeing += int((labels_nhw == labels_of_probabilities(expected, task)).sum())
         pixels += labels_nhw.size
         advance(len(batch_nhwc))
     agreement = agreeing / pixels

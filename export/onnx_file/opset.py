@@ -10,7 +10,7 @@ from onnx import helper, version_converter
 from onnx.defs import OpSchema, SchemaError, get_schema
 
 from seg.errors import ModelError
-from seg.models.safety import LARGEST_MODEL_BYTES, STANDARD_DOMAINS, nodes_of
+from seg.models.safety import LARGEST_MODEL_BYTES, STANDARD_DOMAINS, nodes_of_onnx
 
 OLDEST: Final = 17
 """The first opset to try; it comes with IR version 8, which ONNX Runtime reads since 1.12."""
@@ -54,7 +54,7 @@ def convert_to_opset(model: onnx.ModelProto, opset: int) -> bool:
         if entry.domain in STANDARD_DOMAINS:
             entry.version = opset
     changed.ir_version = helper.find_min_ir_version_for(changed.opset_import)
-    for node in nodes_of(changed):
+    for node in nodes_of_onnx(changed):
         _drop_default_attributes(
             node, get_schema(node.op_type, opset, ""), get_schema(node.op_type, opset_of(model), "")
         )
@@ -83,7 +83,7 @@ def graph_in_opset(model: onnx.ModelProto, opset: int, path: object) -> onnx.Mod
 
 def _first_unsupported(model: onnx.ModelProto, opset: int) -> str:
     now = opset_of(model)
-    return next((node.op_type for node in nodes_of(model) if not _node_fits_opset(node, now, opset)), "")
+    return next((node.op_type for node in nodes_of_onnx(model) if not _node_fits_opset(node, now, opset)), "")
 
 
 def _node_fits_opset(node: onnx.NodeProto, now: int, opset: int) -> bool:

@@ -14,7 +14,7 @@ from onnx.external_data_helper import set_external_data
 from seg.errors import ModelError, OutputError
 from seg.files.atomic import atomic_path
 from seg.models.card import CARD_KEY, ENSEMBLE_KEY, StoredCard
-from seg.models.safety import LARGEST_MODEL_BYTES, load_graph, weights_beside
+from seg.models.safety import LARGEST_MODEL_BYTES, external_weights_beside, load_safe_onnx
 
 AnyCard = TypeVar("AnyCard", bound=StoredCard)
 
@@ -66,7 +66,7 @@ def atomic_model(final: Path) -> Iterator[Path]:
 def refuse_foreign_model(path: Path) -> None:
     """Raise OutputError if the path is an ONNX file without a card, which seg did not export."""
     try:
-        model = load_graph(path)
+        model = load_safe_onnx(path)
     except ModelError:
         # The file is missing or damaged, so nothing can be lost.
         return
@@ -77,7 +77,7 @@ def refuse_foreign_model(path: Path) -> None:
 def is_fused(path: Path) -> bool:
     """Whether the file is a fused model, by the card inside it."""
     try:
-        return ENSEMBLE_KEY in _cards_of(load_graph(path))
+        return ENSEMBLE_KEY in _cards_of(load_safe_onnx(path))
     except ModelError:
         return False
 
@@ -114,7 +114,7 @@ def _move_weights_out(model: onnx.ModelProto, folder: Path) -> str:
 def _weight_files_of(path: Path) -> set[Path]:
     """The files of weights that seg wrote beside a model; those of others may belong to more than one."""
     try:
-        beside = weights_beside(load_graph(path))
+        beside = external_weights_beside(load_safe_onnx(path))
     except ModelError:
         return set()
     return {path.parent / name for name in beside if _OUR_WEIGHTS.fullmatch(name)}

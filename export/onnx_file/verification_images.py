@@ -8,7 +8,7 @@ from seg.data.regions.large_images import cut_for_networks
 from seg.engine.member_files import read_existing_member_files
 from seg.engine.sample_frames import SampleFrame, sample_frames_of
 from seg.errors import DataError
-from seg.image_type import RGB8, ImageHWB, fused_type
+from seg.image_type import RGB8, ImageHWB, fused_image_type
 from seg.spec import DatasetSpec, EnsembleSpec
 
 VERIFICATION_IMAGES: Final = 6
@@ -38,4 +38,4 @@ def _frames_to_predict(spec: EnsembleSpec) -> list[SampleFrame]:
         return sample_frames_of(open_split(spec.data, "predict").samples, spec.tile)
     except DataError:
         types = [file.card.input.image_type for file in read_existing_member_files(spec)]
-        return sample_frames_of((), spec.tile, fused_type(types) if types else RGB8)
+        return sample_frames_of((), spec.tile, fused_image_type(types) if types else RGB8)

@@ -16,7 +16,7 @@ from seg.engine.runtimes.profiling import least_seconds
 from seg.errors import VerificationError
 from seg.export.onnx_file.verification_batches import verification_batches, verification_sizes
 from seg.image_type import ImageHWB
-from seg.labels.task import LabelMap, Task, classes_overlap, labels_of, masks_of
+from seg.labels.task import LabelMap, Task, classes_overlap, labels_of_probabilities, masks_of
 from seg.models.card import CandidateCard, PrecisionName
 from seg.train.metrics.confusion import confusion_matrix, iou_per_class
 
@@ -74,10 +74,10 @@ def take_fp32_reference(predict: Predict, split: Split, stride: int, task: Task)
                 f"the fp32 model's probabilities are not finite on validation image {image.id}: train it"
                 " again"
             )
-        labels.append(labels_of(probabilities, task))
+        labels.append(labels_of_probabilities(probabilities, task))
     some = list(_validation_images_at(split, indices[:: max(1, len(indices) // SHAPE_IMAGES)][:SHAPE_IMAGES]))
     shaped = [
-        (batch, labels_of(predict(batch), task))
+        (batch, labels_of_probabilities(predict(batch), task))
         for batch in verification_batches(some, verification_sizes(some[0].shape[:2], stride))
     ]
     return Fp32Reference(
@@ -105,10 +105,11 @@ def measure_precision(
         return probabilities
 
     labels = [
-        labels_of(watched(image_hwc[None]), task) for image_hwc in _validation_images_at(split, indices)
+        labels_of_probabilities(watched(image_hwc[None]), task)
+        for image_hwc in _validation_images_at(split, indices)
     ]
     agreement = _agreement_with_reference(labels, reference.labels)
-    shaped = [(labels_of(watched(batch), task), truth) for batch, truth in reference.shaped]
+    shaped = [(labels_of_probabilities(watched(batch), task), truth) for batch, truth in reference.shaped]
     at_worst = min(agreement, *(_agreement_with_reference([ours], [truth]) for ours, truth in shaped))
     before, after = reference.iou_c, _iou_of_precision(split, indices, labels, task)
     # Where no image has any class and none is found, there is no IoU to lose.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seg.errors import VerificationError
 from seg.image_type import ImageHWB
-from seg.models.model_file import INPUT, type_of_input
+from seg.models.model_file import INPUT, image_type_of_model_input
 
 BINS: Final = 2048
 STEPS: Final = 127
@@ -31,7 +31,7 @@ def clipping_values(
         VerificationError: a tensor's values are not finite.
     """
     session = _session_that_shows(model, tensors)
-    images = [type_of_input(model).convert(image) for image in images]
+    images = [image_type_of_model_input(model).convert(image) for image in images]
     largest = np.full(len(tensors), np.finfo(np.float32).tiny)
     for values in _tensor_values_of_images(session, images):
         largest = np.maximum(largest, [float(np.abs(value).max(initial=0)) for value in values])

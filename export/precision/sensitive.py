@@ -10,7 +10,7 @@ from seg.export.precision.measure import Predict
 from seg.export.precision.quantise import QuantisableLayer, quantisable_layers_of, quantise_layers
 from seg.export.precision.ranges import clipping_values
 from seg.image_type import ImageHWB
-from seg.labels.task import LabelMap, Task, labels_of
+from seg.labels.task import LabelMap, Task, labels_of_probabilities
 from seg.terminal.progress import progress
 
 RANKING_IMAGES: Final = 4
@@ -81,7 +81,7 @@ def _most_sensitive_layers_first(
 
 
 def _labels_of_candidate(predict: Predict, images: Sequence[ImageHWB], task: Task) -> list[LabelMap]:
-    return [labels_of(predict(image_hwc[None]), task) for image_hwc in images]
+    return [labels_of_probabilities(predict(image_hwc[None]), task) for image_hwc in images]
 
 
 def _share_of_equal_labels(ours: Sequence[LabelMap], theirs: Sequence[LabelMap]) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seg.data import open_split
-from seg.data.labelling import known_classes
+from seg.data.labelling import known_classes_of_dataset
 from seg.data.regions.large_images import cut_for_networks, cut_large_images
 from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.hardware import usable_cores
@@ -49,7 +49,7 @@ def precision_trial_of_classes(
     own: Sequence[ClassInfo], task: Task, source: object, data: DatasetSpec, request: ExportSpec
 ) -> PrecisionTrial:
     """The same for a network with these classes, by channel; `source` names it in messages."""
-    channels = channels_for_task(own, task, known_classes(data) or tuple(own), data.task, source)
+    channels = channels_for_task(own, task, known_classes_of_dataset(data) or tuple(own), data.task, source)
     runtimes = {str(name): name for name in usable_runtimes()}
 
     def open_model(model: Path, name: str) -> Predict:

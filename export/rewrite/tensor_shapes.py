@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 from onnx import helper
 
-from seg.models.model_file import INPUT, type_of_input
+from seg.models.model_file import INPUT, image_type_of_model_input
 
 Shape = tuple[int, ...]
 Shapes = Mapping[str, tuple[Shape, ...]]
@@ -39,7 +39,7 @@ def shapes_by_running(model: onnx.ModelProto) -> Shapes:
     session = onnxruntime.InferenceSession(
         shown.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    image_type = type_of_input(model)
+    image_type = image_type_of_model_input(model)
     runs = [session.run(None, {INPUT: image_type.blank((1, *size_hw))}) for size_hw in SIZES_HW]
     return {
         name: tuple(tuple(shape.tolist()) for shape in shapes)

@@ -24,7 +24,7 @@ from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
 from seg.labels.task import Task, classes_overlap
 from seg.models.card import ModelCard, SourceCard
-from seg.models.model_file import verified_card
+from seg.models.model_file import read_verified_card
 from seg.spec import DatasetSpec, ExportSpec, MemberSpec
 from seg.terminal.progress import progress
 
@@ -133,7 +133,7 @@ def is_exported_source(
     request: ExportSpec | None,
 ) -> bool:
     """Whether `model` is there, verified, of this source as it is declared now, and as requested."""
-    card = verified_card(model)
+    card = read_verified_card(model)
     return (
         card is not None
         and card.source is not None

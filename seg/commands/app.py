@@ -35,12 +35,12 @@ from seg.commands.process.flags import take_global_flags
 from seg.commands.process.streams import open_standard_streams
 from seg.commands.tune import tune
 from seg.errors import EXIT_USER_ERROR
-from seg.experimental import EXPERIMENTAL, marked
-from seg.terminal.events import in_form
+from seg.experimental import EXPERIMENTAL, help_marked_experimental
+from seg.terminal.events import in_output_form
 
 app = typer.Typer(
     name="seg",
-    help=marked(
+    help=help_marked_experimental(
         "From labelled images to a winning submission: train, export, ensemble."
         "\n\nAn ensemble is one YAML, or some exported models; `seg data sample DIR` draws a dataset to begin"
         " with. Add to any command --quiet for no progress, --json for progress as events for programs, or"
@@ -102,7 +102,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code; whatever is raised becomes a line on stderr."""
     root = typer.main.get_command(app)
     flags, given = take_global_flags(arguments, root)
-    with in_form(flags.form):
+    with in_output_form(flags.form):
         return _invoke_command(root, given, flags.debug)
 
 

@@ -7,7 +7,7 @@ import typer
 
 from seg.commands.ensemble.source import Runtime, SpecOrModels, Views, Weights, resolve_ensemble_source
 from seg.commands.options.shared import Overwrite
-from seg.terminal.notices import suggest
+from seg.terminal.notices import suggest_next
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
@@ -57,7 +57,7 @@ def bundle_command(
     )
     written = write_bundle(source.spec, output, request, fused=fuse, overwrite=overwrite, reads=source.reads)
     typer.echo(f"{output}: models {written.models / 1e6:.0f} MB, wheels {written.wheels / 1e6:.0f} MB")
-    suggest(
+    suggest_next(
         f"without internet: sh {output.name}/install.sh && python {output.name}/predict.py IMAGES"
         f" -o submission.csv{_needed_predict_options(source.spec)}"
     )

@@ -8,7 +8,7 @@ import typer
 from seg import ranges
 from seg.commands.options.shared import SpecPath, print_table
 from seg.errors import SpecError
-from seg.terminal.notices import suggest
+from seg.terminal.notices import suggest_next
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +64,7 @@ def calibrate_command(
             " one class a pixel: it compares the two likeliest"
         )
     calibrate_stopping(path, spec, tolerance, split, count, units)
-    suggest(f"seg ensemble {path}")
+    suggest_next(f"seg ensemble {path}")
 
 
 def calibrate_stopping(
@@ -79,7 +79,7 @@ def calibrate_stopping(
     from seg.engine.jobs.calibration.calibrate import calibrate_ensemble
     from seg.engine.jobs.calibration.cross_validate import TOLERANCES, cross_validate_calibration
     from seg.spec.ensemble.prediction import StoppingSpec
-    from seg.spec.yaml.edit import write_under
+    from seg.spec.yaml.edit import write_under_key
     from seg.terminal.words import counted
 
     known = spec.stopping or StoppingSpec()
@@ -87,7 +87,7 @@ def calibrate_stopping(
     units = units or ("tiles" if known.calibration and known.calibration.tiles else "images")
     calibration, traces = calibrate_ensemble(spec, split, count, units, tolerance)
     written = calibration.model_dump(exclude_none=True)
-    write_under(path, "stopping", {"tolerance": tolerance, "calibration": written})
+    write_under_key(path, "stopping", {"tolerance": tolerance, "calibration": written})
     images = counted(calibration.images, "image")
     if calibration.tiles:
         images += f" in {counted(calibration.tiles, 'tile')}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from seg.commands.options.shared import RunMetric, SpecPath, check_metric_may_run, require_extra
-from seg.terminal.notices import suggest
+from seg.terminal.notices import suggest_next
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
@@ -37,7 +37,7 @@ def distill_command(
     """
     require_extra("train", "torch", "seg distill")
     from seg.data import open_split
-    from seg.data.dataset import open_pseudo
+    from seg.data.dataset import open_pseudo_splits
     from seg.data.splits.concat_split import ConcatSplit
     from seg.data.splits.unlabelled_split import UnlabelledSplit
     from seg.engine.jobs.fingerprint import ensemble_fingerprint
@@ -60,13 +60,13 @@ def distill_command(
     unlabelled = UnlabelledSplit(more, train.classes, train.task) if more else None
     teacher = ensemble_fingerprint(resolve_ensemble(spec))
     soft_labels = SoftLabels.of_teacher(spec.runs, teacher)
-    taught = [train, *open_pseudo(spec.data), *([unlabelled] if unlabelled else [])]
+    taught = [train, *open_pseudo_splits(spec.data), *([unlabelled] if unlabelled else [])]
     make_soft_labels(spec, ConcatSplit(taught).samples, soft_labels)
     distillation = Distillation(soft_labels, teacher, student.soft_share, student.temperature, unlabelled)
     run = train_member(spec, member, retrain=retrain, distillation=distillation)
     typer.echo(f"{member.name}: val mIoU {run.best_miou:.4f}: {spec.checkpoint(member)}")
     if spec.student:
-        suggest(f"seg export {path} --member {member.name}")
+        suggest_next(f"seg export {path} --member {member.name}")
 
 
 def _student_to_distill(path: Path, spec: "EnsembleSpec", network: str | None) -> "StudentSpec":

@@ -85,9 +85,9 @@ def evaluate_command(
     )
     from seg.files.outputs import Output
     from seg.labels.task import classes_overlap
-    from seg.spec.reads import files_read
+    from seg.spec.reads import files_read_by_spec
 
-    reads = (*source.reads, submission, *([against] if against else []), *files_read(spec))
+    reads = (*source.reads, submission, *([against] if against else []), *files_read_by_spec(spec))
     json_output = json_file and Output(json_file, reads, overwrite)
     csv_output = csv_file and Output(csv_file, reads, overwrite)
     for output in (json_output, csv_output):
@@ -118,10 +118,10 @@ def _print_submission_metric(
 ) -> None:
     """The score of a submission by the spec's metric."""
     from seg.evaluate.submission_metric import judge_submission
-    from seg.spec.ensemble.metric import title_of
+    from seg.spec.ensemble.metric import metric_title
 
     judged = judge_submission(spec, submission)
-    name = title_of(judged.metric.name)
+    name = metric_title(judged.metric.name)
     interval = " (95 %: {:.4f}..{:.4f})".format(*judged.interval) if judged.interval else ""
     typer.echo(f"{submission}: {name} {judged.score:.4f} of {counted(judged.images, 'image')}{interval}")
     if per_class:
@@ -137,10 +137,10 @@ def _print_submission_metric(
 
 
 def _print_members_comparison(split: str, comparison: "Comparison", per_class: bool) -> None:
-    from seg.spec.ensemble.metric import title_of
+    from seg.spec.ensemble.metric import metric_title
 
     images, rows = comparison.images, comparison.rows
-    name = title_of(comparison.metric)
+    name = metric_title(comparison.metric)
     other = () if name == "mIoU" else ("mIoU",)
     print_table(
         f"{split}: {counted(images, 'image')}",

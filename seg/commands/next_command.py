@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seg.terminal.notices import suggest, suggest_opening
+from seg.terminal.notices import suggest_next, suggest_opening
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def suggest_tuning_or_ensemble(path: Path, spec: "EnsembleSpec") -> None:
     """After all members are exported: `seg tune` if it has not run yet and can, else `seg ensemble`."""
-    suggest(f"seg {'tune' if can_be_tuned(spec) and not is_tuned(spec) else 'ensemble'} {path}")
+    suggest_next(f"seg {'tune' if can_be_tuned(spec) and not is_tuned(spec) else 'ensemble'} {path}")
 
 
 def suggest_submission_check(path: Path | None, submission: Path) -> None:
@@ -19,7 +19,7 @@ def suggest_submission_check(path: Path | None, submission: Path) -> None:
     if path is None:
         suggest_opening(submission)
     else:
-        suggest(f"seg submission check {path} {submission}")
+        suggest_next(f"seg submission check {path} {submission}")
 
 
 def can_be_tuned(spec: "EnsembleSpec") -> bool:

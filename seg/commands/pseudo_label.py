@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seg.commands.options.shared import Overwrite, SpecPath, print_table
-from seg.terminal.notices import suggest
+from seg.terminal.notices import suggest_next
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,8 +44,8 @@ def pseudo_label_command(
     from seg.files.outputs import Output, output_folder
     from seg.labels.soft_labels import SoftLabels
     from seg.spec import load_ensemble
-    from seg.spec.ensemble.decision import rules_of
-    from seg.spec.reads import files_read
+    from seg.spec.ensemble.decision import rules_of_classes
+    from seg.spec.reads import files_read_by_spec
 
     spec = load_ensemble(path)
     classes, task = open_split(spec.data, "train").classes, spec.data.task
@@ -53,7 +53,7 @@ def pseudo_label_command(
     check_file_names((sample.id for sample in samples), MASK_SUFFIX)
     # Labels that were guessed before, and learnt from, are made anew here.
     before = [spec.data.pseudo.masks] if spec.data.pseudo else []
-    named = [file for file in files_read(spec) if file not in before]
+    named = [file for file in files_read_by_spec(spec) if file not in before]
     reads = (path, images, *named, *(sample.image for sample in samples))
     target = Output(output, reads, overwrite, is_folder=True)
     target.check()
@@ -62,12 +62,12 @@ def pseudo_label_command(
     make_soft_labels(spec, samples, soft_labels)
     names = tuple(c.name for c in classes)
     record = PseudoRecord(classes=names, confidence=confidence, teacher=teacher, task=task)
-    rules = rules_of(spec.decision, classes)
+    rules = rules_of_classes(spec.decision, classes)
     decision = Decision(factors=spec.factors_of(classes), task=task, rules=rules)
     with target.writing() as final, output_folder(final) as folder:
         guessed = write_pseudo_labels(samples, soft_labels, classes, folder, record, decision)
     _print_pseudo_label_counts(len(samples), classes, guessed)
-    suggest(f"train on them, with this in the dataset: pseudo: {{images: {images}, masks: {output}}}")
+    suggest_next(f"train on them, with this in the dataset: pseudo: {{images: {images}, masks: {output}}}")
 
 
 def _print_pseudo_label_counts(

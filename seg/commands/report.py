@@ -43,7 +43,7 @@ def report_command(
     from seg.evaluate.report.zoom_maps import zoom_maps_folder
     from seg.files.outputs import Output
     from seg.spec import load_ensemble
-    from seg.spec.reads import files_read
+    from seg.spec.reads import files_read_by_spec
 
     limit = parse_bytes("--cache-limit", cache_limit)
     if output.suffix.lower() not in (".html", ".htm"):
@@ -56,7 +56,7 @@ def report_command(
     elif len(paths) == 1:
         spec, cache = load_ensemble(paths[0]), ProbabilityCache()
         check_metric_may_run(spec, run_metric)
-        reads = (*paths, *files_read(spec))
+        reads = (*paths, *files_read_by_spec(spec))
         Output(zoom_maps_folder(output), reads, overwrite, is_folder=True).check()
         with Output(output, reads, overwrite).writing() as final:
             write_report(spec, final, paths[0].stem, cache, images, judge)

@@ -74,9 +74,9 @@ def runs_note_command(
     text: Annotated[str | None, typer.Option("--text", help="Anything worth remembering.")] = None,
 ) -> None:
     """Add a leaderboard score, or a text, to a run."""
-    from seg.runs import write_note
+    from seg.runs import write_run_note
 
-    noted = write_note(run, leaderboard=leaderboard, text=text)
+    noted = write_run_note(run, leaderboard=leaderboard, text=text)
     typer.echo(f"{run}: leaderboard {noted.leaderboard}, {noted.text or 'no text'}")
 
 

@@ -49,9 +49,9 @@ def show_command(
     """
     from seg.errors import SpecError
     from seg.evaluate.show.contact_sheet import draw_ensemble_sheet, draw_submission_sheet
-    from seg.evaluate.show.prediction_maps import map_ensemble, map_submission
+    from seg.evaluate.show.prediction_maps import map_ensemble_predictions, map_submission_predictions
     from seg.files.outputs import Output
-    from seg.spec.reads import files_read
+    from seg.spec.reads import files_read_by_spec
 
     models = [name for name in named if are_models([name])] if are_models(named) else named[:1]
     wanted = [name for name in named if name not in models]
@@ -64,12 +64,17 @@ def show_command(
     if not is_folder:
         check_picture_name(output)
     with with_other_images(source.spec, None if source.yaml else wanted) as spec:
-        reads = (*source.reads, *files_read(spec), *map(Path, wanted), *([submission] if submission else []))
+        reads = (
+            *source.reads,
+            *files_read_by_spec(spec),
+            *map(Path, wanted),
+            *([submission] if submission else []),
+        )
         with Output(output, reads, overwrite, is_folder).writing() as final:
             if submission is None:
-                (map_ensemble if is_folder else draw_ensemble_sheet)(spec, final, wanted, images)
+                (map_ensemble_predictions if is_folder else draw_ensemble_sheet)(spec, final, wanted, images)
             else:
-                (map_submission if is_folder else draw_submission_sheet)(
+                (map_submission_predictions if is_folder else draw_submission_sheet)(
                     spec, submission, final, wanted, images
                 )
     typer.echo(f"{output}: written")

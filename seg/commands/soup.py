@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seg.commands.options.shared import SpecPath, print_table, require_extra
-from seg.terminal.notices import suggest
+from seg.terminal.notices import suggest_next
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
@@ -54,7 +54,7 @@ def soup_command(
         f"soup of {', '.join(found.names)}: val mIoU {found.miou:.4f},"
         f" {100 * (found.miou - best.miou):+.2f} points over {best.names[0]}: {folder.model}"
     )
-    suggest(f"name it among the members of {path}: - name: {name}")
+    suggest_next(f"name it among the members of {path}: - name: {name}")
 
 
 def _folders_of_runs_to_average(path: Path, spec: "EnsembleSpec", runs: list[str]) -> dict[str, Path]:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from seg.commands.next_command import suggest_tuning_or_ensemble
-from seg.terminal.notices import suggest
+from seg.terminal.notices import suggest_next
 from seg.terminal.words import counted
 
 app = typer.Typer(help="Check specs, and print their schema.", no_args_is_help=True)
@@ -37,7 +37,7 @@ def spec_check_command(
             typer.echo(f"{file}: {counted(len(spec.running), 'member')}, {views} an image")
             is_trained_here = any(member.has_recipe for member in spec.running)
             if is_trained_here:
-                suggest(f"seg train {file}")
+                suggest_next(f"seg train {file}")
             else:
                 suggest_tuning_or_ensemble(file, spec)
     if mistakes:

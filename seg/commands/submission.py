@@ -8,7 +8,7 @@ import typer
 from seg.commands.next_command import suggest_submission_check
 from seg.commands.options.shared import Overwrite, SpecPath, print_table
 from seg.commands.options.sizes import parse_bytes
-from seg.terminal.notices import suggest
+from seg.terminal.notices import suggest_next
 
 EXIT_FINDINGS = 2
 
@@ -44,7 +44,7 @@ def vote_command(
     """
     from seg.engine.submissions import SubmissionForSpec
     from seg.engine.submissions.output import submission_output
-    from seg.evaluate.vote import parse_ties, parse_weights, vote_submissions
+    from seg.evaluate.vote import parse_vote_ties, parse_vote_weights, vote_submissions
     from seg.spec import load_ensemble
 
     known = SubmissionForSpec(load_ensemble(path))
@@ -54,10 +54,10 @@ def vote_command(
             known.form(),
             submissions,
             final,
-            weights=parse_weights(weights, len(submissions)),
+            weights=parse_vote_weights(weights, len(submissions)),
             classes=len(known.classes),
             size_of=known.size_of,
-            ties=parse_ties(ties),
+            ties=parse_vote_ties(ties),
             task=known.spec.data.task,
         )
     names = [file.name for file in submissions]
@@ -153,10 +153,10 @@ def submission_check_command(
         if fix:
             suggest_submission_check(path, fix)
         elif mended:
-            suggest(f"seg submission check {path} {submission} --fix FILE")
+            suggest_next(f"seg submission check {path} {submission} --fix FILE")
         raise typer.Exit(EXIT_FINDINGS)
     typer.echo(f"{submission}: nothing found")
-    suggest(f"upload {submission}")
+    suggest_next(f"upload {submission}")
 
 
 app = typer.Typer(

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from seg.commands.options.shared import Overwrite, RunMetric, check_metric_may_run, print_table, require_extra
-from seg.terminal.notices import suggest
+from seg.terminal.notices import suggest_next
 
 if TYPE_CHECKING:
     from seg.train.sweep import TrialResult
@@ -50,7 +50,7 @@ def sweep_run_command(path: SweepPath, run_metric: RunMetric = False) -> None:
 
     open_sweep(spec).run(partial(_print_sweep_trial, spec.metric.title))
     sweep_show_command(path)
-    suggest(f"seg sweep top {path} 5")
+    suggest_next(f"seg sweep top {path} 5")
 
 
 @app.command("show")
@@ -92,11 +92,11 @@ def sweep_top_command(
     check_metric_may_run(spec, run_metric)
     from seg.data import open_split
     from seg.files.outputs import Output
-    from seg.spec.reads import paths_in
+    from seg.spec.reads import paths_in_spec
     from seg.train.sweep import choose_complementary, open_sweep
-    from seg.train.sweep.write_ensemble import write_ensemble
+    from seg.train.sweep.write_ensemble import write_ensemble_of_trials
 
-    with Output(output, (path, *paths_in(spec.data)), overwrite).writing() as final:
+    with Output(output, (path, *paths_in_spec(spec.data)), overwrite).writing() as final:
         chosen = choose_complementary(
             open_sweep(spec).outcomes(),
             spec.runs,
@@ -105,7 +105,7 @@ def sweep_top_command(
             spec.metric,
             spec.data.group,
         )
-        write_ensemble(final, spec, chosen)
+        write_ensemble_of_trials(final, spec, chosen)
     rows = [
         (
             one.outcome.name,
@@ -124,7 +124,7 @@ def sweep_top_command(
     if len(chosen) < count:
         typer.echo(f"{len(chosen)} of {count}: no other makes them better")
     typer.echo(f"{output}: written")
-    suggest(f"seg export {output}")
+    suggest_next(f"seg export {output}")
 
 
 def _gain_of_chosen_trial(one: "ChosenTrial", before: "ChosenTrial | None") -> str:

@@ -17,10 +17,10 @@ from seg.commands.options.shared import (
     print_table,
     require_extra,
 )
-from seg.experimental import marked
-from seg.terminal.events import emit
-from seg.terminal.notices import suggest
-from seg.terminal.words import duration
+from seg.experimental import help_marked_experimental
+from seg.terminal.events import emit_event
+from seg.terminal.notices import suggest_next
+from seg.terminal.words import duration_in_words
 
 if TYPE_CHECKING:
     from seg.spec import EnsembleSpec, MemberSpec
@@ -41,7 +41,7 @@ def train_command(
             "--devices",
             min=1,
             max=ranges.DEVICES.most,
-            help=marked(
+            help=help_marked_experimental(
                 "Train on so many GPUs of this machine (or CPU processes).",
                 "training on a GPU",
                 "--devices on GPUs",
@@ -86,8 +86,8 @@ def train_command(
         run = train_member(spec, one, retrain=retrain)
         where = f"mean of {run.averaged_epochs} epochs" if run.averaged_epochs else f"epoch {run.best_epoch}"
         typer.echo(f"{one.name}: val {run.metric} {run.score:.4f}, {where}: {spec.checkpoint(one)}")
-        emit("output", path=str(spec.checkpoint(one)))
-    suggest(f"seg export {path}")
+        emit_event("output", path=str(spec.checkpoint(one)))
+    suggest_next(f"seg export {path}")
 
 
 def _print_training_estimates(
@@ -103,7 +103,7 @@ def _print_training_estimates(
     estimates = {one.name: estimate_training(spec, one, retrain=retrain) for one in wanted}
     print_table(
         f"{path}: trains on {training_device()}, about"
-        f" {duration(sum(one.seconds for one in estimates.values()))} in all",
+        f" {duration_in_words(sum(one.seconds for one in estimates.values()))} in all",
         ("", "network", "M parameters", "GiB", "epochs", "time"),
         [
             (
@@ -112,7 +112,7 @@ def _print_training_estimates(
                 f"{estimates[one.name].parameters / 1e6:.1f}",
                 f"{estimates[one.name].memory / 2**30:.1f}",
                 str(estimates[one.name].epochs),
-                duration(estimates[one.name].seconds),
+                duration_in_words(estimates[one.name].seconds),
             )
             for one in wanted
         ],
@@ -169,11 +169,11 @@ def _print_training_dry_run(path: Path, spec: "EnsembleSpec", members: "tuple[Me
 def _count_classes_without_data(data: "DatasetSpec") -> tuple[int, str]:
     """The number of classes and its source; a dry run does not need the dataset."""
     from seg.data import open_split
-    from seg.spec.dataset.dataset import class_list
+    from seg.spec.dataset.dataset import numbered_classes
 
     annotations = data.train and data.train.annotations
     if annotations and annotations.exists():
         return len(open_split(data, "train").classes), "as the dataset has"
     if data.classes:
-        return len(class_list(data.classes, data.unlabelled, data.task)), "as the spec says"
+        return len(numbered_classes(data.classes, data.unlabelled, data.task)), "as the spec says"
     return ASSUMED_CLASSES, f"assumed, as {annotations} is not here"

@@ -4,13 +4,13 @@ from dataclasses import replace
 from functools import partial
 
 from seg.data.coco.coco_split import CocoSplit
-from seg.data.division.held_out import hold_out
+from seg.data.division.held_out import hold_out_images
 from seg.data.labelling import labelling_of
 from seg.data.masks.mask_split import MaskSplit
 from seg.data.regions.held_out_blocks import hold_out_blocks
 from seg.data.regions.large_images import cut_large_images
 from seg.data.splits.folder_split import FolderSplit
-from seg.data.splits.nodata import IgnoreNodata
+from seg.data.splits.nodata import IgnoreNodataSplit
 from seg.data.splits.pseudo_labels import PseudoSplit
 from seg.data.splits.scaled_split import ScaledSplit
 from seg.data.splits.split import Split
@@ -31,13 +31,13 @@ def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
     to_measure = name == "val"
     if name == "predict" and dataset.predict is None:
         name = "val"
-    split: Split = open_undivided(dataset, name)
+    split: Split = open_undivided_split(dataset, name)
     if dataset.read_scale:
         split = ScaledSplit(split, dataset.read_scale)
     if dataset.pixel_range:
-        split = IgnoreNodata(split)
+        split = IgnoreNodataSplit(split)
     if isinstance(dataset.val, ShareSpec) and name != "predict":
-        train, held_out = hold_out(split, dataset.val, dataset.group)
+        train, held_out = hold_out_images(split, dataset.val, dataset.group)
         split = train if name == "train" else held_out
     if isinstance(dataset.val, BlocksSpec) and (to_measure or name == "train"):
         without, blocks = hold_out_blocks(split, dataset.val)
@@ -45,13 +45,13 @@ def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
     return cut_large_images(split) if to_measure else split
 
 
-def open_undivided(dataset: DatasetSpec, name: SplitName) -> Split:
+def open_undivided_split(dataset: DatasetSpec, name: SplitName) -> Split:
     """Open one split at its full resolution; with a `val` that is a share, all images of `train`.
 
     Raises:
         DataError: as `open_split`.
     """
-    split = _open(dataset, name)
+    split = _open_labelled_split(dataset, name)
     if dataset.pixel_range is None:
         return split
     split.samples = tuple(
@@ -62,7 +62,9 @@ def open_undivided(dataset: DatasetSpec, name: SplitName) -> Split:
     return split
 
 
-def _open(dataset: DatasetSpec, name: SplitName) -> CocoSplit | MaskSplit | TableSplit | FolderSplit:
+def _open_labelled_split(
+    dataset: DatasetSpec, name: SplitName
+) -> CocoSplit | MaskSplit | TableSplit | FolderSplit:
     spec = dataset.split(name)
     read_labelling = partial(labelling_of, dataset)
     if spec.annotations:
@@ -74,7 +76,7 @@ def _open(dataset: DatasetSpec, name: SplitName) -> CocoSplit | MaskSplit | Tabl
     return FolderSplit(spec, read_labelling)
 
 
-def open_pseudo(dataset: DatasetSpec) -> tuple[Split, ...]:
+def open_pseudo_splits(dataset: DatasetSpec) -> tuple[Split, ...]:
     """The pseudo-labelled images as a split; empty if the dataset has none.
 
     Raises:

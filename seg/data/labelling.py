@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.coco.coco_file import CocoCategory, ambiguities, read_categories
+from seg.data.coco.coco_file import CocoCategory, read_coco_categories, repeated_ids_and_names
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX
 from seg.labels.task import LabelMap, Task, classes_overlap, ignore_value, truth_dtype
-from seg.spec.dataset.dataset import ClassEntry, DatasetSpec, class_list
+from seg.spec.dataset.dataset import ClassEntry, DatasetSpec, numbered_classes
 from seg.spec.dataset.split import SplitSpec
 
 
@@ -95,7 +95,7 @@ def labelling_of(dataset: DatasetSpec) -> Labelling:
     Raises:
         DataError: the categories cannot be read, share an id or a name, or are too many.
     """
-    classes = class_list(_entries(dataset), dataset.unlabelled, dataset.task)
+    classes = numbered_classes(_class_entries(dataset), dataset.unlabelled, dataset.task)
     if classes_overlap(dataset.task):
         return Labelling(classes, 0, dataset.task)
     if dataset.ignores_unlabelled:
@@ -103,7 +103,7 @@ def labelling_of(dataset: DatasetSpec) -> Labelling:
     return Labelling(classes, [c.name for c in classes].index(dataset.unlabelled))
 
 
-def known_classes(dataset: DatasetSpec) -> tuple[ClassInfo, ...] | None:
+def known_classes_of_dataset(dataset: DatasetSpec) -> tuple[ClassInfo, ...] | None:
     """The classes, or None if the YAML lists none and the annotations are not on this machine.
 
     Raises:
@@ -123,21 +123,23 @@ def _source_of_classes(dataset: DatasetSpec) -> Path | None:
     return next((annotations for annotations in known if annotations), None)
 
 
-def _entries(dataset: DatasetSpec) -> tuple[ClassEntry, ...]:
+def _class_entries(dataset: DatasetSpec) -> tuple[ClassEntry, ...]:
     listed, source = dataset.classes, _source_of_classes(dataset)
     if source is None:
         return listed or ()
-    categories = sorted(read_categories(source), key=lambda category: category.id)
+    categories = sorted(read_coco_categories(source), key=lambda category: category.id)
     if not categories:
         raise DataError(f"{source}: has no categories: name them, or list 'classes' in the dataset's YAML")
-    for problem in ambiguities(categories):
+    for problem in repeated_ids_and_names(categories):
         raise DataError(f"{source}: {problem}: give each category its own id and name")
     if listed is None:
         return tuple(ClassEntry(name=category.name, id=category.id) for category in categories)
-    return _with_ids(listed, categories)
+    return _class_entries_with_ids(listed, categories)
 
 
-def _with_ids(listed: Sequence[ClassEntry], categories: Sequence[CocoCategory]) -> tuple[ClassEntry, ...]:
+def _class_entries_with_ids(
+    listed: Sequence[ClassEntry], categories: Sequence[CocoCategory]
+) -> tuple[ClassEntry, ...]:
     """Missing ids are those of the categories with the same name, else the first free numbers."""
     id_of = {category.name: category.id for category in categories}
     taken = {*id_of.values(), *(entry.id for entry in listed)}

@@ -72,7 +72,7 @@ def split_statistics(samples: Sequence[Sample], pixel_range: PixelRange | None) 
     """
     if not samples:
         raise DataError("data: the training split has no images")
-    tally = _Tally(read_sample(samples[0]).shape[-1], pixel_range)
+    tally = _BandSums(read_sample(samples[0]).shape[-1], pixel_range)
     with progress("read images", len(samples), unit="images") as advance:
         for sample in samples:
             try:
@@ -83,7 +83,7 @@ def split_statistics(samples: Sequence[Sample], pixel_range: PixelRange | None) 
     return SplitStatistics(len(samples), tuple(tally.bands()), tally.seen)
 
 
-class _Tally:
+class _BandSums:
     """Sums over the pixels of all images, by band."""
 
     def __init__(self, bands: int, pixel_range: PixelRange | None) -> None:

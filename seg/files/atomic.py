@@ -57,10 +57,12 @@ def atomic_path(final: Path) -> Iterator[Path]:
     Raises:
         OutputError: `final` is not a regular file, or cannot be written.
     """
-    final = followed(final)
-    with errors_named(final), _writing_in(final.parent):
+    final = follow_link(final)
+    with write_errors_named(final), _writing_in(final.parent):
         mode = _mode_of(final)
-        handle, name = tempfile.mkstemp(dir=final.parent, prefix=_prefix(final), suffix=final.suffix)
+        handle, name = tempfile.mkstemp(
+            dir=final.parent, prefix=_temporary_prefix(final), suffix=final.suffix
+        )
         os.close(handle)
         temporary = Path(name)
         try:
@@ -80,15 +82,15 @@ def atomic_folder(final: Path) -> Iterator[Path]:
     Raises:
         OutputError: `final` is not a folder, or cannot be written.
     """
-    final = followed(final)
-    if is_there(final) and not final.is_dir():
+    final = follow_link(final)
+    if path_exists(final) and not final.is_dir():
         raise OutputError(f"{final}: is a file where a folder is to be written: move it away")
     with scratch_folder(final) as temporary:
         try:
             yield temporary
         except OutputError as error:
             raise OutputError(str(error).replace(str(temporary), str(final))) from error
-        _swap(temporary, final)
+        _swap_folders(temporary, final)
 
 
 @contextmanager
@@ -98,28 +100,28 @@ def scratch_folder(beside: Path) -> Iterator[Path]:
     Raises:
         OutputError: it cannot be written.
     """
-    with errors_named(beside), _writing_in(beside.parent):
-        temporary = Path(tempfile.mkdtemp(dir=beside.parent, prefix=_prefix(beside)))
+    with write_errors_named(beside), _writing_in(beside.parent):
+        temporary = Path(tempfile.mkdtemp(dir=beside.parent, prefix=_temporary_prefix(beside)))
         try:
             yield temporary
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def remove_leftovers(final: Path) -> None:
+def remove_leftovers_of(final: Path) -> None:
     """Remove temporary files of killed runs beside `final`, and restore a folder that one had moved away.
 
     Nothing is removed while another process writes in the same folder, as it may be using them.
     """
-    _remove_leftovers(final.parent, re.escape(final.name), final)
+    _remove_temporary_files(final.parent, re.escape(final.name), final)
 
 
 def remove_all_leftovers(folder: Path) -> None:
     """Remove all temporary files of killed runs in a folder that only seg writes to."""
-    _remove_leftovers(folder, ".+")
+    _remove_temporary_files(folder, ".+")
 
 
-def followed(path: Path) -> Path:
+def follow_link(path: Path) -> Path:
     """The path itself, or the target of a symbolic link, which need not exist.
 
     Raises:
@@ -137,7 +139,7 @@ def followed(path: Path) -> Path:
     return Path(os.path.realpath(path)) if _is_link(path) else path
 
 
-def is_there(path: Path) -> bool:
+def path_exists(path: Path) -> bool:
     """Whether a file or folder exists and is accessible, after following links."""
     try:
         path.stat()
@@ -147,7 +149,7 @@ def is_there(path: Path) -> bool:
 
 
 @contextmanager
-def errors_named(final: Path) -> Iterator[None]:
+def write_errors_named(final: Path) -> Iterator[None]:
     """Turn the system's errors about writing `final` into OutputError, with the path and the reason.
 
     Errors about other files, which the block reads, are raised unchanged.
@@ -200,13 +202,13 @@ def _is_link(path: Path) -> bool:
         return False
 
 
-def _swap(temporary: Path, final: Path) -> None:
-    """Replace a folder by another; `remove_leftovers` restores it after a kill in between."""
+def _swap_folders(temporary: Path, final: Path) -> None:
+    """Replace a folder by another; `remove_leftovers_of` restores it after a kill in between."""
     old = temporary.with_name(temporary.name + _OLD)
     if final.exists():
         final.rename(old)
     try:
-        temporary.chmod(0o777 & ~_umask())
+        temporary.chmod(0o777 & ~_current_umask())
         temporary.rename(final)
     except OSError:
         if old.exists():
@@ -215,13 +217,13 @@ def _swap(temporary: Path, final: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _remove_leftovers(folder: Path, name: str, final: Path | None = None) -> None:
+def _remove_temporary_files(folder: Path, name: str, final: Path | None = None) -> None:
     """Remove temporary files whose name, as made by `tempfile`, has a prefix that matches a pattern."""
     temporary = re.compile(rf"\.{name}{re.escape(_MARK)}[a-z0-9_]{{8}}({_OLD}|\.[^.]*)?")
-    with _locked(folder, exclusive=True) as is_alone:
+    with _folder_lock(folder, exclusive=True) as is_alone:
         left = sorted(path for path in folder.iterdir() if temporary.fullmatch(path.name)) if is_alone else []
         moved_away = [path for path in left if path.name.endswith(_OLD)]
-        if final is not None and moved_away and not is_there(final):
+        if final is not None and moved_away and not path_exists(final):
             moved_away[-1].rename(final)
         for path in left:
             if path.is_dir():
@@ -230,7 +232,7 @@ def _remove_leftovers(folder: Path, name: str, final: Path | None = None) -> Non
                 path.unlink(missing_ok=True)
 
 
-def _prefix(final: Path) -> str:
+def _temporary_prefix(final: Path) -> str:
     return f".{final.name}{_MARK}"
 
 
@@ -243,7 +245,7 @@ def _writing_in(folder: Path) -> Iterator[None]:
     made = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with _locked(folder, exclusive=False):
+        with _folder_lock(folder, exclusive=False):
             yield
     except BaseException:
         with suppress(OSError):
@@ -253,7 +255,7 @@ def _writing_in(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(folder: Path, *, exclusive: bool) -> Iterator[bool]:
+def _folder_lock(folder: Path, *, exclusive: bool) -> Iterator[bool]:
     """Yield whether the folder is locked; the kernel releases the lock when the process dies."""
     try:
         handle = os.open(folder, os.O_RDONLY)
@@ -279,8 +281,8 @@ def _try_lock(handle: int, exclusive: bool) -> bool:
 
 def _mode_of(final: Path) -> int:
     """The permissions of a file: those of the one that it replaces, or the default of the umask."""
-    if not is_there(final):
-        return 0o666 & ~_umask()
+    if not path_exists(final):
+        return 0o666 & ~_current_umask()
     if not os.access(final, os.W_OK):
         raise PermissionError(errno.EACCES, "it is write-protected", str(final))
     return stat.S_IMODE(final.stat().st_mode)
@@ -288,10 +290,10 @@ def _mode_of(final: Path) -> int:
 
 def _is_part_of(final: Path, name: str) -> bool:
     """Whether a path is `final`, a folder above it, or a temporary file of it."""
-    return Path(name) in (final, *final.parents) or _prefix(final) in name
+    return Path(name) in (final, *final.parents) or _temporary_prefix(final) in name
 
 
-def _umask() -> int:
+def _current_umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask

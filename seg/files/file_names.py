@@ -50,10 +50,10 @@ class FileNames:
         Raises:
             OutputError: another id has this name, or a folder's, or the name is too long.
         """
-        name = "/".join(map(_encoded, image_id.split("/"))) + self.suffix
+        name = "/".join(map(_encode_name_part, image_id.split("/"))) + self.suffix
         if max(len(part.encode()) for part in name.split("/")) > LONGEST:
             raise OutputError(f"the image {image_id[:80]!r}...: its name is too long for a file: shorten it")
-        folded = _folded(name)
+        folded = _case_folded_name(name)
         folders = [folded[:end] for end, letter in enumerate(folded) if letter == "/"]
         other = next(
             (
@@ -85,30 +85,30 @@ def check_file_names(image_ids: Iterable[str], suffix: str) -> None:
         names.name_of(image_id)
 
 
-def id_of_name(name: str) -> str:
+def id_of_file_name(name: str) -> str:
     """The id of a file name without suffix; a name that is not encoded by us is the id itself."""
     try:
-        found = "/".join(map(_decoded, name.split("/")))
+        found = "/".join(map(_decode_name_part, name.split("/")))
     except UnicodeError:
         return name
-    return found if "/".join(map(_encoded, found.split("/"))) == name else name
+    return found if "/".join(map(_encode_name_part, found.split("/"))) == name else name
 
 
-def _encoded(part: str) -> str:
+def _encode_name_part(part: str) -> str:
     if not part:
         return _EMPTY
-    encoded = _HOSTILE.sub(lambda found: _percent(found[0]), part)
-    return _percent(part[0]) + encoded[1:] if _DEVICE.fullmatch(part) else encoded
+    encoded = _HOSTILE.sub(lambda found: _percent_encode(found[0]), part)
+    return _percent_encode(part[0]) + encoded[1:] if _DEVICE.fullmatch(part) else encoded
 
 
-def _decoded(part: str) -> str:
+def _decode_name_part(part: str) -> str:
     return "" if part == _EMPTY else unquote_to_bytes(part).decode("utf-8", "surrogatepass")
 
 
-def _percent(text: str) -> str:
+def _percent_encode(text: str) -> str:
     return "".join(f"%{byte:02X}" for byte in text.encode("utf-8", "surrogatepass"))
 
 
-def _folded(name: str) -> str:
+def _case_folded_name(name: str) -> str:
     """A key that is equal for names that some file systems treat as one."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

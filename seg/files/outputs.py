@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seg.errors import OutputError
-from seg.files.atomic import atomic_folder, errors_named, followed, is_there, remove_leftovers
+from seg.files.atomic import atomic_folder, follow_link, path_exists, remove_leftovers_of, write_errors_named
 from seg.files.image_suffixes import IMAGE_SUFFIXES
-from seg.files.ownership import is_marked, mark_folder, note_file, unowned_files
-from seg.terminal.events import emit
+from seg.files.ownership import is_own_folder, record_own_file, record_own_folder, unowned_files
+from seg.terminal.events import emit_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class Output:
 
     def check(self) -> None:
         """Raise OutputError if writing would destroy something, or cannot succeed."""
-        final = followed(self.path)
+        final = follow_link(self.path)
         self._refuse_other_kind(final)
-        if is_there(final):
+        if path_exists(final):
             self._refuse_what_is_read(final)
             self._refuse_foreign(final)
         _refuse_unwritable(final)
@@ -50,21 +50,21 @@ class Output:
             OutputError: as `check` does, or it cannot be written.
         """
         self.check()
-        final = followed(self.path)
-        with errors_named(final):
+        final = follow_link(self.path)
+        with write_errors_named(final):
             if final.parent.is_dir():
-                remove_leftovers(final)
+                remove_leftovers_of(final)
             yield final
             if final.is_file():
-                note_file(final)
-        emit("output", path=str(self.path))
+                record_own_file(final)
+        emit_event("output", path=str(self.path))
 
     @property
     def _kind(self) -> str:
         return "folder" if self.is_folder else "file"
 
     def _refuse_other_kind(self, final: Path) -> None:
-        if is_there(final) and final.is_dir() != self.is_folder:
+        if path_exists(final) and final.is_dir() != self.is_folder:
             there = "file" if self.is_folder else "folder"
             raise OutputError(
                 f"{self.path}: is a {there} where a {self._kind} is to be written: name another {self._kind}"
@@ -73,14 +73,14 @@ class Output:
     def _refuse_what_is_read(self, final: Path) -> None:
         """Refuse to replace a file that is read, also through links and other paths to the same file."""
         for path in self.reads:
-            if is_there(path) and final.samefile(path):
+            if path_exists(path) and final.samefile(path):
                 raise self._read_already("is", path)
             if self.is_folder and _is_below(path, final):
                 raise self._read_already("holds", path)
 
     def _refuse_foreign(self, final: Path) -> None:
         """Refuse to replace what seg did not write, and images in a folder that is read."""
-        folders = () if is_marked(final) else filter(Path.is_dir, self.reads)
+        folders = () if is_own_folder(final) else filter(Path.is_dir, self.reads)
         is_read = any(_is_below(final, folder) for folder in folders)
         for foreign in unowned_files(final):
             if is_read and foreign.suffix.lower() in IMAGE_SUFFIXES:
@@ -100,7 +100,7 @@ def output_folder(final: Path) -> Iterator[Path]:
     """Yield a temporary folder that replaces `final` if the block succeeds, recorded as written by seg."""
     with atomic_folder(final) as folder:
         yield folder
-        mark_folder(folder)
+        record_own_folder(folder)
 
 
 def _is_below(path: Path, folder: Path) -> bool:
@@ -109,7 +109,7 @@ def _is_below(path: Path, folder: Path) -> bool:
 
 def _refuse_unwritable(final: Path) -> None:
     """Raise OutputError, with the system's reason, if no file can be created there; none is left behind."""
-    folder = next((above for above in final.absolute().parents if is_there(above)), Path("/"))
+    folder = next((above for above in final.absolute().parents if path_exists(above)), Path("/"))
     if not folder.is_dir():
         raise OutputError(f"{final}: cannot be written: {folder} is a file, not a folder")
     try:

@@ -23,12 +23,12 @@ _LONGEST: Final = 32_768
 _LEFT_BY_VIEWERS: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
-def note_file(path: Path) -> None:
+def record_own_file(path: Path) -> None:
     """Record that seg wrote this file. If that fails, the next run needs --overwrite to replace it."""
-    line = _line(path.name, path)
+    line = _record_line(path.name, path)
     record = path.parent / OUTPUTS
     with suppress(OSError):
-        if _read(record).get(path.name) == content_hash(path):
+        if _read_ownership_record(record).get(path.name) == content_hash(path):
             return
         if record.exists():
             regular(record)
@@ -37,13 +37,13 @@ def note_file(path: Path) -> None:
             file.write(f"\n{line}" if record.stat().st_size else line)
 
 
-def mark_folder(folder: Path) -> None:
+def record_own_folder(folder: Path) -> None:
     """Record that seg wrote this folder, with all files that are in it now."""
-    lines = [_line(_name(path, folder), path) for path in _files(folder)]
+    lines = [_record_line(_recorded_name(path, folder), path) for path in _files_below(folder)]
     (folder / FOLDER).write_text("\n".join(lines), encoding="utf-8", newline="\n")
 
 
-def is_marked(folder: Path) -> bool:
+def is_own_folder(folder: Path) -> bool:
     """Whether seg wrote this folder as a whole, even if files in it were changed since."""
     return (folder / FOLDER).is_file()
 
@@ -54,17 +54,23 @@ def unowned_files(path: Path) -> Iterator[Path]:
     Empty for a file or folder that is ours, an empty folder, and a path that does not exist.
     """
     if path.is_dir():
-        known = _read(path / FOLDER)
-        yield from (file for file in _files(path) if not _is_known(file, known.get(_name(file, path))))
-    elif path.exists() and not _is_known(path, _read(path.parent / OUTPUTS).get(path.name)):
+        known = _read_ownership_record(path / FOLDER)
+        yield from (
+            file
+            for file in _files_below(path)
+            if not _is_own_file(file, known.get(_recorded_name(file, path)))
+        )
+    elif path.exists() and not _is_own_file(
+        path, _read_ownership_record(path.parent / OUTPUTS).get(path.name)
+    ):
         yield path
 
 
-def _is_known(file: Path, noted: str | None) -> bool:
+def _is_own_file(file: Path, noted: str | None) -> bool:
     return noted is not None and not file.is_symlink() and file.is_file() and content_hash(file) == noted
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files_below(folder: Path) -> Iterator[Path]:
     """All files and links below a folder, by name, without our record and files that viewers create."""
     for path in sorted(folder.rglob("*")):
         is_plain_folder = path.is_dir() and not path.is_symlink()
@@ -72,24 +78,24 @@ def _files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _name(path: Path, folder: Path) -> str:
+def _recorded_name(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def _line(name: str, path: Path) -> str:
+def _record_line(name: str, path: Path) -> str:
     return json.dumps([name, content_hash(path)])
 
 
-def _can_be_whole(line: bytes) -> bool:
+def _can_be_whole_record(line: bytes) -> bool:
     """Whether a line has the length of one, which spares reading what is none."""
     return _HASH_DIGITS < len(line) < _LONGEST
 
 
-def _read(record: Path) -> dict[str, str]:
+def _read_ownership_record(record: Path) -> dict[str, str]:
     """The recorded hashes by name; the last line of a name counts, and invalid lines are ignored."""
     noted: dict[str, str] = {}
     with suppress(OSError), regular(record).open("rb") as file:
-        for line in filter(_can_be_whole, iter(lambda: file.readline(_LONGEST), b"")):
+        for line in filter(_can_be_whole_record, iter(lambda: file.readline(_LONGEST), b"")):
             with suppress(ValueError, RecursionError):
                 match json.loads(line):
                     case [str(name), str(digest)]:

@@ -19,12 +19,12 @@ HIGHEST: Final = 255
 _ROOTS: Final = np.arange(HIGHEST + 1, dtype=np.float64) / HIGHEST
 
 
-def to_levels(probabilities_chw: ProbabilitiesCHW) -> LevelsCHW:
+def probabilities_to_levels(probabilities_chw: ProbabilitiesCHW) -> LevelsCHW:
     """The nearest levels, of float32 `[C, H, W]`."""
     return np.rint(np.sqrt(probabilities_chw) * np.float32(HIGHEST)).astype(np.uint8)
 
 
-def from_levels(levels_chw: LevelsCHW, temperature: float = 1.0) -> ProbabilitiesCHW:
+def probabilities_from_levels(levels_chw: LevelsCHW, temperature: float = 1.0) -> ProbabilitiesCHW:
     """Probabilities float32 `[C, H, W]`, which sum to 1 over C; the temperature divides their logits."""
     powers = (_ROOTS ** (2 / temperature)).astype(np.float32)
     probabilities_chw: ProbabilitiesCHW = powers[np.ascontiguousarray(levels_chw)]
@@ -32,7 +32,7 @@ def from_levels(levels_chw: LevelsCHW, temperature: float = 1.0) -> Probabilitie
     return probabilities_chw
 
 
-def from_sigmoid_levels(levels_chw: LevelsCHW, temperature: float = 1.0) -> ProbabilitiesCHW:
+def sigmoid_probabilities_from_levels(levels_chw: LevelsCHW, temperature: float = 1.0) -> ProbabilitiesCHW:
     """The same of classes that overlap, each with a probability of its own."""
     there, not_there = ((values ** (1 / temperature)) for values in (_ROOTS**2, 1 - _ROOTS**2))
     return np.asarray((there / (there + not_there)).astype(np.float32)[np.ascontiguousarray(levels_chw)])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seg.errors import DataError
 from seg.files.atomic import DAMAGED_ZIP, atomic_path, regular, sha256_of
 from seg.labels.label_map import ProbabilitiesCHW
-from seg.labels.probability_codec import to_levels
+from seg.labels.probability_codec import probabilities_to_levels
 from seg.terminal.notices import notice
 
 SoftLabelsHWC = NDArray[np.uint8]
@@ -50,7 +50,7 @@ class SoftLabels:
     def put(self, image: Path, probabilities_chw: ProbabilitiesCHW) -> None:
         """Store an image's probabilities, float32 `[C, H, W]`."""
         with atomic_path(self._path(image)) as temporary:
-            np.savez_compressed(temporary, to_levels(probabilities_chw))
+            np.savez_compressed(temporary, probabilities_to_levels(probabilities_chw))
 
     def read(self, image: Path) -> SoftLabelsHWC:
         """The soft labels of an image; raises DataError if there are none."""

@@ -53,7 +53,9 @@ def label_dtype(task: Task, n_classes: int) -> np.dtype[np.unsignedinteger[Any]]
     )
 
 
-def labels_of(probabilities_nchw: NDArray[np.float32], task: Task) -> NDArray[np.unsignedinteger[Any]]:
+def labels_of_probabilities(
+    probabilities_nchw: NDArray[np.float32], task: Task
+) -> NDArray[np.unsignedinteger[Any]]:
     """The label maps `[N, H, W]` of probabilities: the likeliest class, or all classes above `THRESHOLD`."""
     if not classes_overlap(task):
         return np.asarray(probabilities_nchw.argmax(1), dtype=np.uint8)
@@ -68,7 +70,7 @@ def masks_of(labels_hw: LabelMap, task: Task, n_classes: int) -> MasksCHW:
     return masks_chw & ~ignored_in(labels_hw, task, n_classes)
 
 
-def bytes_apart(labels_hw: LabelMap) -> NDArray[np.uint8]:
+def split_label_bytes(labels_hw: LabelMap) -> NDArray[np.uint8]:
     """The bytes of a label map in planes below each other, the lowest first, uint8 `[bytes * H, W]`.
 
     So a format of one byte a pixel holds any label map; one of uint8 stays as it is.
@@ -79,8 +81,8 @@ def bytes_apart(labels_hw: LabelMap) -> NDArray[np.uint8]:
     return np.moveaxis(planes, 2, 0).reshape(size * labels_hw.shape[0], labels_hw.shape[1])
 
 
-def bytes_together(planes_hw: NDArray[np.uint8], size: int) -> LabelMap:
-    """The label map of `bytes_apart` with so many bytes a pixel; raises ValueError if rows are missing."""
+def join_label_bytes(planes_hw: NDArray[np.uint8], size: int) -> LabelMap:
+    """The label map of `split_label_bytes` by bytes a pixel; raises ValueError if rows are missing."""
     planes = planes_hw.reshape(size, -1, planes_hw.shape[1])
     little = np.ascontiguousarray(np.moveaxis(planes, 0, 2)).view(f"<u{size}")
     return np.asarray(little[..., 0], dtype=f"u{size}")

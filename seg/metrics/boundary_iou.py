@@ -32,10 +32,10 @@ def band_width(size_hw: tuple[int, ...], share: float = BAND) -> int:
 
 def boundary_band(mask_hw: MaskHW, width: int) -> MaskHW:
     """The pixels of a mask that are at most so far from the outside."""
-    return np.asarray(mask_hw & (depth_in(mask_hw) <= width))
+    return np.asarray(mask_hw & (depth_in_mask(mask_hw) <= width))
 
 
-def depth_in(mask_hw: MaskHW) -> NDArray[np.float32]:
+def depth_in_mask(mask_hw: MaskHW) -> NDArray[np.float32]:
     """Chessboard distance of each mask pixel to the outside; beyond the image is outside."""
     padded = np.pad(mask_hw.astype(np.uint8), 1)
     depth_hw = cv2.distanceTransform(padded, cv2.DIST_C, 3)[1:-1, 1:-1]

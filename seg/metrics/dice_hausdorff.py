@@ -31,9 +31,9 @@ def hausdorff_distance(one_hw: MaskHW, another_hw: MaskHW) -> float:
     """
     if not (one_hw.any() and another_hw.any()):
         return math.inf if one_hw.any() or another_hw.any() else 0.0
-    return max(_farthest(one_hw, another_hw), _farthest(another_hw, one_hw))
+    return max(_farthest_distance(one_hw, another_hw), _farthest_distance(another_hw, one_hw))
 
 
-def _farthest(from_hw: MaskHW, to_hw: MaskHW) -> float:
+def _farthest_distance(from_hw: MaskHW, to_hw: MaskHW) -> float:
     distance_hw = cv2.distanceTransform((~to_hw).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return float(distance_hw[from_hw].max())

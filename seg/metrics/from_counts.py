@@ -67,63 +67,63 @@ class CountedMetric:
         return ImageTallies(self.metric, np.stack(self.tallies(counts), axis=-1))
 
 
-def dice(counts: Counts) -> tuple[Numbers, Numbers]:
+def dice_from_counts(counts: Counts) -> tuple[Numbers, Numbers]:
     total = counts.truth + counts.predicted
     return np.where(total > 0, 2 * counts.both / np.maximum(total, 1), 1.0), np.ones_like(total, np.float64)
 
 
-def dataset_dice(counts: Counts) -> tuple[Numbers, Numbers]:
+def dataset_dice_from_counts(counts: Counts) -> tuple[Numbers, Numbers]:
     return 2 * counts.both, counts.truth + counts.predicted
 
 
-def iou(counts: Counts) -> tuple[Numbers, Numbers]:
+def iou_from_counts(counts: Counts) -> tuple[Numbers, Numbers]:
     either = counts.truth + counts.predicted - counts.both
     return np.where(either > 0, counts.both / np.maximum(either, 1), 1.0), np.ones_like(either, np.float64)
 
 
-def miou(counts: Counts) -> tuple[Numbers, Numbers]:
+def miou_from_counts(counts: Counts) -> tuple[Numbers, Numbers]:
     return counts.both, counts.truth + counts.predicted - counts.both
 
 
-def right_pixels(counts: Counts) -> tuple[Numbers, Numbers]:
+def right_pixels_from_counts(counts: Counts) -> tuple[Numbers, Numbers]:
     return counts.both, counts.truth
 
 
 _OF_SPLIT: Final[dict[str, Tallies]] = {
-    "miou": miou,
-    "dataset-dice": dataset_dice,
-    "pixel-accuracy": right_pixels,
+    "miou": miou_from_counts,
+    "dataset-dice": dataset_dice_from_counts,
+    "pixel-accuracy": right_pixels_from_counts,
 }
-_OF_IMAGES: Final[dict[str, Tallies]] = {"dice": dice, "iou": iou}
+_OF_IMAGES: Final[dict[str, Tallies]] = {"dice": dice_from_counts, "iou": iou_from_counts}
 
 
-def open_counted(spec: MetricSpec, classes: Sequence[ClassInfo], task: Task) -> CountedMetric:
+def open_counted_metric(spec: MetricSpec, classes: Sequence[ClassInfo], task: Task) -> CountedMetric:
     """The metric on counts; where they do not say enough, another in its place. Raises as `open_metric`."""
-    name, tallies = tallies_of(spec, task)
+    name, tallies = tallies_from_counts(spec, task)
     return CountedMetric(
         open_metric(spec, classes, task), tallies, is_own=name == spec.name, adds_up=name in _OF_SPLIT
     )
 
 
-def tallies_of(spec: MetricSpec, task: Task) -> tuple[str, Tallies]:
+def tallies_from_counts(spec: MetricSpec, task: Task) -> tuple[str, Tallies]:
     """Name and tallies of the metric, or of the one that stands in where counts do not say enough."""
     if (at := spec.at_thresholds) and at.name == "iou":
-        return spec.name, _iou_at(at.thresholds)
+        return spec.name, _iou_at_from_counts(at.thresholds)
     name = "miou" if spec.name == "boundary-iou" else spec.name
     needs_all_pixels = name == "pixel-accuracy" and classes_overlap(task)
     known = _OF_SPLIT | _OF_IMAGES
-    return (name, known[name]) if name in known and not needs_all_pixels else ("dice", dice)
+    return (name, known[name]) if name in known and not needs_all_pixels else ("dice", dice_from_counts)
 
 
-def _iou_at(thresholds: Sequence[float]) -> Tallies:
+def _iou_at_from_counts(thresholds: Sequence[float]) -> Tallies:
     def tallies(counts: Counts) -> tuple[Numbers, Numbers]:
-        value, whole = iou(counts)
+        value, whole = iou_from_counts(counts)
         return np.mean([value > threshold for threshold in thresholds], axis=0), whole
 
     return tallies
 
 
-def class_score(tallies: Tallies, counts: Counts) -> Numbers:
+def class_score_from_counts(tallies: Tallies, counts: Counts) -> Numbers:
     """The score of a class over images `[..., I]`; NaN where there is nothing to judge."""
     part, whole = (values.sum(-1) for values in tallies(counts))
     return np.asarray(np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0))

@@ -10,7 +10,7 @@ from seg.metrics.metric import MaskHW, TallyClass
 from seg.metrics.overlap import count_overlap
 
 
-def iou_at(thresholds: Sequence[float]) -> TallyClass:
+def tally_iou_at(thresholds: Sequence[float]) -> TallyClass:
     """The metric at these thresholds."""
 
     def tally(truth_hw: MaskHW, predicted_hw: MaskHW, labelled_hw: MaskHW) -> tuple[float, float]:

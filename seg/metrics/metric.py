@@ -76,13 +76,13 @@ class Metric:
         if self.pooled:
             parts, wholes = (weights_c * part_c).sum(-1), (weights_c * whole_c).sum(-1)
         else:
-            parts, wholes = (weights_c * _ratio(part_c, whole_c)).sum(-1), weights_c.sum(-1)
+            parts, wholes = (weights_c * _part_of_whole(part_c, whole_c)).sum(-1), weights_c.sum(-1)
         return np.asarray(np.divide(parts, wholes, out=np.full(parts.shape, np.nan), where=wholes > 0))
 
     def class_scores(self, tallies_ic2: TalliesIC2) -> NDArray[np.float64]:
         """The score of each class, float64 `[C]`; NaN for a class that is absent or does not count."""
         part_c, whole_c = tallies_ic2.sum(0).T
-        return np.where((whole_c > 0) & (self.weights_c > 0), _ratio(part_c, whole_c), np.nan)
+        return np.where((whole_c > 0) & (self.weights_c > 0), _part_of_whole(part_c, whole_c), np.nan)
 
 
 def class_by_class(tally_class: TallyClass) -> TallyMasks:
@@ -100,5 +100,5 @@ def class_by_class(tally_class: TallyClass) -> TallyMasks:
     return tally_masks
 
 
-def _ratio(part_c: NDArray[np.float64], whole_c: NDArray[np.float64]) -> NDArray[np.float64]:
+def _part_of_whole(part_c: NDArray[np.float64], whole_c: NDArray[np.float64]) -> NDArray[np.float64]:
     return part_c / np.where(whole_c > 0, whole_c, 1)

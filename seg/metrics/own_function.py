@@ -19,17 +19,17 @@ from seg.files.atomic import sha256_of
 from seg.labels.task import MasksCHW
 from seg.metrics.metric import MaskHW, TallyC2, TallyMasks
 from seg.spec.ensemble.metric import MetricSpec, OwnFunction
-from seg.terminal.words import printable
+from seg.terminal.words import printable_line
 
 
-def own_function(own: OwnFunction, counts_c: NDArray[np.bool_]) -> TallyMasks:
+def tally_own_function(own: OwnFunction, counts_c: NDArray[np.bool_]) -> TallyMasks:
     """Run the file and take the function from it; `counts_c` says which classes count, bool `[C]`.
 
     Raises:
         SpecError: the file cannot be run or has no such function; and, from the metric, the function fails
             or returns something else.
     """
-    function = _load(own)
+    function = _load_own_function(own)
     place = f"metric: {own.file}:{own.function}"
 
     def tally_masks(truth_chw: MasksCHW, predicted_chw: MasksCHW, labelled_hw: MaskHW) -> TallyC2:
@@ -38,21 +38,21 @@ def own_function(own: OwnFunction, counts_c: NDArray[np.bool_]) -> TallyMasks:
             scores = np.asarray(found, dtype=np.float64)
         except (Exception, SystemExit) as error:
             # The user's own code can raise anything.
-            raise SpecError(f"{place}: {type(error).__name__}: {printable(str(error))}") from error
+            raise SpecError(f"{place}: {type(error).__name__}: {printable_line(str(error))}") from error
         if found is None:
             raise SpecError(f"{place}: returns nothing: has it a 'return'?")
-        return _tally(scores, counts_c, place)
+        return _tally_own_scores(scores, counts_c, place)
 
     return tally_masks
 
 
-def fingerprint_of(spec: MetricSpec) -> dict[str, Any]:
+def metric_fingerprint(spec: MetricSpec) -> dict[str, Any]:
     """What the scores of a metric depend on: the spec, and the content of the user's file."""
     own = spec.own_function
     return {**spec.model_dump(), **({"sha256": sha256_of(own.file)} if own and own.file.is_file() else {})}
 
 
-def _tally(scores: NDArray[np.float64], counts_c: NDArray[np.bool_], place: str) -> TallyC2:
+def _tally_own_scores(scores: NDArray[np.float64], counts_c: NDArray[np.bool_], place: str) -> TallyC2:
     if scores.shape not in ((), (int(counts_c.sum()),)) or np.isinf(scores).any():
         raise SpecError(
             f"{place}: returns one finite number, or one for each of {int(counts_c.sum())} classes,"
@@ -65,7 +65,7 @@ def _tally(scores: NDArray[np.float64], counts_c: NDArray[np.bool_], place: str)
     return tally_c2
 
 
-def _load(own: OwnFunction) -> Callable[..., Any]:
+def _load_own_function(own: OwnFunction) -> Callable[..., Any]:
     file = own.file
     if not file.is_file():
         raise SpecError(f"metric: {file}: there is no such file")
@@ -73,7 +73,7 @@ def _load(own: OwnFunction) -> Callable[..., Any]:
         found = runpy.run_path(str(file)).get(own.function)
     except (Exception, SystemExit) as error:
         # The user's own code can raise anything.
-        raise SpecError(f"metric: {file}: {type(error).__name__}: {printable(str(error))}") from error
+        raise SpecError(f"metric: {file}: {type(error).__name__}: {printable_line(str(error))}") from error
     if not callable(found):
         raise SpecError(f"metric: {file}: has no function {own.function!r}")
     function: Callable[..., Any] = found

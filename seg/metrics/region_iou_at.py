@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from seg.metrics.metric import MaskHW, TallyClass
 
 
-def region_iou_at(thresholds: Sequence[float]) -> TallyClass:
+def tally_region_iou_at(thresholds: Sequence[float]) -> TallyClass:
     """The metric at these thresholds."""
 
     def tally(truth_hw: MaskHW, predicted_hw: MaskHW, labelled_hw: MaskHW) -> tuple[float, float]:

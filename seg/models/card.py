@@ -31,11 +31,11 @@ PrecisionName = Literal["fp32", "fp16", "bf16", "int8"]
 """bf16 is a float32 file that the runtime runs in bf16."""
 
 
-class _Part(BaseModel):
+class _CardPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class InputCard(_Part):
+class InputCard(_CardPart):
     """The image that the exported graph takes, and how the graph brings it to the network.
 
     Without a `pixel_range` the image is uint8 RGB, and `mean` and `std` are for RGB in 0..1. With one it has
@@ -89,7 +89,7 @@ class InputCard(_Part):
         return values
 
 
-class TrainingCard(_Part):
+class TrainingCard(_CardPart):
     """Where the weights came from. `views` is the set of orientations that training drew."""
 
     metric: str = "val_miou"
@@ -101,7 +101,7 @@ class TrainingCard(_Part):
     dataset_fingerprint: str
 
 
-class VerificationCard(_Part):
+class VerificationCard(_CardPart):
     """The exported model against the checkpoint in PyTorch, on validation images."""
 
     images: int
@@ -111,7 +111,7 @@ class VerificationCard(_Part):
     label_agreement: float
 
 
-class SourceCard(_Part):
+class SourceCard(_CardPart):
     """A network that was trained elsewhere: where it came from and how it is fed.
 
     `declared_sha256` is that of what the YAML declares of it and of the dataset's classes. `declaration` is
@@ -127,7 +127,7 @@ class SourceCard(_Part):
     assumed: tuple[str, ...] = ()
 
 
-class CandidateCard(_Part):
+class CandidateCard(_CardPart):
     """One precision on one runtime, against fp32 on the CPU, on validation images.
 
     `milliseconds` are those of one image. `agreement` is the share of equal labels, `agreement_at_worst`
@@ -148,7 +148,7 @@ class CandidateCard(_Part):
     passed: bool
 
 
-class PrecisionCard(_Part):
+class PrecisionCard(_CardPart):
     """The request, and the measurements of all candidates; the chosen one is the first.
 
     `float_layers` are the layers that int8 left in float32, the most sensitive first.
@@ -162,7 +162,7 @@ class PrecisionCard(_Part):
     candidates: tuple[CandidateCard, ...]
 
 
-class StoredCard(_Part):
+class StoredCard(_CardPart):
     """A card that is stored under `key` in a file's metadata.
 
     `weights_sha256` is that of the external weights, if the model has some.
@@ -193,7 +193,7 @@ class ModelCard(StoredCard):
     verification: VerificationCard | None = None
 
 
-def read_card(text: str, source: object) -> ModelCard:
+def parse_model_card(text: str, source: object) -> ModelCard:
     """Parse a card found in the file `source`.
 
     Raises:

@@ -14,7 +14,7 @@ Channels = tuple[int, ...]
 Item = TypeVar("Item")
 
 
-def channels_of(
+def channels_of_classes(
     own: Sequence[ClassInfo], wanted: Sequence[ClassInfo], source: object, whose: str = "the dataset"
 ) -> Channels:
     """The model's channel of each wanted class.
@@ -54,7 +54,7 @@ def channels_for_task(
     """
     names = [c.name for c in own]
     if classes_overlap(own_task) == classes_overlap(wanted_task):
-        return channels_of(own, wanted, source, whose)
+        return channels_of_classes(own, wanted, source, whose)
     if classes_overlap(wanted_task) and len(own) == 2 and len(wanted) == 1 and wanted[0].name in names:
         return (names.index(wanted[0].name),)
     raise ModelError(
@@ -63,7 +63,7 @@ def channels_for_task(
     )
 
 
-def shared_card(cards: Sequence[ModelCard]) -> ModelCard:
+def shared_class_card(cards: Sequence[ModelCard]) -> ModelCard:
     """The card with the classes and the task of an ensemble of such models, where no dataset says them.
 
     That of the first; of the first whose classes overlap, as a softmax over two classes may join those.
@@ -71,11 +71,11 @@ def shared_card(cards: Sequence[ModelCard]) -> ModelCard:
     return next((card for card in cards if classes_overlap(card.task)), cards[0])
 
 
-def is_reordered(channels: Channels, own: int) -> bool:
+def has_other_class_order(channels: Channels, own: int) -> bool:
     """Whether the dataset has other classes than all `own` channels of the model in their order."""
     return channels != tuple(range(own))
 
 
-def reordered(items: Sequence[Item], channels: Channels) -> tuple[Item, ...]:
+def in_class_order(items: Sequence[Item], channels: Channels) -> tuple[Item, ...]:
     """Items of the model's classes, reordered to the dataset's classes."""
     return tuple(items[channel] for channel in channels)

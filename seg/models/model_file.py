@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from seg.errors import ModelError
 from seg.files.atomic import sha256_of
 from seg.image_type import ImageType, PixelType
-from seg.models.card import CARD_KEY, ENSEMBLE_KEY, ModelCard, read_card
-from seg.models.safety import load_graph, weights_beside
+from seg.models.card import CARD_KEY, ENSEMBLE_KEY, ModelCard, parse_model_card
+from seg.models.safety import external_weights_beside, load_safe_onnx
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -32,7 +32,7 @@ def read_model_card(path: Path) -> ModelCard:
         ModelError: the file is missing, not ONNX, not exported by seg, of a newer version, damaged, or refers
             to weights that are not beside it.
     """
-    model = load_graph(path)
+    model = load_safe_onnx(path)
     cards = [entry.value for entry in model.metadata_props if entry.key == CARD_KEY]
     if any(entry.key == ENSEMBLE_KEY for entry in model.metadata_props):
         raise ModelError(f"{path}: is a fused ensemble, not a member: name its members")
@@ -42,13 +42,13 @@ def read_model_card(path: Path) -> ModelCard:
         raise ModelError(
             f"{path}: its model card has {len(cards[0])} characters: it was not made by seg export"
         )
-    card = read_card(cards[0], path)
-    _check_interface(path, model, card)
-    _check_weights(path, model, card)
+    card = parse_model_card(cards[0], path)
+    _check_model_interface(path, model, card)
+    _check_external_weights(path, model, card)
     return card
 
 
-def _check_interface(path: Path, model: "ModelProto", card: ModelCard) -> None:
+def _check_model_interface(path: Path, model: "ModelProto", card: ModelCard) -> None:
     from onnx import TensorProto
 
     inputs = [(i.name, i.type.tensor_type.elem_type) for i in model.graph.input]
@@ -68,7 +68,7 @@ def _check_interface(path: Path, model: "ModelProto", card: ModelCard) -> None:
         )
 
 
-def type_of_input(model: "ModelProto") -> ImageType:
+def image_type_of_model_input(model: "ModelProto") -> ImageType:
     """The pixels and bands of the images that an exported graph takes.
 
     Raises:
@@ -81,16 +81,16 @@ def type_of_input(model: "ModelProto") -> ImageType:
     raise ValueError(f"{model.graph.input[0].name}: has elements of type {tensor.elem_type}, expected pixels")
 
 
-def _check_weights(path: Path, model: "ModelProto", card: ModelCard) -> None:
+def _check_external_weights(path: Path, model: "ModelProto", card: ModelCard) -> None:
     """Check that external weights are the exported ones, by their SHA-256."""
-    for name in weights_beside(model):
+    for name in external_weights_beside(model):
         if sha256_of(path.parent / name) != card.weights_sha256:
             raise ModelError(
                 f"{path}: {name!r} is not the weights that it was exported with: export it again"
             )
 
 
-def verified_card(model: Path) -> ModelCard | None:
+def read_verified_card(model: Path) -> ModelCard | None:
     """The card of an exported model that was verified; None if there is none, or the file is not ours."""
     if not model.exists():
         return None

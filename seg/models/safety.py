@@ -27,31 +27,33 @@ MAY_NOT_END: Final = frozenset({"Loop", "Scan"})
 _SHAPE_INPUT: Final = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1}
 
 
-def load_graph(path: Path) -> "ModelProto":
+def load_safe_onnx(path: Path) -> "ModelProto":
     """Parse an ONNX file without its external weights, and refuse unsafe ones.
 
     Raises:
         ModelError: the file is missing, too large, not ONNX, needs a newer ONNX or non-standard operators, or
             has external weights anywhere but in a file beside it.
     """
-    model = _parse(path)
+    model = _parse_onnx(path)
     try:
-        _check_versions(path, model)
-        _check_operators(path, model)
-        _check_sizes(path, model)
-        for tensor in _tensors(model):
-            _check_place(path, tensor)
+        _check_onnx_versions(path, model)
+        _check_standard_operators(path, model)
+        _check_tensor_sizes(path, model)
+        for tensor in _tensors_of_onnx(model):
+            _check_external_place(path, tensor)
     except UnicodeDecodeError as error:
         raise ModelError(f"{path}: has names that are not UTF-8: it is damaged: export it again") from error
     return model
 
 
-def weights_beside(model: "ModelProto") -> frozenset[str]:
+def external_weights_beside(model: "ModelProto") -> frozenset[str]:
     """The names of the files with external weights beside the model."""
-    return frozenset(_external(tensor)["location"] for tensor in _tensors(model) if _is_external(tensor))
+    return frozenset(
+        _external_data(tensor)["location"] for tensor in _tensors_of_onnx(model) if _is_external(tensor)
+    )
 
 
-def _parse(path: Path) -> "ModelProto":
+def _parse_onnx(path: Path) -> "ModelProto":
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -70,7 +72,7 @@ def _parse(path: Path) -> "ModelProto":
         raise ModelError(f"{path}: is not an ONNX file, or is damaged: export it again") from error
 
 
-def _check_versions(path: Path, model: "ModelProto") -> None:
+def _check_onnx_versions(path: Path, model: "ModelProto") -> None:
     import onnx
 
     opset = max(
@@ -84,8 +86,8 @@ def _check_versions(path: Path, model: "ModelProto") -> None:
             raise ModelError(f"{path}: has {what} {version}, this onnx knows up to {newest}: upgrade onnx")
 
 
-def _check_operators(path: Path, model: "ModelProto") -> None:
-    for node in nodes_of(model):
+def _check_standard_operators(path: Path, model: "ModelProto") -> None:
+    for node in nodes_of_onnx(model):
         if node.domain not in STANDARD_DOMAINS:
             raise ModelError(
                 f"{path}: needs the operator {f'{node.domain}.{node.op_type}'!r}, which is not of ONNX's"
@@ -97,15 +99,17 @@ def _check_operators(path: Path, model: "ModelProto") -> None:
             )
 
 
-def _check_sizes(path: Path, model: "ModelProto") -> None:
+def _check_tensor_sizes(path: Path, model: "ModelProto") -> None:
     """Refuse a tensor of fixed size that is too large for memory."""
     from onnx import numpy_helper
 
-    constants = {tensor.name: tensor for graph in _graphs(model) for tensor in graph.initializer}
-    for node in nodes_of(model):
+    constants = {
+        tensor.name: tensor for graph in _graphs_and_subgraphs(model) for tensor in graph.initializer
+    }
+    for node in nodes_of_onnx(model):
         if node.op_type == "Constant" and node.attribute and node.output:
             constants[node.output[0]] = node.attribute[0].t
-    for node in nodes_of(model):
+    for node in nodes_of_onnx(model):
         position = _SHAPE_INPUT.get(node.op_type, len(node.input))
         tensor = constants.get(node.input[position]) if position < len(node.input) else None
         if tensor is None or _is_external(tensor) or tensor.data_type != tensor.INT64:
@@ -118,13 +122,13 @@ def _check_sizes(path: Path, model: "ModelProto") -> None:
             )
 
 
-def _check_place(path: Path, tensor: "TensorProto") -> None:
+def _check_external_place(path: Path, tensor: "TensorProto") -> None:
     if not _is_external(tensor):
         return
-    place = _external(tensor)
+    place = _external_data(tensor)
     location = place.get("location", "")
     beside = path.parent / location
-    if not _is_file_name(location) or len(place) != len(tensor.external_data):
+    if not _is_plain_file_name(location) or len(place) != len(tensor.external_data):
         raise ModelError(
             f"{path}: keeps {tensor.name!r} in {location!r}, which is not a file beside it: such a file is"
             " not opened"
@@ -132,15 +136,15 @@ def _check_place(path: Path, tensor: "TensorProto") -> None:
     if beside.is_symlink() or not beside.is_file():
         kind = "is a link" if beside.is_symlink() else "is not there"
         raise ModelError(f"{path}: its weights {location!r} {kind}: copy both files together")
-    _check_extent(path, tensor, beside, place)
+    _check_external_extent(path, tensor, beside, place)
 
 
-def _is_file_name(location: str) -> bool:
+def _is_plain_file_name(location: str) -> bool:
     printable = location.isprintable() and not set(location) & {"/", "\\", ":"}
     return printable and location not in {"", ".", ".."}
 
 
-def _check_extent(path: Path, tensor: "TensorProto", beside: Path, place: dict[str, str]) -> None:
+def _check_external_extent(path: Path, tensor: "TensorProto", beside: Path, place: dict[str, str]) -> None:
     size = beside.stat().st_size
     try:
         offset, length = int(place.get("offset", 0)), int(place.get("length", 0))
@@ -158,31 +162,31 @@ def _is_external(tensor: "TensorProto") -> bool:
     return tensor.data_location != tensor.DEFAULT or len(tensor.external_data) > 0
 
 
-def _external(tensor: "TensorProto") -> dict[str, str]:
+def _external_data(tensor: "TensorProto") -> dict[str, str]:
     return {entry.key: entry.value for entry in tensor.external_data}
 
 
-def _tensors(model: "ModelProto") -> "Iterator[TensorProto]":
-    for graph in _graphs(model):
+def _tensors_of_onnx(model: "ModelProto") -> "Iterator[TensorProto]":
+    for graph in _graphs_and_subgraphs(model):
         yield from graph.initializer
         for sparse in graph.sparse_initializer:
             yield from (sparse.values, sparse.indices)
-    for node in nodes_of(model):
+    for node in nodes_of_onnx(model):
         for attribute in node.attribute:
             yield from (attribute.t, *attribute.tensors)
             for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
                 yield from (sparse.values, sparse.indices)
 
 
-def nodes_of(model: "ModelProto") -> "Iterator[NodeProto]":
+def nodes_of_onnx(model: "ModelProto") -> "Iterator[NodeProto]":
     """All nodes, including those of subgraphs and functions."""
-    for graph in _graphs(model):
+    for graph in _graphs_and_subgraphs(model):
         yield from graph.node
     for function in model.functions:
         yield from function.node
 
 
-def _graphs(model: "ModelProto") -> "Iterator[GraphProto]":
+def _graphs_and_subgraphs(model: "ModelProto") -> "Iterator[GraphProto]":
     """The main graph, and all subgraphs in attributes of its nodes and of functions."""
     waiting = [model.graph]
     nodes = [node for function in model.functions for node in function.node]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TEMPERATURE: Final = "temperature"
 
 
-def set_temperature(model: "ModelProto", value: float, path: Path) -> None:
+def set_temperature_in_graph(model: "ModelProto", value: float, path: Path) -> None:
     """Set the temperature in the graph that was read from `path`.
 
     Raises:
@@ -27,9 +27,9 @@ def set_temperature(model: "ModelProto", value: float, path: Path) -> None:
         if tensor.name == TEMPERATURE:
             tensor.CopyFrom(numpy_helper.from_array(np.array(value, dtype=np.float32), TEMPERATURE))
             return
-    raise no_place(path)
+    raise error_without_temperature(path)
 
 
-def no_place(path: Path) -> ModelError:
+def error_without_temperature(path: Path) -> ModelError:
     """The error for a model without a temperature."""
     return ModelError(f"{path}: has no place for a temperature: export it again")

@@ -20,7 +20,7 @@ _DOTS_PER_INCH: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class TradeOffPoint:
     """A point of a trade-off: its cost and its worth; `group` determines its colour."""
 
     name: str
@@ -30,22 +30,22 @@ class Point:
 
 
 def draw_trade_offs(
-    path: Path, worth: str, panels: Mapping[str, Sequence[Point]], notes: Sequence[str] = ()
+    path: Path, worth: str, panels: Mapping[str, Sequence[TradeOffPoint]], notes: Sequence[str] = ()
 ) -> None:
     """A panel for each kind of cost, with points and their Pareto front.
 
     Notes, such as explanations of short names, are written in the last panel, one per line.
     """
-    figure, axes = _figure(len(panels))
+    figure, axes = _chart_figure(len(panels))
     groups = list(dict.fromkeys(point.group for points in panels.values() for point in points))
     for axis, (cost, points) in zip(axes, panels.items(), strict=True):
-        front = pareto_front(points)
+        front = pareto_front_of_points(points)
         axis.step([p.cost for p in front], [p.worth for p in front], where="post", color=GREY, zorder=1)
         for number, group in enumerate(groups):
             mine = [point for point in points if point.group == group]
             colour = COLOURS[number % len(COLOURS)]
             axis.scatter([p.cost for p in mine], [p.worth for p in mine], color=colour, label=group, zorder=2)
-        _name_points(axis, points, front)
+        _name_chart_points(axis, points, front)
         axis.set_xlabel(cost)
         axis.set_ylabel(worth)
     axes[-1].text(
@@ -55,12 +55,12 @@ def draw_trade_offs(
         figure.legend(
             *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=8, frameon=False
         )
-    _save(figure, path)
+    _save_chart(figure, path)
 
 
 def draw_curves(path: Path, panels: Mapping[str, Mapping[str, Sequence[float]]], along: str) -> None:
     """A panel for each metric, with a curve for each name; the x axis starts at 1."""
-    figure, axes = _figure(len(panels))
+    figure, axes = _chart_figure(len(panels))
     for axis, (figure_name, curves) in zip(axes, panels.items(), strict=True):
         for number, (name, values) in enumerate(curves.items()):
             colour = COLOURS[number % len(COLOURS)]
@@ -69,19 +69,19 @@ def draw_curves(path: Path, panels: Mapping[str, Mapping[str, Sequence[float]]],
         axis.set_ylabel(figure_name)
         if len(curves) > 1:
             axis.legend(frameon=False)
-    _save(figure, path)
+    _save_chart(figure, path)
 
 
-def pareto_front(points: Sequence[Point]) -> list[Point]:
+def pareto_front_of_points(points: Sequence[TradeOffPoint]) -> list[TradeOffPoint]:
     """The points that no cheaper point equals, the cheapest first."""
-    front: list[Point] = []
+    front: list[TradeOffPoint] = []
     for point in sorted(points, key=lambda point: (point.cost, -point.worth)):
         if not front or point.worth > front[-1].worth:
             front.append(point)
     return front
 
 
-def _name_points(axis: "Axes", points: Sequence[Point], front: Sequence[Point]) -> None:
+def _name_chart_points(axis: "Axes", points: Sequence[TradeOffPoint], front: Sequence[TradeOffPoint]) -> None:
     """Each name beside its point, towards the middle, so that none leaves the panel."""
     middle = (min(p.cost for p in points) + max(p.cost for p in points)) / 2 if points else 0.0
     for point in points:
@@ -97,7 +97,7 @@ def _name_points(axis: "Axes", points: Sequence[Point], front: Sequence[Point]) 
         )
 
 
-def _figure(panels: int) -> tuple["Figure", list[Any]]:
+def _chart_figure(panels: int) -> tuple["Figure", list[Any]]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(_PANEL[0] * panels, _PANEL[1]), layout="constrained")
@@ -109,6 +109,6 @@ def _figure(panels: int) -> tuple["Figure", list[Any]]:
     return figure, axes
 
 
-def _save(figure: "Figure", path: Path) -> None:
+def _save_chart(figure: "Figure", path: Path) -> None:
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=_DOTS_PER_INCH)

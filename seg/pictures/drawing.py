@@ -24,7 +24,9 @@ _OUTLINE_DIMS: Final = 2
 _GAP: Final = 6
 
 
-def colourise(labels_hw: LabelMap, classes: Sequence[ClassInfo], task: Task = "multiclass") -> ImageHWC:
+def colourise_labels(
+    labels_hw: LabelMap, classes: Sequence[ClassInfo], task: Task = "multiclass"
+) -> ImageHWC:
     """Each label in its class's colour, and ignored pixels in grey.
 
     Where classes overlap, a pixel has the mean of their colours; a pixel of none is black.
@@ -36,7 +38,7 @@ def colourise(labels_hw: LabelMap, classes: Sequence[ClassInfo], task: Task = "m
     return palette[labels_hw]
 
 
-def overlay(
+def draw_overlay(
     image_hwc: ImageHWC,
     labels_hw: LabelMap,
     classes: Sequence[ClassInfo],
@@ -49,13 +51,15 @@ def overlay(
 
     Pixels labelled `clear` (a background, say), ignored or of no class show the bare image.
     """
-    layer_hwc = layer(labels_hw, classes, opacity=opacity, clear=clear, task=task).astype(np.float32)
+    layer_hwc = draw_label_layer(labels_hw, classes, opacity=opacity, clear=clear, task=task).astype(
+        np.float32
+    )
     share_hwc = layer_hwc[..., 3:] / 255
     blended_hwc = image_hwc * (1 - share_hwc) + layer_hwc[..., :3] * share_hwc
     return np.rint(blended_hwc).astype(np.uint8)
 
 
-def layer(
+def draw_label_layer(
     labels_hw: LabelMap,
     classes: Sequence[ClassInfo],
     *,
@@ -72,7 +76,7 @@ def layer(
     if classes_overlap(task) and clear is not None:
         labels_hw = labels_hw & ~labels_hw.dtype.type(1 << clear)
     layer_hwc = np.empty((*labels_hw.shape, 4), dtype=np.uint8)
-    layer_hwc[..., :3] = colourise(labels_hw, classes, task)
+    layer_hwc[..., :3] = colourise_labels(labels_hw, classes, task)
     bare_hw = ignored_in(labels_hw, task, len(classes))
     if classes_overlap(task):
         bare_hw |= labels_hw == 0
@@ -81,50 +85,52 @@ def layer(
     layer_hwc[..., 3] = np.where(bare_hw, 0, round(255 * opacity))
     if not borders:
         return layer_hwc
-    border_hw = _borders(labels_hw)
+    border_hw = _label_borders(labels_hw)
     layer_hwc[border_hw, :3] //= _OUTLINE_DIMS
     layer_hwc[border_hw & bare_hw, :3] = INK
     layer_hwc[border_hw, 3] = 255
     return layer_hwc
 
 
-def legend(classes: Sequence[ClassInfo], width: int) -> ImageHWC:
+def draw_legend(classes: Sequence[ClassInfo], width: int) -> ImageHWC:
     """A swatch and a name for each class, in as many rows as `width` asks for."""
     cells = [_GAP * 4 + _LINE_HEIGHT // 2 + _text_width(c.name) for c in classes]
     column = max(cells)
     columns = max(1, width // column)
     rows = -(-len(classes) // columns)
-    sheet = _paper(rows * _LINE_HEIGHT + _GAP, width)
+    sheet = _blank_paper(rows * _LINE_HEIGHT + _GAP, width)
     for position, c in enumerate(classes):
         row, place = divmod(position, columns)
         x, y = place * column + _GAP, row * _LINE_HEIGHT + _GAP
         side = _LINE_HEIGHT // 2 + 2
         cv2.rectangle(sheet, (x, y), (x + side, y + side), c.colour, cv2.FILLED)
         cv2.rectangle(sheet, (x, y), (x + side, y + side), INK, 1)
-        _write(sheet, c.name, (x + side + _GAP, y + side - 1))
+        _draw_text(sheet, c.name, (x + side + _GAP, y + side - 1))
     return sheet
 
 
-def contact_sheet(rows: Sequence[Sequence[ImageHWC]], titles: Sequence[str]) -> ImageHWC:
+def draw_contact_sheet(rows: Sequence[Sequence[ImageHWC]], titles: Sequence[str]) -> ImageHWC:
     """Pictures in rows and columns, each brought to the size of the first, with column titles."""
     height, width = rows[0][0].shape[:2]
-    header = np.hstack([_title(title, width) for title in titles])
-    body = [np.hstack([_framed(_resized(cell, (height, width))) for cell in row]) for row in rows]
+    header = np.hstack([_draw_title(title, width) for title in titles])
+    body = [
+        np.hstack([_frame_picture(_resize_picture(cell, (height, width))) for cell in row]) for row in rows
+    ]
     return np.vstack([header, *body])
 
 
-def captioned(image_hwc: ImageHWC, text: str) -> ImageHWC:
+def draw_caption(image_hwc: ImageHWC, text: str) -> ImageHWC:
     """The image with a line of small text below, cut off where it does not fit."""
     width = image_hwc.shape[1]
     shown = text
     while shown and _text_width(f"{shown}...") > width and shown != text[:1]:
         shown = shown[:-1]
-    strip = _paper(_LINE_HEIGHT, width)
-    _write(strip, text if _text_width(text) <= width else f"{shown}...", (0, _LINE_HEIGHT - 6))
+    strip = _blank_paper(_LINE_HEIGHT, width)
+    _draw_text(strip, text if _text_width(text) <= width else f"{shown}...", (0, _LINE_HEIGHT - 6))
     return np.vstack([image_hwc, strip])
 
 
-def enlarged(image_hwc: ImageHWC, least_width: int) -> ImageHWC:
+def enlarge_picture(image_hwc: ImageHWC, least_width: int) -> ImageHWC:
     """The image magnified by the smallest whole number that makes it `least_width` wide."""
     factor = max(1, -(-least_width // image_hwc.shape[1]))
     return image_hwc.repeat(factor, axis=0).repeat(factor, axis=1)
@@ -140,35 +146,35 @@ def _mean_colours(labels_hw: LabelMap, classes: Sequence[ClassInfo], task: Task)
     return palette[place_hw.reshape(labels_hw.shape)]
 
 
-def _borders(labels_hw: LabelMap) -> NDArray[np.bool_]:
+def _label_borders(labels_hw: LabelMap) -> NDArray[np.bool_]:
     border = np.zeros(labels_hw.shape, dtype=np.bool_)
     border[:, 1:] |= labels_hw[:, 1:] != labels_hw[:, :-1]
     border[1:] |= labels_hw[1:] != labels_hw[:-1]
     return border
 
 
-def _paper(height: int, width: int) -> ImageHWC:
+def _blank_paper(height: int, width: int) -> ImageHWC:
     return np.full((height, width, 3), PAPER, dtype=np.uint8)
 
 
-def _resized(cell: ImageHWC, size_hw: tuple[int, int]) -> ImageHWC:
+def _resize_picture(cell: ImageHWC, size_hw: tuple[int, int]) -> ImageHWC:
     if cell.shape[:2] == size_hw:
         return cell
     return np.asarray(cv2.resize(cell, size_hw[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _framed(cell: ImageHWC) -> ImageHWC:
+def _frame_picture(cell: ImageHWC) -> ImageHWC:
     framed = cv2.copyMakeBorder(cell, 0, _GAP, 0, _GAP, cv2.BORDER_CONSTANT, value=PAPER)
     return np.asarray(framed, dtype=np.uint8)
 
 
-def _title(text: str, width: int) -> ImageHWC:
-    strip = _paper(_LINE_HEIGHT + 2, width + _GAP)
-    _write(strip, text, (2, _LINE_HEIGHT - 5))
+def _draw_title(text: str, width: int) -> ImageHWC:
+    strip = _blank_paper(_LINE_HEIGHT + 2, width + _GAP)
+    _draw_text(strip, text, (2, _LINE_HEIGHT - 5))
     return strip
 
 
-def _write(sheet: ImageHWC, text: str, origin: tuple[int, int]) -> None:
+def _draw_text(sheet: ImageHWC, text: str, origin: tuple[int, int]) -> None:
     cv2.putText(sheet, text, origin, _FONT, _TEXT_SCALE, INK, 1, cv2.LINE_AA)
 
 

@@ -1,6 +1,6 @@
 """Specs: YAML files in, immutable and validated descriptions out."""
 
-from seg.spec.dataset.dataset import ClassEntry, DatasetSpec, class_list, load_dataset
+from seg.spec.dataset.dataset import ClassEntry, DatasetSpec, load_dataset, numbered_classes
 from seg.spec.dataset.split import SplitSpec
 from seg.spec.ensemble.ensemble import EnsembleSpec, load_ensemble
 from seg.spec.ensemble.export import ExportSpec
@@ -18,7 +18,7 @@ __all__ = [
     "OutputSpec",
     "RecipeSpec",
     "SplitSpec",
-    "class_list",
     "load_dataset",
     "load_ensemble",
+    "numbered_classes",
 ]

@@ -3,8 +3,9 @@
 import difflib
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any, Final, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -12,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationInfo,
     field_validator,
 )
@@ -19,21 +21,31 @@ from pydantic import (
 from seg import ranges
 
 _MOST_LISTED: Final = 12
+_OTHER_WORDS: Final = {"gpu": "cuda", "nvidia": "cuda", "trt": "tensorrt"}
+"""What others call things, and how they are named here."""
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """A question for the end of a message, or a list where nothing is near."""
     known = {candidate.lower(): candidate for candidate in sorted(candidates)}
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    wanted = _OTHER_WORDS.get(name.lower(), name.lower())
+    near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
     if near:
         return f"did you mean {known[near[0]]!r}?"
     more = [f"{len(known) - _MOST_LISTED} more"] if len(known) > _MOST_LISTED else []
     return f"known: {', '.join([*list(known.values())[:_MOST_LISTED], *more])}"
 
 
-def place_of(line: int, info: ValidationInfo) -> str:
+def line_in_yaml(line: int, info: ValidationInfo) -> str:
     """`FILE:LINE` for a line (from 0) of the YAML that is read."""
     return f"{(info.context or {}).get('file', 'YAML')}:{line + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """The YAML that a spec was read from. Specs of the same keys are equal, wherever they were read."""
+
+    file: Path | None = field(default=None, compare=False)
 
 
 class Spec(BaseModel):
@@ -43,6 +55,17 @@ class Spec(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    _origin: _Origin = PrivateAttr(_Origin())
+
+    @property
+    def yaml_file(self) -> Path | None:
+        """The YAML that it was read from; none of a spec within another, or without a file."""
+        return self._origin.file
+
+    def read_from(self, path: Path) -> Self:
+        """The same, which knows its file."""
+        self._origin = _Origin(path.absolute())
+        return self
 
     @field_validator("*", mode="before")
     @classmethod
@@ -69,7 +92,7 @@ def _takes_truth_values(annotation: Any) -> bool:
     return any(map(_takes_truth_values, get_args(annotation)))
 
 
-def within(bounds: ranges.Range | ranges.WholeRange) -> Any:
+def number_within(bounds: ranges.Range | ranges.WholeRange) -> Any:
     """The field of a number in a range, which also leaves out what is not finite."""
     return Field(ge=bounds.least, le=bounds.most)
 
@@ -85,11 +108,11 @@ def path_beside(value: str | Path, info: ValidationInfo) -> Path:
         raise ValueError(f"there is no user of that home folder: {str(value)!r}") from error
 
 
-def _resolve(value: Any, info: ValidationInfo) -> Any:
+def _path_value_beside(value: Any, info: ValidationInfo) -> Any:
     return path_beside(value, info) if isinstance(value, str | Path) else value
 
 
-LocalPath = Annotated[Path, BeforeValidator(_resolve, json_schema_input_type=str)]
+LocalPath = Annotated[Path, BeforeValidator(_path_value_beside, json_schema_input_type=str)]
 """A path, relative to the folder of the YAML file that holds it."""
 
 
@@ -102,7 +125,7 @@ def one_or_several(kind: Any) -> Any:
     return BeforeValidator(as_tuple, json_schema_input_type=kind | tuple[kind, ...])
 
 
-def _size_hw(value: Any) -> Any:
+def _size_hw_of_value(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return (value, value)
     if isinstance(value, str):
@@ -113,9 +136,9 @@ def _size_hw(value: Any) -> Any:
     return value
 
 
-_AS_SIZE: Final = BeforeValidator(_size_hw, json_schema_input_type=int | str | tuple[int, int])
-_Side = Annotated[int, within(ranges.IMAGE_SIDE)]
-_NetworkSide = Annotated[int, within(ranges.NETWORK_SIDE)]
+_AS_SIZE: Final = BeforeValidator(_size_hw_of_value, json_schema_input_type=int | str | tuple[int, int])
+_Side = Annotated[int, number_within(ranges.IMAGE_SIDE)]
+_NetworkSide = Annotated[int, number_within(ranges.NETWORK_SIDE)]
 
 SizeHW = Annotated[tuple[_Side, _Side], _AS_SIZE]
 """Height and width in pixels; written `512`, `[360, 480]` or `360x480`."""
@@ -123,10 +146,10 @@ SizeHW = Annotated[tuple[_Side, _Side], _AS_SIZE]
 NetworkSizeHW = Annotated[tuple[_NetworkSide, _NetworkSide], _AS_SIZE]
 """The same of what a network takes at once."""
 
-Seed = Annotated[int, within(ranges.SEED)]
-Temperature = Annotated[float, within(ranges.TEMPERATURE)]
+Seed = Annotated[int, number_within(ranges.SEED)]
+Temperature = Annotated[float, number_within(ranges.TEMPERATURE)]
 
-PositiveWeight = Annotated[float, within(ranges.WEIGHT)]
+PositiveWeight = Annotated[float, number_within(ranges.WEIGHT)]
 
 
 def _zero_or_weight(value: float) -> float:

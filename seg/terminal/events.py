@@ -17,7 +17,7 @@ Event = Literal["begin", "progress", "line", "end", "notice", "output", "next", 
 FORM_VARIABLE: Final = "SEG_FORM"
 
 
-def current_form() -> Form:
+def current_output_form() -> Form:
     """The form that was chosen; text by default."""
     match os.environ.get(FORM_VARIABLE):
         case "quiet":
@@ -28,7 +28,7 @@ def current_form() -> Form:
 
 
 @contextmanager
-def in_form(form: Form) -> Iterator[None]:
+def in_output_form(form: Form) -> Iterator[None]:
     """Use a form here and in processes that are started."""
     before = os.environ.get(FORM_VARIABLE)
     os.environ[FORM_VARIABLE] = form
@@ -46,8 +46,8 @@ def event_line(event: Event, **facts: object) -> str:
     return json.dumps({"event": event, **facts})
 
 
-def emit(event: Event, **facts: object) -> None:
+def emit_event(event: Event, **facts: object) -> None:
     """Write an event, if the form is JSON."""
-    if current_form() == "json":
+    if current_output_form() == "json":
         sys.stderr.write(event_line(event, **facts) + "\n")
         sys.stderr.flush()

@@ -10,7 +10,7 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}{'es' if thing.endswith('s') else 's'}"
 
 
-def duration(seconds: float) -> str:
+def duration_in_words(seconds: float) -> str:
     """A time in its two largest units: `45 s`, `3 min 20 s`, `2 h 5 min`."""
     whole = round(seconds)
     for size, unit, smaller_size, smaller in ((3600, "h", 60, "min"), (60, "min", 1, "s")):
@@ -19,7 +19,7 @@ def duration(seconds: float) -> str:
     return f"{whole} s"
 
 
-def printable(text: str) -> str:
+def printable_line(text: str) -> str:
     """Text on one line of limited length, with control characters and lone surrogates escaped."""
     if len(text) > _LONGEST:
         half = _LONGEST // 2

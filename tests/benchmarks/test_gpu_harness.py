@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from benchmarks.gpu.harness import lacking
-from benchmarks.gpu.harness.harness import Results, Step, run_step, run_steps
-from benchmarks.gpu.harness.rows import Row, append_row, read_rows
+from benchmarks.gpu.harness.harness import Results, Step, run_benchmark_step, run_benchmark_steps
+from benchmarks.gpu.harness.rows import Row, append_measured_row, read_measured_rows
 from benchmarks.gpu.harness.table import as_markdown, with_comparisons
 from benchmarks.gpu.labels import save_labels
-from benchmarks.gpu.steps.steps import steps_of
+from benchmarks.gpu.steps.steps import gpu_benchmark_steps
 from benchmarks.gpu.workspace import FULL, SMALL, Workspace
 
 ROW = (
     "from benchmarks.gpu.harness.rows import *;"
-    "append_row(Path({rows!r}), Row('d4', 'half', {{'images/s': 2.0}}));"
+    "append_measured_row(Path({rows!r}), Row('d4', 'half', {{'images/s': 2.0}}));"
 )
 FOREVER = "import time; time.sleep(600)"
 
@@ -39,7 +39,7 @@ def step(program: str, workspace: Workspace, name: str = "a step", limit_s: floa
 
 def test_a_step_that_fails_keeps_its_rows_and_says_why(workspace: Workspace, tmp_path: Path) -> None:
     one = step("print('so far'); raise ValueError('out of luck')", workspace)
-    rows, outcome = run_step(one, 60, workspace.rows, tmp_path / "log.txt")
+    rows, outcome = run_benchmark_step(one, 60, workspace.rows, tmp_path / "log.txt")
     assert [(row.name, row.status) for row in rows] == [("half", "measured"), ("a step", "failed")]
     assert rows[1].note.startswith("failed: ")
     assert rows[1].note.endswith("ValueError: out of luck")
@@ -52,7 +52,9 @@ def test_a_step_that_hangs_is_ended_with_what_it_started(workspace: Workspace, t
         f"import subprocess, sys; print('begun'); p = subprocess.Popen([sys.executable, '-c', {FOREVER!r}]);"
     )
     noted = f"Path({str(tmp_path / 'pid')!r}).write_text(str(p.pid)); p.wait()"
-    rows, outcome = run_step(step(child + noted, workspace), 8, workspace.rows, tmp_path / "log.txt")
+    rows, outcome = run_benchmark_step(
+        step(child + noted, workspace), 8, workspace.rows, tmp_path / "log.txt"
+    )
     assert [row.status for row in rows] == ["measured", "timed out"]
     assert rows[1].note == "timed out after 8 s: begun"
     assert outcome.seconds < 60
@@ -75,7 +77,7 @@ def test_all_steps_have_their_rows_whatever_the_others_do(workspace: Workspace) 
         step("import os; os.abort()", workspace, "crashes"),
         step("", workspace, "good again"),
     ]
-    results = run_steps(steps, workspace, time.monotonic() + 600)
+    results = run_benchmark_steps(steps, workspace, time.monotonic() + 600)
     assert [(one.name, one.status) for one in results.outcomes] == [
         ("good", "measured"),
         ("crashes", "failed"),
@@ -92,7 +94,7 @@ def test_results_are_written_after_every_step(workspace: Workspace) -> None:
     """The second step finds those of the first."""
     look = f"import json; d = json.load(open({str(workspace.out / 'gpu.json')!r}))"
     check = f"{look}; assert not d['is_finished']; assert [o['name'] for o in d['outcomes']] == ['first']"
-    results = run_steps(
+    results = run_benchmark_steps(
         [step("", workspace, "first"), step(check, workspace, "second")], workspace, time.monotonic() + 600
     )
     assert [one.status for one in results.outcomes] == ["measured", "measured"]
@@ -103,17 +105,17 @@ def test_what_ends_the_run_leaves_what_was_measured(workspace: Workspace, tmp_pa
     program = f"""
 import signal, sys, time
 from pathlib import Path
-from benchmarks.gpu.harness.harness import Step, run_steps
+from benchmarks.gpu.harness.harness import Step, run_benchmark_steps
 from benchmarks.gpu.workspace import SMALL, Workspace
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 code = {(ROW.format(rows=str(workspace.rows)) + FOREVER)!r}
 workspace = Workspace(Path({str(tmp_path)!r}), SMALL)
-run_steps([Step("endless", "d4", ("-c", code), 600)], workspace, time.monotonic() + 600)
+run_benchmark_steps([Step("endless", "d4", ("-c", code), 600)], workspace, time.monotonic() + 600)
 """
     root = Path(__file__).resolve().parents[2]
     process = subprocess.Popen([sys.executable, "-c", program], cwd=root)
     deadline = time.monotonic() + 120
-    while not list(read_rows(workspace.rows)) and time.monotonic() < deadline:
+    while not list(read_measured_rows(workspace.rows)) and time.monotonic() < deadline:
         time.sleep(0.1)
     process.terminate()
     assert process.wait(60) == 1
@@ -123,16 +125,16 @@ run_steps([Step("endless", "d4", ("-c", code), 600)], workspace, time.monotonic(
 
 
 def test_no_step_is_begun_after_the_end(workspace: Workspace) -> None:
-    results = run_steps([step("", workspace, "late")], workspace, time.monotonic())
+    results = run_benchmark_steps([step("", workspace, "late")], workspace, time.monotonic())
     (row,) = results.rows
     assert (row.name, row.status) == ("late", "no time left")
 
 
 def test_a_row_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
-    append_row(tmp_path / "rows.jsonl", Row("d4", "whole", {"images/s": 1.5}))
+    append_measured_row(tmp_path / "rows.jsonl", Row("d4", "whole", {"images/s": 1.5}))
     with (tmp_path / "rows.jsonl").open("a") as file:
         file.write('{"section": "d4", "na')
-    assert list(read_rows(tmp_path / "rows.jsonl")) == [Row("d4", "whole", {"images/s": 1.5})]
+    assert list(read_measured_rows(tmp_path / "rows.jsonl")) == [Row("d4", "whole", {"images/s": 1.5})]
 
 
 def test_rows_are_compared_with_the_amp_loop_their_networks_and_the_fp32_loop(workspace: Workspace) -> None:
@@ -174,7 +176,7 @@ def test_the_table_has_a_section_for_each_subject() -> None:
 
 @pytest.mark.parametrize("scale", [FULL, SMALL])
 def test_steps_have_names_of_their_own_and_modules_that_are_there(scale: object, tmp_path: Path) -> None:
-    steps = steps_of(Workspace(tmp_path, FULL if scale is FULL else SMALL))
+    steps = gpu_benchmark_steps(Workspace(tmp_path, FULL if scale is FULL else SMALL))
     assert len({one.name for one in steps}) == len(steps)
     root = Path(__file__).resolve().parents[2]
     for one in steps:
@@ -196,5 +198,5 @@ def test_steps_go_on_with_stand_ins_for_what_is_not_installed(
         "print(simplejpeg.decode_jpeg_header(data)[:2], simplejpeg.decode_jpeg(data, 'RGB').mean(),"
         " {'simplejpeg', 'annotated_doc'} <= {*lacking_modules()})"
     )
-    run_step(step(program, workspace), 60, workspace.rows, tmp_path / "log.txt")
+    run_benchmark_step(step(program, workspace), 60, workspace.rows, tmp_path / "log.txt")
     assert (tmp_path / "log.txt").read_text() == "(3, 5) 200.0 True\n"

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.gpu.harness.child import Call
-from benchmarks.gpu.harness.rows import read_rows
+from benchmarks.gpu.harness.child import StepCall
+from benchmarks.gpu.harness.rows import read_measured_rows
 from benchmarks.gpu.steps.cuda_options import Network, in_own_buffers, measure_options
 from benchmarks.gpu.workspace import SMALL, Workspace
 from seg.engine.passes.device_values import run_from_host
@@ -23,8 +23,8 @@ def test_each_step_ends_on_a_cpu(make_model: MakeModel, tmp_path: Path, what: st
     model = workspace.runs("fp16") / SMALL.networks[0].name / "model.onnx"
     model.parent.mkdir(parents=True)
     shutil.copy2(make_model(3), model)
-    measure_options(Call(workspace, (what,)))
-    found = list(read_rows(workspace.rows))
+    measure_options(StepCall(workspace, (what,)))
+    found = list(read_measured_rows(workspace.rows))
     assert len(found) == rows
     for row in found:
         assert row.status == "absent" or float(row.cells["passes/s"]) > 0

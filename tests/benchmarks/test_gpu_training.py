@@ -11,7 +11,7 @@ from benchmarks.gpu.steps.train import EpochTimer
 def test_epochs_after_the_first_count_and_validation_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """As Lightning calls a module: a validation to see whether it can, then epochs, each validated."""
     clock = SimpleNamespace(now=0.0)
-    monkeypatch.setattr(train, "_now", lambda: clock.now)
+    monkeypatch.setattr(train, "_now_on_device", lambda: clock.now)
 
     class Module:
         """With the hooks that every module has."""

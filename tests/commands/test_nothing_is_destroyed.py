@@ -16,7 +16,7 @@ from seg.commands.app import app
 from seg.data.images.images import read_image, read_mask, write_image
 from seg.engine.jobs.predict import run_ensemble
 from seg.errors import SegError
-from seg.files.ownership import FOLDER, OUTPUTS
+from seg.files.ownership import FOLDER, OUTPUTS, note_file
 from seg.spec import load_ensemble
 
 SIZE = (4, 5)
@@ -281,3 +281,22 @@ def test_label_maps_beside_the_images_are_not_predicted(project: Path) -> None:
 def test_a_place_that_cannot_be_written_is_not_another_run(project: Path) -> None:
     said = refused("ensemble", project, "-o", "/proc/x.csv")
     assert said.startswith("/proc/x.csv: cannot be written: /proc: ")
+
+
+@pytest.mark.parametrize("read", ["data.yaml", "stacking.yaml", "metric.py"])
+def test_files_that_a_spec_names_stay_even_if_seg_wrote_them(project: Path, read: str) -> None:
+    folder = project.parent
+    document = json.loads(project.read_text())
+    (folder / "data.yaml").write_text(json.dumps(document["data"]))
+    names = ["ground", "paper", "glass", "metal"]
+    matrices = {member["name"]: [[0] * len(names)] * len(names) for member in document["members"]}
+    stacking = {"classes": names, "constants": [0] * len(names), "matrices": matrices}
+    (folder / "stacking.yaml").write_text(json.dumps(stacking))
+    (folder / "metric.py").write_text("def score(truth, prediction):\n    return 0.0\n")
+    change(project, data="data.yaml", stacking="stacking.yaml", metric="metric.py:score")
+    note_file(folder / read)
+    before = everything(folder)
+    line = refused("ensemble", project, "--output", folder / read, "--format", "kaggle", "--overwrite")
+    assert read in line
+    assert "is what this command reads" in line
+    assert everything(folder) == before

@@ -12,7 +12,7 @@ from PIL import Image
 from seg.data import open_split
 from seg.data.check.dataset import check_dataset
 from seg.data.guess import guess_dataset
-from seg.data.guess.write import yaml_of
+from seg.data.guess.write import yaml_of_guess
 from seg.data.images.images import write_image, write_mask
 from seg.labels.task import masks_of
 from seg.spec import DatasetSpec, load_dataset
@@ -26,7 +26,7 @@ def labelled(folder: Path, count: int) -> None:
 
 
 def guessed(folder: Path) -> DatasetSpec:
-    (folder / "dataset.yaml").write_text(yaml_of(guess_dataset(folder), folder))
+    (folder / "dataset.yaml").write_text(yaml_of_guess(guess_dataset(folder), folder))
     return load_dataset(folder / "dataset.yaml")
 
 

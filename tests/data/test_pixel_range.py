@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from seg.data import open_split
 from seg.data.check.dataset import check_dataset
-from seg.data.deep.decode import decode_deep, header_of, with_bands
+from seg.data.deep.decode import decode_deep, header_of_deep, with_band_axis
 from seg.data.deep.percentiles import scale_by_percentiles
 from seg.data.deep.picture import levels_in_range, picture_of
 from seg.data.images.band_file import silence_georeferencing_warnings
@@ -28,7 +28,7 @@ from seg.data.images.read_sample import (
 )
 from seg.engine.member_files import read_member_files
 from seg.errors import DataError, ModelError, SpecError
-from seg.image_type import RGB8, ImageType, type_of
+from seg.image_type import RGB8, ImageType, image_type_of
 from seg.labels.label_map import IGNORE_INDEX
 from seg.models.card import InputCard
 from seg.pixel_range import PixelRange
@@ -166,7 +166,7 @@ def test_files_of_every_format(save: Any, tmp_path: Path) -> None:
     data = (tmp_path / "file").read_bytes()
     decoded = decode_deep(data)
     np.testing.assert_array_equal(decoded, wanted.astype(decoded.dtype))
-    assert header_of(data) == (wanted.shape[:2], type_of(decoded))
+    assert header_of_deep(data) == (wanted.shape[:2], image_type_of(decoded))
 
 
 @pytest.mark.parametrize("bands", [1, 3, 4])
@@ -175,7 +175,7 @@ def test_a_png_of_16_bits_has_its_bands_without_alpha(bands: int) -> None:
     bgra = pixels if bands == 1 else np.ascontiguousarray(pixels[..., [2, 1, 0, 3][:bands]])
     data = cv2.imencode(".png", bgra)[1].tobytes()
     np.testing.assert_array_equal(decode_deep(data), pixels[..., :3])
-    assert header_of(data) == ((5, 7), ImageType("uint16", min(bands, 3)))
+    assert header_of_deep(data) == ((5, 7), ImageType("uint16", min(bands, 3)))
     with pytest.raises(ValueError, match="is cut off or damaged"):
         decode_deep(data[:-20])
 
@@ -186,7 +186,7 @@ def test_a_png_of_16_bits_has_its_bands_without_alpha(bands: int) -> None:
 )
 def test_other_numbers_become_floats(dtype: str, kept: str) -> None:
     values = np.arange(12).reshape(3, 4).astype(dtype)
-    image = with_bands(values)
+    image = with_band_axis(values)
     assert image.dtype == kept
     np.testing.assert_array_equal(image[..., 0], values)
 
@@ -197,7 +197,7 @@ def test_grey_images_have_one_band(tmp_path: Path) -> None:
         Image.fromarray(grey).save(tmp_path / name)
         data = (tmp_path / name).read_bytes()
         np.testing.assert_array_equal(decode_deep(data)[..., 0], grey)
-        assert header_of(data) == ((6, 8), ImageType("uint8", 1))
+        assert header_of_deep(data) == ((6, 8), ImageType("uint8", 1))
 
 
 @pytest.mark.parametrize("start", [b"\x93NUMPY", b"II*\0", b"\0" * 128 + b"DICM", b"\x89PNG\r\n\x1a\n", b""])

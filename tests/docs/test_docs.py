@@ -15,7 +15,7 @@ from seg.commands.options.compatibility import compatibility_page
 from seg.commands.reference import commands_page
 from seg.spec import EnsembleSpec
 from seg.spec.recipe.sweep import SweepSpec
-from seg.spec.reference import page as spec_page
+from seg.spec.reference import spec_page
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

@@ -16,7 +16,7 @@ import seg
 from seg.data.images.images import read_image, write_image
 from seg.engine import api, ensemble, prediction
 from seg.errors import DataError, SpecError
-from seg.pictures.drawing import overlay
+from seg.pictures.drawing import draw_overlay
 from seg.spec.ensemble.from_models import spec_from_models
 from tests.engine.tiny_models import CLASSES, IMAGES
 
@@ -72,9 +72,9 @@ def test_a_prediction_shows_classes_confidence_and_overlay(models: list[Path], t
     np.testing.assert_array_equal(found.labels, found.probabilities.argmax(0))
     np.testing.assert_array_equal(found.confidence, found.probabilities.max(0))
     np.testing.assert_array_equal(found.class_ids, found.labels.astype(np.int64) + 1)
-    np.testing.assert_array_equal(found.overlay(image), overlay(image, found.labels, CLASSES))
+    np.testing.assert_array_equal(found.overlay(image), draw_overlay(image, found.labels, CLASSES))
     np.testing.assert_array_equal(
-        found.overlay(image, hide="ground"), overlay(image, found.labels, CLASSES, clear=0)
+        found.overlay(image, hide="ground"), draw_overlay(image, found.labels, CLASSES, clear=0)
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import seg
 from seg.data.images.band_file import silence_georeferencing_warnings
-from seg.data.images.read_sample import open_bands
+from seg.data.images.read_sample import open_bands_to_tile
 from seg.engine import Ensemble
 from seg.engine.passes.plain_tiles import PlainTiles
 from seg.engine.passes.views import VIEWS
@@ -20,7 +20,7 @@ from seg.engine.runtimes.openvino.library import has_openvino
 from seg.errors import DataError, ModelError
 from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.image_type import ImageType, PixelType
-from seg.models.model_file import type_of_input
+from seg.models.model_file import image_type_of_model_input
 from seg.pixel_range import PixelRange
 from seg.spec.ensemble.from_models import spec_from_models
 from tests.engine.tiny_models import write_band_model, write_model
@@ -134,14 +134,14 @@ def test_a_large_geotiff_is_read_by_window(tmp_path: Path, monkeypatch: pytest.M
         tmp_path / "large.tif", "w", **options, tiled=True, blockxsize=16, blockysize=16
     ) as file:
         file.write(np.moveaxis(image, -1, 0))
-    windowed = open_bands(tmp_path / "large.tif", PixelRange(range=(0, 1)))
+    windowed = open_bands_to_tile(tmp_path / "large.tif", PixelRange(range=(0, 1)))
     assert not isinstance(windowed, np.ndarray)
     assert (windowed.shape, windowed.dtype.name) == ((90, 70, 5), "uint16")
     np.testing.assert_array_equal(windowed[10:50, 20:70], image[10:50, 20:70])
     ensemble = seg.load([write_band_model(tmp_path, 1, FIVE)], runtime="cpu", tile={"size": 32})
     found = ensemble.predict(tmp_path / "large.tif")
     np.testing.assert_array_equal(found.labels, ensemble.predict(image).labels)
-    scaled = open_bands(tmp_path / "large.tif", PixelRange(percentile=(0, 100)))
+    scaled = open_bands_to_tile(tmp_path / "large.tif", PixelRange(percentile=(0, 100)))
     whole = scaled[0:90, 0:70]
     assert (whole.dtype.name, whole.min(), whole.max()) == ("float32", 0, 1)
 
@@ -151,7 +151,7 @@ def test_a_fused_file_takes_the_widest_of_its_members(tmp_path: Path) -> None:
     spec = spec_from_models(models, views="d4")
     image = drawn(FIVE, (40, 50))
     card = fuse_ensemble(spec, FusionRequest("both"), tmp_path / "both.onnx", [image])
-    assert type_of_input(onnx.load(tmp_path / "both.onnx")) == ImageType("float32", 5)
+    assert image_type_of_model_input(onnx.load(tmp_path / "both.onnx")) == ImageType("float32", 5)
     assert card.verification is not None and card.verification.faults == 0
     fused = answer_labels(tmp_path / "both.onnx", image.astype(np.float32))
     assert (fused == Ensemble.load(spec).predict(image).labels).mean() >= 0.999

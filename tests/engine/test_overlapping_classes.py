@@ -29,7 +29,7 @@ from seg.engine.submissions.tables import rle
 from seg.errors import ModelError, SpecError
 from seg.labels.classes import ClassInfo, default_colour
 from seg.labels.task import Task, pack_masks
-from seg.models.temperature import set_temperature
+from seg.models.temperature import set_temperature_in_graph
 from seg.spec import load_ensemble
 from seg.spec.ensemble.prediction import MergeName
 from seg.views import VIEW_SETS
@@ -57,7 +57,7 @@ def loop(models: list[Path], image_hwc: NDArray[np.uint8], merge: MergeName, tem
     passes, shares = [], []
     for model, share in zip(models, (1 / 3, 2 / 3), strict=True):
         graph = onnx.load(model)
-        set_temperature(graph, temperature, model)
+        set_temperature_in_graph(graph, temperature, model)
         session = onnxruntime.InferenceSession(graph.SerializeToString())
         for view in VIEW_SETS["d4"]:
             seen = np.ascontiguousarray(VIEWS[view].apply(image_hwc))

@@ -73,9 +73,7 @@ def test_a_run_does_not_continue_with_another(project: Path) -> None:
 
 
 def test_one_for_other_classes_is_refused_when_models_are_loaded(project: Path) -> None:
-    with pytest.raises(
-        SpecError, match="and the models have ground, paper, glass, metal: run seg tune again"
-    ):
+    with pytest.raises(SpecError, match="and the models have ground, paper, glass, metal: remove 'stacking'"):
         Ensemble.load(stacked(project, classes=NAMES[::-1]))
 
 

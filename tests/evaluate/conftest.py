@@ -11,8 +11,8 @@ from seg.data.images.images import write_image, write_mask
 from seg.engine import Ensemble
 from seg.evaluate.tune.scorer import PixelScorer
 from seg.labels.classes import ClassInfo
-from seg.labels.probability_codec import to_levels
-from seg.metrics.from_counts import CountedMetric, open_counted
+from seg.labels.probability_codec import probabilities_to_levels
+from seg.metrics.from_counts import CountedMetric, open_counted_metric
 from seg.spec.ensemble.metric import MetricSpec
 from seg.views import ViewName
 from tests.engine.tiny_models import CLASSES as TINY_CLASSES
@@ -27,7 +27,7 @@ PIXELS = 300
 def counted(name: str, classes: int = CLASSES) -> CountedMetric:
     """A metric of so many classes, of which a pixel has one."""
     infos = [ClassInfo(id=number, name=f"c{number}", colour=(0, 0, 0)) for number in range(classes)]
-    return open_counted(MetricSpec(name=name), infos, "multiclass")
+    return open_counted_metric(MetricSpec(name=name), infos, "multiclass")
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def make_scorer() -> MakeScorer:
                 spread = (harmful or {}).get((member, view), noise)
                 powers_icn = np.exp(2 * truth_icn + random.normal(0, spread, truth_icn.shape))
                 probabilities_icn = powers_icn / powers_icn.sum(1, keepdims=True)
-                answers[member, view] = to_levels(probabilities_icn.astype(np.float32))
+                answers[member, view] = probabilities_to_levels(probabilities_icn.astype(np.float32))
         names = tuple(f"member{member}" for member in range(len(noises)))
         return PixelScorer(names, (views,) * len(noises), labels_in, answers, counted(metric))
 

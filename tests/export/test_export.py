@@ -17,7 +17,7 @@ from seg.export.onnx_file.save import atomic_model, replace_model_card, save_onn
 from seg.export.onnx_file.to_onnx import write_onnx
 from seg.files.atomic import sha256_of
 from seg.labels.label_map import ImageHWC
-from seg.models.card import CARD_KEY, InputCard, ModelCard, read_card
+from seg.models.card import CARD_KEY, InputCard, ModelCard, parse_model_card
 from seg.models.model_file import read_model_card
 from seg.spec import ExportSpec
 from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
@@ -183,4 +183,4 @@ def test_a_card_comes_back_from_json() -> None:
         unlabelled="ignore",
         input=InputCard(mean=(0, 0, 0), std=(1, 1, 1)),
     )
-    assert read_card(card.model_dump_json(), CARD_KEY) == card
+    assert parse_model_card(card.model_dump_json(), CARD_KEY) == card

@@ -10,7 +10,7 @@ from seg.engine.runtimes.tensorrt.plan_file import PlanProfile
 from seg.errors import MissingRuntimeError
 from seg.export.onnx_file.save import save_onnx_model
 from seg.export.openvino_ir import write_openvino_ir
-from seg.models.card import CARD_KEY, read_card
+from seg.models.card import CARD_KEY, parse_model_card
 from tests.export.tiny import CARD, image, model, run
 
 openvino = pytest.importorskip("openvino")
@@ -28,7 +28,7 @@ def test_the_two_files_answer_as_the_model_does(most: tuple[int, int, int], tmp_
     compiled = openvino.compile_model(read, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     batch = np.stack([image(seed=1), image(seed=2)])
     np.testing.assert_allclose(compiled(batch)[0], run(onnx.load(path), batch), atol=1e-5)
-    assert read_card(read.get_rt_info(CARD_KEY).astype(str), written) == CARD
+    assert parse_model_card(read.get_rt_info(CARD_KEY).astype(str), written) == CARD
 
 
 def test_without_openvino_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap, Task, masks_of, pack_masks
 from seg.models.card import InputCard, ModelCard
 from seg.models.model_file import read_model_card
-from seg.models.temperature import set_temperature
+from seg.models.temperature import set_temperature_in_graph
 from seg.terminal.progress import progress
 from seg.train.networks.segmenter import Segmenter
 from tests.engine.tiny_models import tiny_graph
@@ -64,7 +64,7 @@ def test_the_file_has_sigmoids_at_a_temperature(tmp_path: Path) -> None:
         logits = exported.segmenter(torch.from_numpy(images[0][None]).float())[0]
     np.testing.assert_allclose(run(path, images[0]), logits.sigmoid().numpy(), atol=1e-5)
     graph = onnx.load(path)
-    set_temperature(graph, 2, path)
+    set_temperature_in_graph(graph, 2, path)
     onnx.save(graph, path)
     np.testing.assert_allclose(run(path, images[0]), (logits / 2).sigmoid().numpy(), atol=1e-5)
     half = model_in_half_precision(exported)

@@ -22,7 +22,7 @@ from seg.export.precision.half import model_in_half_precision
 from seg.export.rewrite import rewrite_graph
 from seg.export.rewrite.distribute_convolutions import transposed_weight
 from seg.models.card import ModelCard
-from seg.models.temperature import TEMPERATURE, set_temperature
+from seg.models.temperature import TEMPERATURE, set_temperature_in_graph
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.networks.segmenter import Segmenter
 from tests.export.tiny import RNG, image, run
@@ -238,7 +238,7 @@ def test_networks_answer_as_pytorch_does(
     images = np.stack([image(70, 101), image(70, 101, seed=1)])
     fewer, more = (multiplications(graph, images[:1]) for graph in (rewritten, plain))
     assert fewer < 0.95 * more
-    set_temperature(rewritten, 2.0, tmp_path / "rewritten.onnx")
+    set_temperature_in_graph(rewritten, 2.0, tmp_path / "rewritten.onnx")
     model.temperature.fill_(2.0)
     with torch.no_grad():
         expected = model(torch.from_numpy(images)).numpy()

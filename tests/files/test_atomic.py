@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from seg.errors import OutputError
-from seg.files.atomic import atomic_folder, atomic_path, remove_all_leftovers, remove_leftovers, write_text
+from seg.files.atomic import atomic_folder, atomic_path, remove_all_leftovers, remove_leftovers_of, write_text
 
 LARGEST = 20_000
 
@@ -149,7 +149,7 @@ def test_what_a_kill_left_goes_with_the_next_run(tmp_path: Path) -> None:
             "    path.write_text('half')\n    die()"
         )
     assert len(list(tmp_path.iterdir())) == 3
-    remove_leftovers(tmp_path / "sub.csv")
+    remove_leftovers_of(tmp_path / "sub.csv")
     assert sorted(path.name.partition(".seg-")[0] for path in tmp_path.iterdir()) == [
         ".another.csv",
         ".sub.csv",
@@ -161,7 +161,7 @@ def test_what_a_kill_left_goes_with_the_next_run(tmp_path: Path) -> None:
 
 def test_what_another_run_writes_is_left_alone(tmp_path: Path) -> None:
     with atomic_path(tmp_path / "sub.csv") as temporary:
-        remove_leftovers(tmp_path / "sub.csv")
+        remove_leftovers_of(tmp_path / "sub.csv")
         assert temporary.exists()
 
 
@@ -178,7 +178,7 @@ def test_a_folder_that_a_kill_moved_away_comes_back(tmp_path: Path) -> None:
         "    (folder / 'a.png').write_text('new')"
     )
     assert not final.exists()
-    remove_leftovers(final)
+    remove_leftovers_of(final)
     assert (final / "a.png").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seg.errors import OutputError
-from seg.files.file_names import FileNames, check_file_names, id_of_name
+from seg.files.file_names import FileNames, check_file_names, id_of_file_name
 from tests.hostile_ids import IDS
 
 
 @given(IDS)
 def test_an_id_is_told_from_its_name(image_id: str) -> None:
     name = FileNames(".png").name_of(image_id)
-    assert id_of_name(name.removesuffix(".png")) == image_id
+    assert id_of_file_name(name.removesuffix(".png")) == image_id
 
 
 @given(IDS)
@@ -54,7 +54,7 @@ def test_usual_ids_are_left_alone_and_others_encoded(image_id: str, name: str) -
 
 @pytest.mark.parametrize("name", ["a%20b", "%zz", "%2f/x", "%FF"])
 def test_names_of_other_tools_are_ids_as_they_are(name: str) -> None:
-    assert id_of_name(name) == name
+    assert id_of_file_name(name) == name
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seg.data.images.image_files import images_in
+from seg.data.images.image_files import image_files_in
 from seg.errors import OutputError
 from seg.files.atomic import write_text
 from seg.files.outputs import Output, output_folder
@@ -181,6 +181,6 @@ def test_label_maps_beside_images_are_no_images(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("a photo")
     target = Output(tmp_path / "out", [tmp_path], is_folder=True)
     write_folder(target, **{"a.png": "a label map"})
-    assert images_in(tmp_path) == [tmp_path / "a.png"]
-    assert images_in(tmp_path / "out") == [tmp_path / "out/a.png"]
+    assert image_files_in(tmp_path) == [tmp_path / "a.png"]
+    assert image_files_in(tmp_path / "out") == [tmp_path / "out/a.png"]
     write_folder(target, **{"a.png": "another"})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from seg.errors import ModelError
 from seg.labels.classes import ClassInfo
 from seg.labels.task import Task
-from seg.models.class_order import channels_for_task, channels_of, is_reordered
+from seg.models.class_order import channels_for_task, channels_of_classes, has_other_class_order
 
 
 def classes(names: Sequence[str]) -> list[ClassInfo]:
@@ -21,22 +21,22 @@ def classes(names: Sequence[str]) -> list[ClassInfo]:
 )
 def test_each_label_finds_the_channel_of_its_name(both: tuple[list[str], list[str]]) -> None:
     own, wanted = both
-    channels = channels_of(classes(own), classes(wanted), "m.onnx")
+    channels = channels_of_classes(classes(own), classes(wanted), "m.onnx")
     assert [own[channel] for channel in channels] == wanted
-    assert is_reordered(channels, len(own)) == (own != wanted)
+    assert has_other_class_order(channels, len(own)) == (own != wanted)
 
 
 @pytest.mark.parametrize("own", [["a"], ["a", "c"], ["a", "b", "c"], ["a", "a"], ["b", "b", "a"]])
 def test_other_names_are_refused_with_both_lists(own: list[str]) -> None:
     with pytest.raises(ModelError, match=r"m\.onnx: was trained .* the dataset has \['a', 'b'\]") as caught:
-        channels_of(classes(own), classes(["a", "b"]), "m.onnx")
+        channels_of_classes(classes(own), classes(["a", "b"]), "m.onnx")
     assert str(own) in str(caught.value)
 
 
 def test_a_softmax_of_two_classes_is_a_sigmoid_of_one() -> None:
     own = classes(["car", "background"])
     assert channels_for_task(own, "multiclass", classes(["car"]), "binary", "m.onnx") == (0,)
-    assert is_reordered((0,), len(own))
+    assert has_other_class_order((0,), len(own))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from seg.data.images.images import write_image
 from seg.errors import ModelError
 from seg.files.atomic import sha256_of
 from seg.labels.classes import ClassInfo
-from seg.models.card import CARD_KEY, InputCard, ModelCard, read_card
+from seg.models.card import CARD_KEY, InputCard, ModelCard, parse_model_card
 from seg.models.model_file import read_model_card
 
 Change = Callable[[onnx.ModelProto, Path], None]
@@ -235,11 +235,11 @@ JSON = st.recursive(
 def test_a_card_with_any_value_is_read_or_refused(field: str, value: object) -> None:
     text = json.dumps({**CARD.model_dump(mode="json"), field: value})
     try:
-        card = read_card(text, "x.onnx")
+        card = parse_model_card(text, "x.onnx")
     except ModelError as error:
         assert "\n" not in str(error)
     else:
-        assert read_card(card.model_dump_json(), "x.onnx") == card
+        assert parse_model_card(card.model_dump_json(), "x.onnx") == card
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from playwright.sync_api import sync_playwright
 from seg.labels.classes import ClassInfo, default_colour
 from seg.labels.task import Task, pack_masks
 from seg.pictures.zoom_map import MapLayer, tile_pyramid, write_zoom_map
-from seg.pictures.zoom_map.tile_pyramid import TilePyramid, first_level, last_level
+from seg.pictures.zoom_map.tile_pyramid import TilePyramid, first_pyramid_level, last_pyramid_level
 
 CLASSES = [ClassInfo(id=n, name=name, colour=default_colour(n)) for n, name in enumerate(["glass", "a", "b"])]
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -60,7 +60,9 @@ def test_tiles_are_those_of_each_level(height: int, width: int, step: int) -> No
         for top in range(0, height, step):
             pyramid.add(image[top : top + step])
         level = image
-        for number in range(last_level((height, width)), first_level((height, width)) - 1, -1):
+        for number in range(
+            last_pyramid_level((height, width)), first_pyramid_level((height, width)) - 1, -1
+        ):
             columns, rows = -(-level.shape[1] // 8), -(-level.shape[0] // 8)
             tiles = [[saved.pop((number, column, row)) for column in range(columns)] for row in range(rows)]
             together = np.concatenate([np.concatenate(row, axis=1) for row in tiles])

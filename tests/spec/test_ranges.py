@@ -65,6 +65,17 @@ def test_a_sweep_tries_what_a_recipe_can_mean(text: str, problem: str, tmp_path:
         load_sweep(path)
 
 
+def test_what_is_no_number_is_named_so(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="learning_rate: a finite number, got nan"):
+        load(tmp_path, "recipe: {learning_rate: .nan}")
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [("gpu", "cuda"), ("GPU", "cuda"), ("trt", "tensorrt")])
+def test_other_words_for_a_runtime_lead_to_ours(theirs: str, ours: str, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=f"did you mean '{ours}'"):
+        load(tmp_path, f"runtime: {theirs}")
+
+
 @pytest.mark.parametrize("text", ["9" * 400 + "GB", "1000000000TB", "nan", "-1GB", ""])
 def test_a_size_that_no_disk_has_is_refused(text: str) -> None:
     with pytest.raises(SpecError, match=r"^--limit: is "):

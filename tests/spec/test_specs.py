@@ -8,7 +8,7 @@ import pytest
 
 from seg.errors import SpecError
 from seg.spec import EnsembleSpec, load_dataset, load_ensemble
-from seg.spec.dataset.dataset import ClassEntry, class_list
+from seg.spec.dataset.dataset import ClassEntry, numbered_classes
 from seg.spec.ensemble.prediction import StoppingSpec
 from seg.terminal.notices import notice
 
@@ -207,9 +207,9 @@ def test_editors_get_a_schema() -> None:
 
 def test_black_is_the_background_s_and_of_no_other_class() -> None:
     entries = (ClassEntry(name="sky"), ClassEntry(name="road"))
-    with_background = class_list(entries, "nothing", "multiclass")
+    with_background = numbered_classes(entries, "nothing", "multiclass")
     assert [c.colour == (0, 0, 0) for c in with_background] == [True, False, False]
-    assert [c.colour for c in class_list(entries, "ignore", "multiclass")] == [
+    assert [c.colour for c in numbered_classes(entries, "ignore", "multiclass")] == [
         c.colour for c in with_background[1:]
     ]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from seg.terminal.events import in_form
-from seg.terminal.notices import notice, suggest
+from seg.terminal.events import in_output_form
+from seg.terminal.notices import notice, suggest_next
 from seg.terminal.progress import progress
 from seg.terminal.progress.notebook import KERNEL_VARIABLE
 
@@ -73,10 +73,10 @@ def test_a_cell_of_a_notebook_gets_one_line_without_control_sequences() -> None:
 
 
 def test_programs_get_events(capsys: pytest.CaptureFixture[str]) -> None:
-    with in_form("json"):
+    with in_output_form("json"):
         work()
         notice("something was skipped")
-        suggest("seg tune mine.yaml")
+        suggest_next("seg tune mine.yaml")
     events = events_in(capsys.readouterr().err)
     facts = {"title": "count", "total": 3, "unit": "images"}
     assert events[0] == {"event": "begin", "done": 1, **facts}
@@ -87,9 +87,9 @@ def test_programs_get_events(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_quiet_is_without_progress_and_with_notices(capsys: pytest.CaptureFixture[str]) -> None:
-    with in_form("quiet"):
+    with in_output_form("quiet"):
         work()
-        suggest("seg tune mine.yaml")
+        suggest_next("seg tune mine.yaml")
         notice("something else was skipped")
     assert capsys.readouterr().err == "seg: something else was skipped\n"
 

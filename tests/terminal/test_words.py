@@ -2,7 +2,7 @@
 
 import pytest
 
-from seg.terminal.words import duration
+from seg.terminal.words import duration_in_words
 
 
 @pytest.mark.parametrize(
@@ -17,4 +17,4 @@ from seg.terminal.words import duration
     ],
 )
 def test_a_time_has_its_two_largest_units(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert duration_in_words(seconds) == text

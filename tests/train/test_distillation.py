@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.data import open_split
-from seg.data.dataset import open_pseudo
+from seg.data.dataset import open_pseudo_splits
 from seg.data.images.images import write_image, write_mask
 from seg.data.splits.concat_split import ConcatSplit
 from seg.data.splits.pseudo_labels import PseudoSplit
@@ -22,14 +22,14 @@ from seg.data.splits.unlabelled_split import UnlabelledSplit
 from seg.engine import Ensemble
 from seg.errors import DataError, SpecError
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW
-from seg.labels.probability_codec import to_levels
+from seg.labels.probability_codec import probabilities_to_levels
 from seg.labels.soft_labels import SoftLabels
 from seg.spec import RecipeSpec, load_ensemble
-from seg.spec.recipe.mixing import MixSpec
+from seg.spec.recipe.mixing import BatchMixSpec
 from seg.train.augment import Augment
 from seg.train.augment.copy_paste import CopyPaste
-from seg.train.losses.distillation import Distillation, DistillationLoss, soft_loss
-from seg.train.mixing import mix
+from seg.train.losses.distillation import Distillation, DistillationLoss, soft_label_loss
+from seg.train.mixing import mix_batch
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.splits.class_counts import count_classes
 from seg.train.splits.decoded_split import DecodedSplit
@@ -56,7 +56,7 @@ def assert_together(truth: NDArray[np.uint8], classes: int) -> None:
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=6).filter(lambda given: sum(given) > 1e-3))
 def test_a_kept_probability_is_off_by_what_is_said(given: list[float]) -> None:
     probabilities = np.array(given, dtype=np.float32) / sum(given)
-    kept = (to_levels(probabilities[:, None, None])[:, 0, 0] / 255.0) ** 2
+    kept = (probabilities_to_levels(probabilities[:, None, None])[:, 0, 0] / 255.0) ** 2
     assert (np.abs(kept - probabilities) <= np.sqrt(probabilities) / 255 + 1 / 510**2 + 1e-6).all()
 
 
@@ -70,7 +70,9 @@ def test_soft_labels_are_found_by_the_image_alone(tmp_path: Path) -> None:
     probabilities_chw = rng.dirichlet(np.ones(3), size=(6, 5)).transpose(2, 0, 1).astype(np.float32)
     kept.put(image, probabilities_chw)
     assert kept.has(copy)
-    np.testing.assert_array_equal(kept.read(copy), to_levels(probabilities_chw).transpose(1, 2, 0))
+    np.testing.assert_array_equal(
+        kept.read(copy), probabilities_to_levels(probabilities_chw).transpose(1, 2, 0)
+    )
     assert not kept.has(other)
     with pytest.raises(DataError, match=r"b\.png: has no soft labels"):
         kept.read(other)
@@ -118,8 +120,8 @@ def test_mixing_moves_both_kinds_of_labels(way: str) -> None:
     labels = rng.integers(0, 3, (4, 24, 16), dtype=np.uint8)
     truth = torch.from_numpy(np.stack([with_one_hot(labels_hw, 3) for labels_hw in labels]))
     images = torch.from_numpy(rng.integers(0, 255, (4, 24, 16, 3), dtype=np.uint8))
-    mixed = mix(images, truth, MixSpec.model_validate({way: 1.0}), seed=3)
-    plain = mix(images, torch.from_numpy(labels), MixSpec.model_validate({way: 1.0}), seed=3)
+    mixed = mix_batch(images, truth, BatchMixSpec.model_validate({way: 1.0}), seed=3)
+    plain = mix_batch(images, torch.from_numpy(labels), BatchMixSpec.model_validate({way: 1.0}), seed=3)
     assert torch.equal(mixed.images, plain.images)
     for (found, share), (expected, of_plain) in zip(mixed.targets, plain.targets, strict=True):
         assert share == of_plain
@@ -157,19 +159,23 @@ def test_the_soft_loss_is_the_divergence_at_a_temperature() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(2, 3, 4, 5, generator=generator)
     teacher = (3 * torch.randn(2, 3, 4, 5, generator=generator)).softmax(1)
-    soft = torch.from_numpy(np.stack([to_levels(chw.numpy()).transpose(1, 2, 0) for chw in teacher]))
+    soft = torch.from_numpy(
+        np.stack([probabilities_to_levels(chw.numpy()).transpose(1, 2, 0) for chw in teacher])
+    )
     soft[1, :2] = IGNORE_INDEX
     for temperature in (1.0, 2.0, 4.0):
         flat = (teacher.log() / temperature).softmax(1)
         apart = (flat * (flat.log() - (logits / temperature).log_softmax(1))).sum(1)
         expected = temperature**2 * torch.cat([apart[0].ravel(), apart[1, 2:].ravel()]).mean()
-        assert float(soft_loss(logits, soft, temperature)) == pytest.approx(float(expected), rel=0.02)
+        assert float(soft_label_loss(logits, soft, temperature)) == pytest.approx(float(expected), rel=0.02)
 
 
 def test_a_student_that_agrees_has_nothing_to_learn() -> None:
     logits = torch.tensor([2.0, 0.5, -1.0]).reshape(1, 3, 1, 1).requires_grad_()
-    soft = torch.from_numpy(to_levels(logits.detach().softmax(1)[0].numpy()).transpose(1, 2, 0)[None])
-    loss = soft_loss(logits, soft, 2.0)
+    soft = torch.from_numpy(
+        probabilities_to_levels(logits.detach().softmax(1)[0].numpy()).transpose(1, 2, 0)[None]
+    )
+    loss = soft_label_loss(logits, soft, 2.0)
     loss.backward()  # type: ignore[no-untyped-call]
     assert float(loss.detach()) < 1e-3
     assert logits.grad is not None
@@ -189,7 +195,7 @@ def test_images_without_labels_teach_by_soft_labels_alone() -> None:
     unlabelled[..., 0] = IGNORE_INDEX
     logits = torch.randn(1, 3, 2, 2, generator=torch.Generator().manual_seed(0))
     loss = DistillationLoss(Hard(), soft_share=0.25, temperature=1.0)
-    soft = soft_loss(logits, truth[..., 1:], 1.0)
+    soft = soft_label_loss(logits, truth[..., 1:], 1.0)
     assert float(loss(logits, unlabelled)) == pytest.approx(0.25 * float(soft))
     true = hard(logits, torch.from_numpy(labels_hw[None]).long())
     assert float(loss(logits, truth)) == pytest.approx(float(0.75 * true + 0.25 * soft))
@@ -332,11 +338,13 @@ def test_guessed_labels_are_trained_on_beside_true_ones(
     card = load_checkpoint(spec.checkpoint(spec.members[0]))[1]
     assert card.training is not None
     train = open_split(spec.data, "train")
-    assert card.training.dataset_fingerprint == ConcatSplit((train, *open_pseudo(spec.data))).fingerprint
+    assert (
+        card.training.dataset_fingerprint == ConcatSplit((train, *open_pseudo_splits(spec.data))).fingerprint
+    )
     assert card.training.dataset_fingerprint != train.fingerprint
     write_mask(masks / "0.png", np.full((40, 36), 7, dtype=np.uint8))
     with pytest.raises(DataError, match=r"0\.png: has label 7, which is no class"):
-        open_pseudo(spec.data)[0].labels(0)
+        open_pseudo_splits(spec.data)[0].labels(0)
 
 
 def test_the_command_from_members_to_a_student(trained: Path, toy_data: Path) -> None:

@@ -26,19 +26,19 @@ from seg.labels.label_map import IGNORE_INDEX
 from seg.labels.soft_labels import SoftLabels
 from seg.labels.task import LabelMap, Task, pack_masks
 from seg.spec import EnsembleSpec, RecipeSpec, load_ensemble
-from seg.spec.recipe.augmentation import CopyPasteSpec, StepSpec
+from seg.spec.recipe.augmentation import AugmentationStepSpec, CopyPasteSpec
 from seg.spec.recipe.losses import LossMixSpec
-from seg.spec.recipe.mixing import MixSpec
+from seg.spec.recipe.mixing import BatchMixSpec
 from seg.train.augment import Augment, CopyPaste, labels_to_paste
 from seg.train.batches.sampling import class_balanced_shares, with_empty_images
 from seg.train.losses import LossMix, build_loss
 from seg.train.losses.cross_entropy import cross_entropy
 from seg.train.losses.distillation import DistillationLoss
 from seg.train.losses.loss_mix import WeightedLoss
-from seg.train.metrics.overlap_counts import iou_of, overlap_counts
-from seg.train.mixing import mix
+from seg.train.metrics.overlap_counts import iou_of_overlap, overlap_counts
+from seg.train.mixing import mix_batch
 from seg.train.networks.checkpoint import load_checkpoint
-from seg.train.preview import preview
+from seg.train.preview import preview_crops
 from seg.train.splits.class_counts import count_classes
 from seg.train.splits.class_planes import class_planes, label_map_of
 from seg.train.splits.decoded_split import DecodedSplit
@@ -139,7 +139,7 @@ def test_planes_go_with_their_image_and_are_ignored_outside(seed: int, classes: 
     image_hwc = rng.integers(1, 256, (24, 28, 3), dtype=np.uint8)
     planes_hwc = np.stack([image_hwc[..., n % 3] >> n % 8 & 1 for n in range(classes)], axis=-1)
     recipe = RecipeSpec(
-        crop=(side, side), scale=(1, 1), train_views="d4", augmentation=(StepSpec(name="none"),)
+        crop=(side, side), scale=(1, 1), train_views="d4", augmentation=(AugmentationStepSpec(name="none"),)
     )
     crop_hwc, found_hwc = Augment(recipe)(image_hwc, planes_hwc, seed)
     assert found_hwc.shape == (side, side, classes)
@@ -151,7 +151,7 @@ def test_planes_go_with_their_image_and_are_ignored_outside(seed: int, classes: 
 
 @pytest.mark.parametrize("preset", ["light", "heavy", "notes"])
 def test_presets_never_mix_planes(preset: str, images: DecodedSplit) -> None:
-    augment = Augment(RecipeSpec(crop=(24, 40), augmentation=(StepSpec(name=preset),)))
+    augment = Augment(RecipeSpec(crop=(24, 40), augmentation=(AugmentationStepSpec(name=preset),)))
     for seed in range(20):
         _, planes_hwc = augment(*images.read(seed % len(images)), seed)
         assert set(np.unique(planes_hwc)) <= {0, 1, IGNORE_INDEX}
@@ -163,7 +163,7 @@ def test_presets_never_mix_planes(preset: str, images: DecodedSplit) -> None:
 def test_mixed_batches_keep_planes_with_their_images(seed: int, method: str) -> None:
     rng = torch.Generator().manual_seed(0)
     planes = torch.randint(2, (3, 12, 10, 3), generator=rng).to(torch.uint8)
-    mixed = mix(planes * 200, planes, MixSpec(**{method: 1.0}), seed)
+    mixed = mix_batch(planes * 200, planes, BatchMixSpec(**{method: 1.0}), seed)
     blended = torch.zeros(planes.shape)
     for target, share in mixed.targets:
         blended += share * (target == 1)
@@ -173,7 +173,7 @@ def test_mixed_batches_keep_planes_with_their_images(seed: int, method: str) -> 
 
 
 def test_pasted_objects_bring_all_their_classes(images: DecodedSplit) -> None:
-    recipe = RecipeSpec(crop=(SIDE, SIDE), scale=(1, 1), augmentation=(StepSpec(name="none"),))
+    recipe = RecipeSpec(crop=(SIDE, SIDE), scale=(1, 1), augmentation=(AugmentationStepSpec(name="none"),))
     counts_nc = count_classes(images)
     labels = labels_to_paste(CopyPasteSpec(classes=("light 2",)), images.classes, counts_nc)
     paste = CopyPaste(images, counts_nc, labels, Augment(recipe), recipe.crop, 1.0)
@@ -205,18 +205,18 @@ def test_iou_is_torchmetrics(images: DecodedSplit) -> None:
         average="none",
         ignore_index=IGNORE_INDEX,
     )
-    torch.testing.assert_close(iou_of(overlap_counts(logits, planes)).float(), expected)
+    torch.testing.assert_close(iou_of_overlap(overlap_counts(logits, planes)).float(), expected)
     labels = torch.randint(4, (3, 9, 8), generator=rng).masked_fill(hidden[..., 0], IGNORE_INDEX)
     expected = multiclass_jaccard_index(
         logits.argmax(1), labels, num_classes=4, average="none", ignore_index=IGNORE_INDEX
     )
-    torch.testing.assert_close(iou_of(overlap_counts(logits, labels)).float(), expected)
+    torch.testing.assert_close(iou_of_overlap(overlap_counts(logits, labels)).float(), expected)
 
 
 def test_an_absent_class_that_is_not_predicted_has_no_iou() -> None:
     planes = torch.zeros(1, 2, 2, 2, dtype=torch.uint8)
     logits = torch.tensor([-1.0, 1.0]).reshape(1, 2, 1, 1).expand(1, 2, 2, 2)
-    assert str(iou_of(overlap_counts(logits, planes)).tolist()) == "[nan, 0.0]"
+    assert str(iou_of_overlap(overlap_counts(logits, planes)).tolist()) == "[nan, 0.0]"
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_each_loss_teaches_a_pixelwise_network(loss: dict[str, Any], images: Dec
 
     for _ in range(60):
         optimiser.step(step)
-    assert float(iou_of(overlap_counts(network(inputs).detach(), planes)).min()) > 0.9
+    assert float(iou_of_overlap(overlap_counts(network(inputs).detach(), planes)).min()) > 0.9
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.5])
@@ -310,5 +310,5 @@ def test_parameters_of_overlapping_losses_need_their_task(
 
 def test_a_preview_draws_classes_that_overlap(lights: Path, tmp_path: Path) -> None:
     spec = spec_of(lights, tmp_path, mix={"cutmix": 1.0})
-    sheet_hwc, suspicious = preview(spec.data, spec.recipe, 4)
+    sheet_hwc, suspicious = preview_crops(spec.data, spec.recipe, 4)
     assert sheet_hwc.ndim == 3 and [crop.problem for crop in suspicious if "NaN" in crop.problem] == []

@@ -18,7 +18,7 @@ from seg.spec.base import SizeHW
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.terminal.notices import notice
 from seg.train.augment.build_transform import build_transform
-from seg.train.augment.presets import PRESETS, left_out, preset
+from seg.train.augment.presets import PRESETS, colour_transforms_left_out, transforms_of_preset
 from seg.train.augment.try_transform import try_transform
 from seg.views import ViewSetName
 
@@ -41,10 +41,10 @@ class Augment:
 
     def __init__(self, recipe: RecipeSpec, *, has_colour: bool = True) -> None:
         crop = _crop_transforms(recipe.crop)
-        self._original = _compose(crop)
+        self._original = _compose_augmentation(crop)
         views, scale = _view_transforms(recipe.train_views), _scale_transforms(recipe.scale)
         steps = _step_transforms(recipe, has_colour=has_colour)
-        self._transformed = _compose([*views, *scale, *crop, *steps])
+        self._transformed = _compose_augmentation([*views, *scale, *crop, *steps])
 
     def __call__(
         self, image_hwc: ImageHWB, labels_hw: LabelsHW, seed: int, *, original: bool = False
@@ -81,12 +81,12 @@ def check_augmentation(recipe: RecipeSpec, input_card: InputCard | None = None) 
     for step in recipe.augmentation:
         if step.name not in PRESETS:
             try_transform(build_transform(step), step.place, recipe.crop, bands)
-        elif bands is not None and left_out(step.name):
-            names = ", ".join(left_out(step.name))
+        elif bands is not None and colour_transforms_left_out(step.name):
+            names = ", ".join(colour_transforms_left_out(step.name))
             notice(f"augmentation: {step.name}: left out, as images are not RGB of 8 bits: {names}")
 
 
-def _compose(transforms: list[Any]) -> Any:
+def _compose_augmentation(transforms: list[Any]) -> Any:
     return albu.Compose(transforms, save_applied_params=True, additional_targets={"outside": "mask"})
 
 
@@ -132,6 +132,8 @@ def _step_transforms(recipe: RecipeSpec, *, has_colour: bool) -> list[Any]:
         transform
         for step in recipe.augmentation
         for transform in (
-            preset(step.name, has_colour=has_colour) if step.name in PRESETS else [build_transform(step)]
+            transforms_of_preset(step.name, has_colour=has_colour)
+            if step.name in PRESETS
+            else [build_transform(step)]
         )
     ]

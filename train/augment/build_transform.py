@@ -10,13 +10,13 @@ from pydantic import ValidationError
 from seg.errors import SpecError
 from seg.labels.label_map import IGNORE_INDEX
 from seg.spec.base import did_you_mean
-from seg.spec.recipe.augmentation import StepSpec
+from seg.spec.recipe.augmentation import AugmentationStepSpec
 
 _MASK_VALUES: Final = {"mask_interpolation": 0, "fill_mask": IGNORE_INDEX, "mask_drop_value": IGNORE_INDEX}
 """The only allowed values of parameters for masks: nearest interpolation, and the ignore index."""
 
 
-def build_transform(step: StepSpec) -> Any:
+def build_transform(step: AugmentationStepSpec) -> Any:
     """Build the transform that a step names; pixels from outside the image get the ignore index.
 
     Raises:
@@ -35,16 +35,16 @@ def build_transform(step: StepSpec) -> Any:
         for name, value in _MASK_VALUES.items()
         if name in signature and signature[name].default is not None
     }
-    return _construct(kind, step, ours | step.parameters)
+    return _construct_transform(kind, step, ours | step.parameters)
 
 
-def _transform_class(step: StepSpec) -> Any:
+def _transform_class(step: AugmentationStepSpec) -> Any:
     known = {name: kind for name, kind in vars(albu).items() if _is_transform(kind)}
     if step.name not in known:
         near = did_you_mean(step.name, known)
         raise SpecError(f"{step.place}: albumentations has no transform {step.name!r}: {near}")
     kind = known[step.name]
-    if not issubclass(kind, albu.ImageOnlyTransform) and "MASK" not in _targets(kind):
+    if not issubclass(kind, albu.ImageOnlyTransform) and "MASK" not in _targets_of_transform(kind):
         raise SpecError(f"{step.place}: {step.name} does not support label maps: choose another transform")
     return kind
 
@@ -53,12 +53,12 @@ def _is_transform(kind: Any) -> bool:
     return inspect.isclass(kind) and issubclass(kind, albu.BasicTransform) and hasattr(kind, "_targets")
 
 
-def _targets(kind: Any) -> set[str]:
+def _targets_of_transform(kind: Any) -> set[str]:
     targets = kind._targets
     return {target.name for target in (targets if isinstance(targets, tuple | list) else (targets,))}
 
 
-def _construct(kind: Any, step: StepSpec, parameters: dict[str, Any]) -> Any:
+def _construct_transform(kind: Any, step: AugmentationStepSpec, parameters: dict[str, Any]) -> Any:
     # Without `strict` albumentations replaces some wrong values by its defaults, with a warning.
     strict = {"strict": True} if "InitSchema" in vars(kind) else {}
     try:

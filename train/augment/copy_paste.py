@@ -62,10 +62,10 @@ class CopyPaste:
         if not len(sources):
             return image_hwc, labels_hw
         read_hwc, read_labels_hw = self._images.read(int(rng.choice(sources)))
-        is_of_class_hw = _pixels_of(label, read_labels_hw, self._images.task)
+        is_of_class_hw = _pixels_of_pasted_class(label, read_labels_hw, self._images.task)
         around = _random_window(read_hwc, read_labels_hw, is_of_class_hw, self._crop, rng)
         source_hwc, source_labels_hw = self._augment(*around, derive_seed(seed, _PASTE_SEED))
-        pasted_hw1 = _pixels_of(label, source_labels_hw, self._images.task)[..., None]
+        pasted_hw1 = _pixels_of_pasted_class(label, source_labels_hw, self._images.task)[..., None]
         pasted = pasted_hw1 if labels_hw.ndim == pasted_hw1.ndim else pasted_hw1[..., 0]
         return np.where(pasted_hw1, source_hwc, image_hwc), np.where(pasted, source_labels_hw, labels_hw)
 
@@ -132,7 +132,7 @@ def _random_window(
     return image_hwc[rows, columns], labels_hw[rows, columns]
 
 
-def _pixels_of(label: int, labels_hw: TargetHW, task: Task) -> NDArray[np.bool_]:
+def _pixels_of_pasted_class(label: int, labels_hw: TargetHW, task: Task) -> NDArray[np.bool_]:
     """The pixels of a class, bool `[H, W]`; soft labels may be stacked behind labels and planes."""
     if classes_overlap(task):
         return np.equal(labels_hw[..., label], 1)

@@ -11,18 +11,18 @@ from seg.labels.label_map import IGNORE_INDEX
 _OUTSIDE: Final = {"border_mode": cv2.BORDER_CONSTANT, "fill": 0, "fill_mask": IGNORE_INDEX}
 
 
-def _none() -> list[Any]:
+def _none_preset() -> list[Any]:
     return []
 
 
-def _light() -> list[Any]:
+def _light_preset() -> list[Any]:
     return [
         albu.RandomBrightnessContrast(brightness_limit=0.2, contrast_limit=0.2, p=0.5),
         albu.HueSaturationValue(hue_shift_limit=10, sat_shift_limit=20, val_shift_limit=10, p=0.5),
     ]
 
 
-def _notes() -> list[Any]:
+def _notes_preset() -> list[Any]:
     """Without the flips and quarter turns of the set, which are `train_views: d4`."""
     return [
         albu.ElasticTransform(alpha=80, sigma=6, p=0.3, **_OUTSIDE),
@@ -31,7 +31,7 @@ def _notes() -> list[Any]:
     ]
 
 
-def _heavy() -> list[Any]:
+def _heavy_preset() -> list[Any]:
     return [
         albu.Affine(rotate=(-15, 15), shear=(-8, 8), p=0.5, **_OUTSIDE),
         albu.OneOf(
@@ -80,25 +80,25 @@ def _heavy() -> list[Any]:
 
 
 PRESETS: Final[Mapping[str, Callable[[], list[Any]]]] = {
-    "none": _none,
-    "light": _light,
-    "notes": _notes,
-    "heavy": _heavy,
+    "none": _none_preset,
+    "light": _light_preset,
+    "notes": _notes_preset,
+    "heavy": _heavy_preset,
 }
 
 _OF_COLOUR: Final = frozenset({"HueSaturationValue", "ToGray", "CLAHE", "ISONoise", "ImageCompression"})
 """Transforms that only make sense of, or only work with, RGB of 8 bits."""
 
 
-def preset(name: str, *, has_colour: bool) -> list[Any]:
+def transforms_of_preset(name: str, *, has_colour: bool) -> list[Any]:
     """The transforms of a preset; for images of bands without those that are of colour."""
     transforms = PRESETS[name]()
     return transforms if has_colour else list(_without_colour(transforms))
 
 
-def left_out(name: str) -> tuple[str, ...]:
+def colour_transforms_left_out(name: str) -> tuple[str, ...]:
     """The names of the preset's transforms that images of bands do not get."""
-    return tuple(one for one in _names(PRESETS[name]()) if one in _OF_COLOUR)
+    return tuple(one for one in _names_of_transforms(PRESETS[name]()) if one in _OF_COLOUR)
 
 
 def _without_colour(transforms: Sequence[Any]) -> Iterator[Any]:
@@ -111,9 +111,9 @@ def _without_colour(transforms: Sequence[Any]) -> Iterator[Any]:
             yield transform
 
 
-def _names(transforms: Sequence[Any]) -> Iterator[str]:
+def _names_of_transforms(transforms: Sequence[Any]) -> Iterator[str]:
     for transform in transforms:
         if isinstance(transform, albu.OneOf):
-            yield from _names(transform.transforms)
+            yield from _names_of_transforms(transform.transforms)
         else:
             yield type(transform).__name__

@@ -30,7 +30,7 @@ def try_transform(transform: Any, place: str, size_hw: SizeHW, bands: int | None
     for seed in _SEEDS:
         image_hwc, labels_hw = _synthetic_crop(size_hw, seed, bands)
         try:
-            problem = _find_problem(compose, image_hwc, labels_hw, seed)
+            problem = _problem_of_transform(compose, image_hwc, labels_hw, seed)
         except Exception as error:
             first = (str(error).splitlines() or [type(error).__name__])[0]
             problem = f"fails on a crop ({first}): choose another transform"
@@ -38,27 +38,27 @@ def try_transform(transform: Any, place: str, size_hw: SizeHW, bands: int | None
             raise SpecError(f"{place}: {type(transform).__name__} {problem}")
 
 
-def _find_problem(compose: Any, image_hwc: ImageHWB, labels_hw: LabelsHW, seed: int) -> str | None:
-    image, labels = _apply(compose, image_hwc, labels_hw, seed)
+def _problem_of_transform(compose: Any, image_hwc: ImageHWB, labels_hw: LabelsHW, seed: int) -> str | None:
+    image, labels = _apply_transform(compose, image_hwc, labels_hw, seed)
     if not isinstance(image, np.ndarray) or image.dtype != image_hwc.dtype:
         found = getattr(image, "dtype", type(image))
         return f"returns {found}, the network takes {image_hwc.dtype} images: remove it"
     if image.shape != image_hwc.shape or labels.shape != labels_hw.shape:
         before, after = ("x".join(map(str, shape)) for shape in (image_hwc.shape, image.shape))
         return f"turns crops of {before} into {after}: sizes are set by 'crop', 'scale' and 'train_views'"
-    again_image, again_labels = _apply(compose, image_hwc, labels_hw, seed)
+    again_image, again_labels = _apply_transform(compose, image_hwc, labels_hw, seed)
     if not (np.array_equal(image, again_image) and np.array_equal(labels, again_labels)):
         return "is not reproducible with the same seed: choose another transform"
     if image.min() == image.max():
         return f"turns the whole image into the colour {image.max()}: choose other parameters"
     renamed = _permuted_labels(seed)
-    _, labels_of_renamed = _apply(compose, image_hwc, renamed[labels_hw], seed)
+    _, labels_of_renamed = _apply_transform(compose, image_hwc, renamed[labels_hw], seed)
     if not np.array_equal(labels_of_renamed, renamed[labels]):
         return "does arithmetic on labels: choose another transform"
     return None
 
 
-def _apply(compose: Any, image_hwc: ImageHWB, labels_hw: LabelsHW, seed: int) -> tuple[Any, Any]:
+def _apply_transform(compose: Any, image_hwc: ImageHWB, labels_hw: LabelsHW, seed: int) -> tuple[Any, Any]:
     compose.set_random_seed(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from seg.data.regions.class_map import CELL, ClassMap
 from seg.errors import DataError
 from seg.spec.recipe.recipe import RecipeSpec
-from seg.train.batches.sampling import Draw
+from seg.train.batches.sampling import CropDraw
 from seg.train.reproducibility.seeds import derive_seed
 
 Weights = NDArray[np.int64]
@@ -43,8 +43,8 @@ class CropSampler:
             raise DataError("no pixel of the training images is labelled: label them")
         others = [label for label in labels if label != background] or labels
         balanced = recipe.sampling == "class_balanced"
-        self._anywhere = _targets(by_class, labels, balanced=balanced)
-        self._on_foreground = _targets(by_class, others, balanced=balanced)
+        self._anywhere = _class_weights_of_cells(by_class, labels, balanced=balanced)
+        self._on_foreground = _class_weights_of_cells(by_class, others, balanced=balanced)
 
     def set_epoch(self, epoch: int) -> None:
         self._epoch = epoch
@@ -52,24 +52,26 @@ class CropSampler:
     def __len__(self) -> int:
         return self._samples
 
-    def __iter__(self) -> Iterator[Draw]:
+    def __iter__(self) -> Iterator[CropDraw]:
         rng = np.random.default_rng([self._seed, self._epoch])
         for position in range(self._samples):
             targets = self._on_foreground if rng.random() < self._foreground else self._anywhere
-            cell = _draw(targets[int(rng.integers(len(targets)))], rng)
+            cell = _draw_crop_cell(targets[int(rng.integers(len(targets)))], rng)
             image = int(np.searchsorted(self._firsts, cell, side="right")) - 1
             row, column = divmod(cell - int(self._firsts[image]), self._shapes[image][1])
             centre = int(row * CELL + rng.integers(CELL)), int(column * CELL + rng.integers(CELL))
-            yield Draw(image, derive_seed(self._seed, self._epoch, position), False, centre)
+            yield CropDraw(image, derive_seed(self._seed, self._epoch, position), False, centre)
 
 
-def _targets(by_class: NDArray[np.uint16], labels: Sequence[int], *, balanced: bool) -> list[Weights]:
+def _class_weights_of_cells(
+    by_class: NDArray[np.uint16], labels: Sequence[int], *, balanced: bool
+) -> list[Weights]:
     """Sums of weights over the cells, to draw from: one for each class, or one for all of them."""
     if balanced:
         return [np.cumsum(by_class[label], dtype=np.int64) for label in labels]
     return [np.cumsum(by_class[labels].sum(axis=0, dtype=np.int64))]
 
 
-def _draw(sums: Weights, rng: np.random.Generator) -> int:
+def _draw_crop_cell(sums: Weights, rng: np.random.Generator) -> int:
     """A cell, by the pixels in it."""
     return int(np.searchsorted(sums, rng.integers(sums[-1]), side="right"))

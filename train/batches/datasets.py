@@ -7,7 +7,7 @@ from torch.utils.data import Dataset
 from seg.image_type import ImageHWB
 from seg.labels.label_map import LabelsHW
 from seg.train.augment import Augment, CopyPaste
-from seg.train.batches.sampling import Draw
+from seg.train.batches.sampling import CropDraw
 from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.splits.training_images import TrainingImages
 
@@ -29,10 +29,10 @@ class TrainDataset(Dataset[LabelledImage]):
     def __len__(self) -> int:
         return len(self._images)
 
-    def __getitem__(self, draw: Draw) -> LabelledImage:
+    def __getitem__(self, draw: CropDraw) -> LabelledImage:
         return self.with_transform_names(draw)[0]
 
-    def with_transform_names(self, draw: Draw) -> tuple[LabelledImage, tuple[str, ...]]:
+    def with_transform_names(self, draw: CropDraw) -> tuple[LabelledImage, tuple[str, ...]]:
         """The crop of a draw, and the names of the transforms that were applied to it."""
         index, seed, original, centre = draw
         image_hwc, labels_hw, applied = self._augment.with_transform_names(
@@ -41,7 +41,7 @@ class TrainDataset(Dataset[LabelledImage]):
         if self._copy_paste and not original and self._copy_paste.should_paste(seed):
             image_hwc, labels_hw = self._copy_paste(index, image_hwc, labels_hw, seed)
             applied = (*applied, "copy_paste")
-        return _tensors(image_hwc, labels_hw), applied
+        return _crop_tensors(image_hwc, labels_hw), applied
 
 
 class ValDataset(Dataset[LabelledImage]):
@@ -54,8 +54,8 @@ class ValDataset(Dataset[LabelledImage]):
         return len(self._images)
 
     def __getitem__(self, index: int) -> LabelledImage:
-        return _tensors(*self._images.read(index))
+        return _crop_tensors(*self._images.read(index))
 
 
-def _tensors(image_hwc: ImageHWB, labels_hw: LabelsHW) -> LabelledImage:
+def _crop_tensors(image_hwc: ImageHWB, labels_hw: LabelsHW) -> LabelledImage:
     return torch.from_numpy(image_hwc), torch.from_numpy(labels_hw)

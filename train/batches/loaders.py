@@ -84,7 +84,7 @@ def build_loaders(
         sampler=DistributedSampler(sampler, batch_size, group.rank, group.world_size),
         drop_last=True,
         pin_memory=torch.cuda.is_available(),
-        **_processes(worker_count(recipe)),
+        **_worker_options(loader_worker_count(recipe)),
     )
     validation: DataLoader[Any] = DataLoader(
         ValDataset(val),
@@ -113,11 +113,11 @@ def collate_by_size(samples: Sequence[LabelledImage], most_pixels: int) -> list[
     return [
         (torch.stack([image for image, _ in batch]), torch.stack([labels for _, labels in batch]))
         for size, group in by_size.items()
-        for batch in _chunks(group, max(1, most_pixels // size.numel()))
+        for batch in _chunks_of_samples(group, max(1, most_pixels // size.numel()))
     ]
 
 
-def worker_count(recipe: RecipeSpec) -> int:
+def loader_worker_count(recipe: RecipeSpec) -> int:
     """How many worker processes prepare crops; `auto` is none on a CPU, where the network needs the cores."""
     if recipe.workers != "auto":
         return recipe.workers
@@ -148,17 +148,17 @@ def build_sampler(
         # Where classes overlap, class maps have pixels of no class behind all others.
         of_no_class = len(train.classes) if classes_overlap(train.task) else background
         return CropSampler(train.class_maps, recipe, of_no_class, epoch)
-    return EpochSampler(len(train), recipe.seed, epoch, _shares(recipe, train), recipe.multiply)
+    return EpochSampler(len(train), recipe.seed, epoch, _sampling_shares(recipe, train), recipe.multiply)
 
 
-def _shares(recipe: RecipeSpec, train: DecodedSplit) -> SharesN | None:
+def _sampling_shares(recipe: RecipeSpec, train: DecodedSplit) -> SharesN | None:
     if recipe.sampling == "uniform":
         return None
     counts_nc = count_classes(train)
     return class_balanced_shares(with_empty_images(counts_nc) if classes_overlap(train.task) else counts_nc)
 
 
-def _processes(workers: int) -> dict[str, Any]:
+def _worker_options(workers: int) -> dict[str, Any]:
     """DataLoader options for workers, with a generator so that an epoch does not use torch's global one."""
     options: dict[str, Any] = {"num_workers": workers, "generator": torch.Generator()}
     if workers:
@@ -175,5 +175,5 @@ def _use_one_thread(worker: int) -> None:
     cv2.setNumThreads(1)
 
 
-def _chunks(samples: Sequence[LabelledImage], most: int) -> Iterator[Sequence[LabelledImage]]:
+def _chunks_of_samples(samples: Sequence[LabelledImage], most: int) -> Iterator[Sequence[LabelledImage]]:
     return (samples[start : start + most] for start in range(0, len(samples), most))

@@ -13,7 +13,7 @@ from seg.train.reproducibility.seeds import derive_seed
 from seg.train.splits.class_counts import CountsNC
 
 
-class Draw(NamedTuple):
+class CropDraw(NamedTuple):
     """The index of an image, the seed of its augmentation, and whether it is only cropped.
 
     With a `centre`, the crop is cut from what is around that pixel, else from the whole image.
@@ -30,7 +30,7 @@ class EpochDraws(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __iter__(self) -> Iterator[Draw]: ...
+    def __iter__(self) -> Iterator[CropDraw]: ...
 
     def set_epoch(self, epoch: int) -> None: ...
 
@@ -39,7 +39,7 @@ SharesN = NDArray[np.float64]
 """The probability of drawing each of N images; sums to 1."""
 
 
-class EpochSampler(Sampler[Draw]):
+class EpochSampler(Sampler[CropDraw]):
     """`multiply` draws per image, whose order and seeds are determined by seed and epoch.
 
     Without `shares_n`, each image is drawn `multiply` times an epoch; if `multiply` is 2 or more, once
@@ -63,7 +63,7 @@ class EpochSampler(Sampler[Draw]):
     def __len__(self) -> int:
         return self._images * self._multiply
 
-    def __iter__(self) -> Iterator[Draw]:
+    def __iter__(self) -> Iterator[CropDraw]:
         seed, epoch = self._seed, self._epoch
         rng = np.random.default_rng([seed, epoch])
         order = rng.permutation(len(self))
@@ -74,12 +74,12 @@ class EpochSampler(Sampler[Draw]):
             else rng.choice(self._images, size=len(self), p=self._shares_n)
         )
         return (
-            Draw(int(index), derive_seed(seed, epoch, position), bool(original))
+            CropDraw(int(index), derive_seed(seed, epoch, position), bool(original))
             for position, (index, original) in enumerate(zip(drawn, first_copies, strict=True))
         )
 
 
-class DistributedSampler(Sampler[Draw]):
+class DistributedSampler(Sampler[CropDraw]):
     """The draws of one of `world_size` processes: its part of every batch.
 
     All parts together are the batch that a single process would draw. An incomplete last batch is dropped.
@@ -98,7 +98,7 @@ class DistributedSampler(Sampler[Draw]):
     def __len__(self) -> int:
         return len(self._sampler) // self._batch_size * self._part
 
-    def __iter__(self) -> Iterator[Draw]:
+    def __iter__(self) -> Iterator[CropDraw]:
         mine = range(self._first, self._first + self._part)
         draws = (draw for position, draw in enumerate(self._sampler) if position % self._batch_size in mine)
         return islice(draws, len(self))

@@ -22,18 +22,18 @@ _NOT_IN_NAMES: Final = re.compile(r"[^\w\-./ ]")
 
 def build_loggers(names: Sequence[LoggerName], folder: RunFolder) -> list[Logger]:
     """Open the requested loggers: TensorBoard's files in the run folder, MLflow's database beside it."""
-    return [_open(name, folder) for name in names]
+    return [_open_logger(name, folder) for name in names]
 
 
-def _open(name: LoggerName, folder: RunFolder) -> Logger:
+def _open_logger(name: LoggerName, folder: RunFolder) -> Logger:
     runs, run = folder.path.parent, folder.path.name
     if name == "tensorboard":
         return TensorBoardLogger(folder.path, name="", version=name, default_hp_metric=False)
     database = f"sqlite:///{runs.absolute() / MLFLOW_FILE}"
-    return MLFlowLogger(EXPERIMENT, run, database, run_id=_last_run(database, run))
+    return MLFlowLogger(EXPERIMENT, run, database, run_id=_last_mlflow_run(database, run))
 
 
-def _last_run(database: str, run: str) -> str | None:
+def _last_mlflow_run(database: str, run: str) -> str | None:
     """The id of the unfinished MLflow run of that name, to resume it; None if there is none."""
     from mlflow import MlflowClient
 

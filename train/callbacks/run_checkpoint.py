@@ -55,7 +55,7 @@ class RunCheckpoint(Callback):
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if trainer.current_epoch != len(self.history):
-            raise damaged_error(self._folder.last)
+            raise damaged_checkpoint_error(self._folder.last)
         self.has_begun = True
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -105,15 +105,15 @@ class RunCheckpoint(Callback):
             "val_loss": metrics.val_loss,
             "val_miou": metrics.miou,
             **({} if metrics.metric is None else {"val_metric": metrics.metric}),
-        } | {f"iou {name}": iou for name, iou in named_iou(self._classes, metrics).items()}
+        } | {f"iou {name}": iou for name, iou in iou_by_class_name(self._classes, metrics).items()}
 
 
-def named_iou(classes: Sequence[ClassInfo], metrics: EpochMetrics) -> dict[str, float | None]:
+def iou_by_class_name(classes: Sequence[ClassInfo], metrics: EpochMetrics) -> dict[str, float | None]:
     """The IoU of each class by name; None where it is absent."""
     return {c.name: None if math.isnan(iou) else iou for c, iou in zip(classes, metrics.iou, strict=True)}
 
 
-def epochs_done(last: Path) -> int:
+def epochs_in_checkpoint(last: Path) -> int:
     """How many epochs a `last.ckpt` has completed; 0 if there is none.
 
     Raises:
@@ -130,12 +130,12 @@ def epochs_done(last: Path) -> int:
         raise
     except Exception as error:
         # Unpickling arbitrary bytes can raise any exception.
-        raise damaged_error(last) from error
+        raise damaged_checkpoint_error(last) from error
     if not (is_whole and done == epochs > 0):
-        raise damaged_error(last)
+        raise damaged_checkpoint_error(last)
     return epochs
 
 
-def damaged_error(last: Path) -> ModelError:
+def damaged_checkpoint_error(last: Path) -> ModelError:
     """The error for a `last.ckpt` that cannot be resumed from."""
     return ModelError(f"{last}: is damaged: remove it, and this member is trained again")

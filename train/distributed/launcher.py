@@ -39,13 +39,13 @@ def launch_processes(arguments: Sequence[str], count: int) -> int:
         outputs = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(count - 1)]
         workers = [_start_process(arguments, place, count, port, outputs) for place in range(count)]
         try:
-            failed = _first_failure(workers)
+            failed = _first_failed_process(workers)
         finally:
-            _terminate(workers)
+            _terminate_processes(workers)
         if failed is None:
             return 0
         if failed > 0:
-            sys.stderr.write(_last_line(outputs[failed - 1]))
+            sys.stderr.write(_last_line_of_outputs(outputs[failed - 1]))
         code = workers[failed].returncode
         return code if code > 0 else _KILLED - code
 
@@ -85,7 +85,7 @@ def _start_process(
     )
 
 
-def _first_failure(workers: Sequence[subprocess.Popen[bytes]]) -> int | None:
+def _first_failed_process(workers: Sequence[subprocess.Popen[bytes]]) -> int | None:
     """Wait for all processes; the first that failed, preferring user errors over lost connections."""
     while True:
         codes = [worker.poll() for worker in workers]
@@ -99,7 +99,7 @@ def _first_failure(workers: Sequence[subprocess.Popen[bytes]]) -> int | None:
         time.sleep(_POLL_S)
 
 
-def _terminate(workers: Sequence[subprocess.Popen[bytes]]) -> None:
+def _terminate_processes(workers: Sequence[subprocess.Popen[bytes]]) -> None:
     for worker in workers:
         if worker.poll() is None:
             worker.terminate()
@@ -111,7 +111,7 @@ def _terminate(workers: Sequence[subprocess.Popen[bytes]]) -> None:
             worker.wait()
 
 
-def _last_line(outputs: IO[bytes]) -> str:
+def _last_line_of_outputs(outputs: IO[bytes]) -> str:
     outputs.seek(0, os.SEEK_END)
     outputs.seek(max(0, outputs.tell() - _LAST_BYTES))
     lines = outputs.read().decode(errors="replace").strip().splitlines()

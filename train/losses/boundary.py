@@ -14,7 +14,7 @@ from seg.labels.label_map import IGNORE_INDEX
 from seg.train.losses.ignored_pixels import pixel_cross_entropy, pixel_weights, weighted_mean
 
 
-def boundary(
+def boundary_loss(
     logits: Tensor, labels: Tensor, class_weights: Tensor, *, strength: float = 10.0, sigma: float = 5.0
 ) -> Tensor:
     """A pixel's weight is 1 + strength x exp(-d² / 2 sigma²).
@@ -22,7 +22,7 @@ def boundary(
     d is its chessboard distance, in pixels, to the nearest pixel that has a labelled one of another class
     among its eight neighbours.
     """
-    weights = 1 + strength * _nearness(_on_boundary(labels), sigma)
+    weights = 1 + strength * _nearness_to_boundary(_on_boundary(labels), sigma)
     return weighted_mean(pixel_cross_entropy(logits, labels), weights * pixel_weights(labels, class_weights))
 
 
@@ -33,7 +33,7 @@ def _on_boundary(labels: Tensor) -> Tensor:
     return known & (highest != lowest)
 
 
-def _nearness(on_boundary: Tensor, sigma: float) -> Tensor:
+def _nearness_to_boundary(on_boundary: Tensor, sigma: float) -> Tensor:
     """exp(-d² / 2 sigma²), and 0 from three sigma on."""
     reached = nearness = on_boundary.float()
     for distance in range(1, math.ceil(3 * sigma)):

@@ -25,7 +25,9 @@ def cross_entropy(
     Source of the smoothing: Szegedy et al., "Rethinking the Inception Architecture", 2016, section 7.
     """
     if are_planes(labels):
-        return _binary(logits, labels, class_weights, label_smoothing, positive_weight)
+        return _binary_cross_entropy_of_planes(
+            logits, labels, class_weights, label_smoothing, positive_weight
+        )
     total = functional.cross_entropy(
         logits,
         labels,
@@ -38,7 +40,7 @@ def cross_entropy(
     return total / torch.where(weight > 0, weight, 1) * (weight > 0)
 
 
-def _binary(
+def _binary_cross_entropy_of_planes(
     logits: Tensor, planes: Tensor, class_weights: Tensor, label_smoothing: float, positive_weight: float
 ) -> Tensor:
     """Mean over the labelled pixels of all planes; the share of a pixel that is of the class counts

@@ -58,12 +58,12 @@ class DistillationLoss(nn.Module):
         labels, soft_labels = truth[..., :-classes], truth[..., -classes:]
         overlaps = labels.shape[-1] == classes
         true = self.loss(logits, labels if overlaps else labels[..., 0])
-        measure = soft_sigmoid_loss if overlaps else soft_loss
+        measure = soft_sigmoid_loss if overlaps else soft_label_loss
         soft = measure(logits, soft_labels, self._temperature)
         return (1 - self._soft_share) * cast(Tensor, true) + self._soft_share * soft
 
 
-def soft_loss(logits: Tensor, soft: Tensor, temperature: float) -> Tensor:
+def soft_label_loss(logits: Tensor, soft: Tensor, temperature: float) -> Tensor:
     """T² times the KL divergence of student and teacher at temperature T, averaged over known pixels.
 
     Args:

@@ -11,7 +11,7 @@ _LEAST_HARDNESS: Final = 1e-6
 """Below it a power under 1 has no finite gradient."""
 
 
-def focal(logits: Tensor, labels: Tensor, class_weights: Tensor, *, gamma: float = 2.0) -> Tensor:
+def focal_loss(logits: Tensor, labels: Tensor, class_weights: Tensor, *, gamma: float = 2.0) -> Tensor:
     """Cross entropy times (1 - p)^gamma, p being the softmax probability of the true class.
 
     Source: Lin et al., "Focal Loss for Dense Object Detection", 2017, equation 5, with the class weights

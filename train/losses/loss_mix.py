@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from seg.spec.recipe.losses import LossMixSpec
-from seg.train.losses.boundary import boundary
+from seg.train.losses.boundary import boundary_loss
 from seg.train.losses.class_weights import WeightsC, class_weights
 from seg.train.losses.cross_entropy import cross_entropy
-from seg.train.losses.focal import focal
-from seg.train.losses.lovasz import lovasz
-from seg.train.losses.ms_ssim import ms_ssim
-from seg.train.losses.ohem import ohem
-from seg.train.losses.overlap import dice, jaccard, tversky
+from seg.train.losses.focal import focal_loss
+from seg.train.losses.lovasz import lovasz_loss
+from seg.train.losses.ms_ssim import ms_ssim_loss
+from seg.train.losses.ohem import ohem_loss
+from seg.train.losses.overlap import dice_loss, jaccard_loss, tversky_loss
 from seg.train.splits.training_images import TrainingImages
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -23,14 +23,14 @@ Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 _LOSSES: Final[Mapping[str, Callable[..., Tensor]]] = {
     "cross_entropy": cross_entropy,
-    "focal": focal,
-    "dice": dice,
-    "jaccard": jaccard,
-    "tversky": tversky,
-    "lovasz": lovasz,
-    "ms_ssim": ms_ssim,
-    "boundary": boundary,
-    "ohem": ohem,
+    "focal": focal_loss,
+    "dice": dice_loss,
+    "jaccard": jaccard_loss,
+    "tversky": tversky_loss,
+    "lovasz": lovasz_loss,
+    "ms_ssim": ms_ssim_loss,
+    "boundary": boundary_loss,
+    "ohem": ohem_loss,
 }
 """By the names of the fields of `LossMixSpec`; a loss's parameters are its keyword arguments."""
 

@@ -11,7 +11,7 @@ from seg.labels.label_map import IGNORE_INDEX
 from seg.train.losses.ignored_pixels import are_planes, weighted_mean
 
 
-def lovasz(logits: Tensor, labels: Tensor, class_weights: Tensor, *, symmetric: bool = False) -> Tensor:
+def lovasz_loss(logits: Tensor, labels: Tensor, class_weights: Tensor, *, symmetric: bool = False) -> Tensor:
     """Over all labelled pixels of the batch together.
 
     Where classes overlap, the mean of the Lovász hinge of each. `symmetric` is for these: the mean of the
@@ -19,7 +19,7 @@ def lovasz(logits: Tensor, labels: Tensor, class_weights: Tensor, *, symmetric: 
     """
     if are_planes(labels):
         losses_c = [
-            _hinge(class_logits[known], truth[known] == 1, symmetric=symmetric)
+            _lovasz_hinge(class_logits[known], truth[known] == 1, symmetric=symmetric)
             for class_logits, truth, known in zip(
                 logits.movedim(1, 0),
                 labels.movedim(1, 0),
@@ -34,19 +34,22 @@ def lovasz(logits: Tensor, labels: Tensor, class_weights: Tensor, *, symmetric: 
     shown = torch.unique(truth_p)
     if not len(shown):
         return probabilities_cp.sum()
-    losses = [_extension(probabilities_cp[label], truth_p == label) for label in shown]
+    losses = [_lovasz_extension(probabilities_cp[label], truth_p == label) for label in shown]
     return weighted_mean(torch.stack(losses), class_weights[shown])
 
 
-def _hinge(logits_p: Tensor, truth_p: Tensor, *, symmetric: bool) -> Tensor:
+def _lovasz_hinge(logits_p: Tensor, truth_p: Tensor, *, symmetric: bool) -> Tensor:
     """The Lovász extension of one class's Jaccard loss, at the hinge errors of its pixels."""
     if symmetric:
-        return (_hinge(logits_p, truth_p, symmetric=False) + _hinge(-logits_p, ~truth_p, symmetric=False)) / 2
+        return (
+            _lovasz_hinge(logits_p, truth_p, symmetric=False)
+            + _lovasz_hinge(-logits_p, ~truth_p, symmetric=False)
+        ) / 2
     errors_p, order = (1 - logits_p * (2.0 * truth_p - 1)).sort(descending=True)
     return errors_p.relu() @ _jaccard_steps(truth_p[order].float())
 
 
-def _extension(probabilities_p: Tensor, truth_p: Tensor) -> Tensor:
+def _lovasz_extension(probabilities_p: Tensor, truth_p: Tensor) -> Tensor:
     """The Lovász extension of one class's Jaccard loss, at the errors of its pixels."""
     errors_p, order = (truth_p.float() - probabilities_p).abs().sort(descending=True)
     return errors_p @ _jaccard_steps(truth_p[order].float())

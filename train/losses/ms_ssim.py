@@ -22,7 +22,7 @@ _CONTRAST: Final = 0.03**2
 LEAST_SIDE: Final = _WINDOW
 
 
-def ms_ssim(logits: Tensor, labels: Tensor, class_weights: Tensor) -> Tensor:
+def ms_ssim_loss(logits: Tensor, labels: Tensor, class_weights: Tensor) -> Tensor:
     """One minus the similarity of each class that an image shows, over as many of five scales as fit.
 
     Ignored pixels are 0 in both maps, and so alike. Height and width are at least `LEAST_SIDE`.
@@ -31,50 +31,50 @@ def ms_ssim(logits: Tensor, labels: Tensor, class_weights: Tensor) -> Tensor:
     shown_nc = truth.amax((2, 3)) > 0
     if not shown_nc.any():
         return probabilities.sum()
-    similarity = _over_scales(probabilities[shown_nc], truth[shown_nc])
+    similarity = _similarity_over_scales(probabilities[shown_nc], truth[shown_nc])
     return weighted_mean(1 - similarity, class_weights.expand(shown_nc.shape)[shown_nc])
 
 
-def _over_scales(maps: Tensor, others: Tensor) -> Tensor:
+def _similarity_over_scales(maps: Tensor, others: Tensor) -> Tensor:
     """The similarity of K pairs of maps `[K, H, W]`, in 0..1.
 
     A term below 0 has no power: each is brought from -1..1 to 0..1 first.
     """
-    exponents = _exponents(min(maps.shape[1:]))
+    exponents = _exponents_of_scales(min(maps.shape[1:]))
     product = maps.new_ones(len(maps))
     for number, exponent in enumerate(exponents, start=1):
-        luminance, contrast = _similarity(maps, others)
+        luminance, contrast = _structural_similarity(maps, others)
         term = (luminance * contrast if number == len(exponents) else contrast).mean((1, 2))
         product = product * ((term + 1) / 2) ** exponent
         maps, others = functional.avg_pool2d(maps, 2), functional.avg_pool2d(others, 2)
     return product
 
 
-def _exponents(side: int) -> tuple[float, ...]:
+def _exponents_of_scales(side: int) -> tuple[float, ...]:
     """Those of the scales that fit, each half as large as the last; their sum is 1."""
     fitting = _EXPONENTS[: (side // _WINDOW).bit_length()]
     return tuple(exponent / sum(fitting) for exponent in fitting)
 
 
-def _similarity(maps: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+def _structural_similarity(maps: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
     """Luminance and contrast-and-structure at each place of the window."""
-    mean, other_mean = _windowed(maps), _windowed(others)
-    variance = (_windowed(maps**2) - mean**2).clamp(min=0)
-    other_variance = (_windowed(others**2) - other_mean**2).clamp(min=0)
-    covariance = _windowed(maps * others) - mean * other_mean
+    mean, other_mean = _gaussian_window_mean(maps), _gaussian_window_mean(others)
+    variance = (_gaussian_window_mean(maps**2) - mean**2).clamp(min=0)
+    other_variance = (_gaussian_window_mean(others**2) - other_mean**2).clamp(min=0)
+    covariance = _gaussian_window_mean(maps * others) - mean * other_mean
     return (
         (2 * mean * other_mean + _LUMINANCE) / (mean**2 + other_mean**2 + _LUMINANCE),
         (2 * covariance + _CONTRAST) / (variance + other_variance + _CONTRAST),
     )
 
 
-def _windowed(maps: Tensor) -> Tensor:
+def _gaussian_window_mean(maps: Tensor) -> Tensor:
     """The gaussian mean around each pixel whose window lies inside."""
     height, width = maps.shape[1:]
-    return _window_matrix(height, maps) @ maps @ _window_matrix(width, maps).T
+    return _gaussian_window_matrix(height, maps) @ maps @ _gaussian_window_matrix(width, maps).T
 
 
-def _window_matrix(length: int, like: Tensor) -> Tensor:
+def _gaussian_window_matrix(length: int, like: Tensor) -> Tensor:
     """What maps a line to its gaussian means, `[length - 10, length]`."""
     places = torch.arange(length, device=like.device, dtype=like.dtype)
     offsets = places - places[: length - _WINDOW + 1, None] - _WINDOW // 2

@@ -7,7 +7,7 @@ from torch import Tensor
 from seg.train.losses.ignored_pixels import pixel_cross_entropy, pixel_weights, weighted_mean
 
 
-def ohem(logits: Tensor, labels: Tensor, class_weights: Tensor, *, keep: float = 0.25) -> Tensor:
+def ohem_loss(logits: Tensor, labels: Tensor, class_weights: Tensor, *, keep: float = 0.25) -> Tensor:
     """Mean over the share `keep` of the labelled pixels whose weighted cross entropy is highest.
 
     Source: Shrivastava et al., "Training Region-based Object Detectors with Online Hard Example Mining",

@@ -13,17 +13,17 @@ from seg.train.losses.ignored_pixels import probabilities_and_truth, weighted_me
 _LEAST_AREA: Final = 1e-7
 
 
-def dice(logits: Tensor, labels: Tensor, class_weights: Tensor) -> Tensor:
+def dice_loss(logits: Tensor, labels: Tensor, class_weights: Tensor) -> Tensor:
     """Source: Milletari et al., "V-Net", 2016, section 3, with sums in place of squares."""
-    return tversky(logits, labels, class_weights, alpha=0.5, beta=0.5)
+    return tversky_loss(logits, labels, class_weights, alpha=0.5, beta=0.5)
 
 
-def jaccard(logits: Tensor, labels: Tensor, class_weights: Tensor) -> Tensor:
+def jaccard_loss(logits: Tensor, labels: Tensor, class_weights: Tensor) -> Tensor:
     """Source: Rahman and Wang, "Optimizing Intersection-Over-Union in Deep Neural Networks", 2016."""
-    return tversky(logits, labels, class_weights, alpha=1.0, beta=1.0)
+    return tversky_loss(logits, labels, class_weights, alpha=1.0, beta=1.0)
 
 
-def tversky(
+def tversky_loss(
     logits: Tensor, labels: Tensor, class_weights: Tensor, *, alpha: float = 0.3, beta: float = 0.7
 ) -> Tensor:
     """Hits over hits + alpha x false positives + beta x false negatives.

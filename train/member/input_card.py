@@ -10,7 +10,7 @@ from seg.data import open_split
 from seg.data.images.read_sample import type_of_sample
 from seg.data.splits.split import Sample
 from seg.errors import DataError, SpecError
-from seg.image_type import RGB8, ImageType, common_type
+from seg.image_type import RGB8, ImageType, common_image_type
 from seg.models.card import InputCard
 from seg.pixel_range import PixelRange
 from seg.spec.dataset.dataset import DatasetSpec
@@ -89,4 +89,4 @@ def input_card_for(recipe: RecipeSpec, samples: Sequence[Sample]) -> InputCard:
             f"data: images have {min(counts)} to {max(counts)} bands: name those to see, such as"
             " 'bands: [1, 2, 3]'"
         )
-    return input_card_of(recipe, pixel_range, reduce(common_type, types))
+    return input_card_of(recipe, pixel_range, reduce(common_image_type, types))

@@ -21,7 +21,7 @@ MakeCard = Callable[[int, float], ModelCard]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class TrainingJob:
     """Everything that training one member needs.
 
     `unlabelled` is the dataset's setting of that name, `input` how images reach the network.
@@ -58,7 +58,7 @@ class Job:
         return len(self.train.classes)
 
 
-def build_segmenter(job: Job) -> Segmenter:
+def build_segmenter(job: TrainingJob) -> Segmenter:
     """The network with its preprocessing, with fresh weights or those of the recipe's encoder.
 
     Raises:
@@ -83,7 +83,7 @@ def with_input_size_crop(recipe: RecipeSpec) -> RecipeSpec:
     return recipe.model_copy(update={"crop": recipe.input.size})
 
 
-def card_of(job: Job, input_card: InputCard) -> MakeCard:
+def card_of_job(job: TrainingJob, input_card: InputCard) -> MakeCard:
     """The function that makes the model cards of a job's checkpoints."""
     recipe = job.recipe
 

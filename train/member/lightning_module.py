@@ -15,9 +15,9 @@ from seg.train.batches.datasets import LabelledImage
 from seg.train.losses import LossMix
 from seg.train.losses.distillation import DistillationLoss
 from seg.train.metrics.epoch_metrics import EpochMetrics, RunningMean
-from seg.train.metrics.overlap_counts import iou_of, overlap_counts
-from seg.train.metrics.spec_metric import tally_batch
-from seg.train.mixing import mix, mixing_seed
+from seg.train.metrics.overlap_counts import iou_of_overlap, overlap_counts
+from seg.train.metrics.spec_metric import tally_batch_for_metric
+from seg.train.mixing import mix_batch, mixing_seed
 from seg.train.networks.segmenter import Segmenter
 from seg.train.optimiser.build import build_optimiser
 from seg.train.optimiser.schedule import build_schedule
@@ -75,7 +75,7 @@ class MemberModule(lightning.LightningModule):
     def training_step(self, batch: LabelledImage, batch_index: int) -> Tensor:
         images, labels = batch
         seed = mixing_seed(self.recipe.seed, self.current_epoch, batch_index)
-        mixed = mix(images, labels, self.recipe.mix, seed)
+        mixed = mix_batch(images, labels, self.recipe.mix, seed)
         loss = mixed.loss(self.loss, self.segmenter(mixed.images))
         self.train_loss.add(loss, len(images))
         return loss
@@ -91,7 +91,7 @@ class MemberModule(lightning.LightningModule):
             self.val_loss.add(self.loss(logits, labels), len(images))
             self.overlap += overlap_counts(logits, labels)
             if self.metric:
-                self.tally += tally_batch(self.metric, logits, labels)
+                self.tally += tally_batch_for_metric(self.metric, logits, labels)
 
     def on_validation_start(self) -> None:
         """Average the statistics of batch normalisation over processes, each of which has its own."""
@@ -103,7 +103,7 @@ class MemberModule(lightning.LightningModule):
 
     def compute_metrics(self) -> EpochMetrics:
         """The metrics of the finished epoch over all processes; the running metrics are reset."""
-        iou = iou_of(self._total(self.overlap.clone()))
+        iou = iou_of_overlap(self._total(self.overlap.clone()))
         tally = self._total(self.tally.clone())
         self.overlap.zero_()
         self.tally.zero_()

@@ -23,7 +23,7 @@ def overlap_counts(logits: Tensor, target: Tensor) -> Tensor:
     return torch.stack([maps.sum((0, 2, 3)) for maps in (predicted & truth, predicted, truth)], dim=1)
 
 
-def iou_of(counts_c3: Tensor) -> Tensor:
+def iou_of_overlap(counts_c3: Tensor) -> Tensor:
     """IoU, float64 `[C]`; NaN for a class that is in neither the labels nor the prediction."""
     both, predicted, true = counts_c3.double().unbind(1)
     return both / (predicted + true - both)

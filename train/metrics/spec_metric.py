@@ -8,7 +8,7 @@ from seg.labels.label_map import IGNORE_INDEX
 from seg.metrics.metric import Metric
 
 
-def tally_batch(metric: Metric, logits: Tensor, target: Tensor) -> Tensor:
+def tally_batch_for_metric(metric: Metric, logits: Tensor, target: Tensor) -> Tensor:
     """The summed tallies of images, float64 `[C, 2]`; arguments as in `overlap_counts`."""
     classes = logits.shape[1]
     if target.ndim < logits.ndim:

@@ -21,10 +21,10 @@ _DISTANCES: Final = (96 / 224, 1.0)
 """The range of d, as a share of the shorter side; the paper's for ImageNet."""
 
 
-def gridmask(images: Tensor, labels: Tensor, rng: np.random.Generator) -> MixedBatch:
+def apply_gridmask(images: Tensor, labels: Tensor, rng: np.random.Generator) -> MixedBatch:
     """Mask squares of the images. Masked pixels are black, and ignored, as they may hide a whole object."""
     height, width = labels.shape[1:3]
-    hidden = np.stack([_grid(height, width, rng) for _ in labels])
+    hidden = np.stack([_gridmask_squares(height, width, rng) for _ in labels])
     hidden_nhw = torch.from_numpy(hidden).to(labels.device)
     return MixedBatch(
         images.masked_fill(hidden_nhw.unsqueeze(-1), 0),
@@ -32,11 +32,13 @@ def gridmask(images: Tensor, labels: Tensor, rng: np.random.Generator) -> MixedB
     )
 
 
-def _grid(height: int, width: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+def _gridmask_squares(height: int, width: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     """A mask of the squares, `[H, W]`."""
     distance = max(2, round(min(height, width) * rng.uniform(*_DISTANCES)))
-    return np.logical_and.outer(_stripes(height, distance, rng), _stripes(width, distance, rng))
+    return np.logical_and.outer(
+        _gridmask_stripes(height, distance, rng), _gridmask_stripes(width, distance, rng)
+    )
 
 
-def _stripes(length: int, distance: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+def _gridmask_stripes(length: int, distance: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     return (np.arange(length) + rng.integers(distance)) % distance >= round(_KEPT * distance)

@@ -6,19 +6,19 @@ from typing import Final
 import numpy as np
 from torch import Tensor
 
-from seg.spec.recipe.mixing import MixSpec
-from seg.train.mixing.cutmix import cutmix
-from seg.train.mixing.gridmask import gridmask
+from seg.spec.recipe.mixing import BatchMixSpec
+from seg.train.mixing.cutmix import apply_cutmix
+from seg.train.mixing.gridmask import apply_gridmask
 from seg.train.mixing.mixed_batch import MixedBatch
-from seg.train.mixing.mixup import mixup
+from seg.train.mixing.mixup import apply_mixup
 from seg.train.reproducibility.seeds import derive_seed
 
 _METHODS: Final[Mapping[str, Callable[[Tensor, Tensor, np.random.Generator], MixedBatch]]] = {
-    "cutmix": cutmix,
-    "mixup": mixup,
-    "gridmask": gridmask,
+    "cutmix": apply_cutmix,
+    "mixup": apply_mixup,
+    "gridmask": apply_gridmask,
 }
-"""By the names of the fields of `MixSpec`."""
+"""By the names of the fields of `BatchMixSpec`."""
 
 _MIXING_STREAM: Final = 2
 """Keeps the seeds of mixing apart from those of crops."""
@@ -29,7 +29,7 @@ def mixing_seed(seed: int, epoch: int, batch: int) -> int:
     return derive_seed(seed, epoch, batch, _MIXING_STREAM)
 
 
-def mix(images: Tensor, labels: Tensor, spec: MixSpec, seed: int) -> MixedBatch:
+def mix_batch(images: Tensor, labels: Tensor, spec: BatchMixSpec, seed: int) -> MixedBatch:
     """Mix a batch, images `[N, H, W, 3]` or of bands, and labels uint8 `[N, H, W]`, with at most one method.
 
     The result is determined by the seed, on any device.
@@ -39,12 +39,12 @@ def mix(images: Tensor, labels: Tensor, spec: MixSpec, seed: int) -> MixedBatch:
     return _METHODS[method](images, labels, rng) if method else MixedBatch(images, ((labels, 1.0),))
 
 
-def mixing_method(spec: MixSpec, seed: int) -> str | None:
-    """The method that `mix` applies to a batch with this seed; None if it does not change the batch."""
+def mixing_method(spec: BatchMixSpec, seed: int) -> str | None:
+    """The method that `mix_batch` applies to a batch with this seed; None if it does not change the batch."""
     return _draw_method(spec, np.random.default_rng(seed))
 
 
-def _draw_method(spec: MixSpec, rng: np.random.Generator) -> str | None:
+def _draw_method(spec: BatchMixSpec, rng: np.random.Generator) -> str | None:
     drawn = rng.random()
     for name, share in spec.shares.items():
         if drawn < share:

@@ -15,7 +15,7 @@ _ALPHA: Final = 0.4
 """The largest value that the paper used for ImageNet: most blends are dominated by one image."""
 
 
-def mixup(images: Tensor, labels: Tensor, rng: np.random.Generator) -> MixedBatch:
+def apply_mixup(images: Tensor, labels: Tensor, rng: np.random.Generator) -> MixedBatch:
     """Blend each image with the previous one in the batch.
 
     A pixel whose label is ignored in one label map still counts in the loss against the other.

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, get_args
 
 from seg.spec.recipe.architectures import OWN_ENCODERS, SmpArchitecture
-from seg.train.networks.combinations import blank_network, problem_of
-from seg.train.networks.cost import cost_of
+from seg.train.networks.combinations import blank_network, problem_of_combination
+from seg.train.networks.cost import cost_of_network
 
 FAMILIES: Final = (
     "resnet18",
@@ -54,33 +54,38 @@ def architectures_page(encoders: Sequence[str] = FAMILIES) -> str:
     """The page in Markdown, with a row for each of the encoders."""
     height, width = SIZE
     reasons: dict[str, str] = {}
-    rows = [[f"`{encoder}`", *_cells(get_args(SmpArchitecture), encoder, reasons)] for encoder in encoders]
+    rows = [
+        [f"`{encoder}`", *_cells_of_architectures(get_args(SmpArchitecture), encoder, reasons)]
+        for encoder in encoders
+    ]
     own = [
-        [f"`{architecture}`", f"`{encoder}`", *_cells([architecture], encoder, reasons)]
+        [f"`{architecture}`", f"`{encoder}`", *_cells_of_architectures([architecture], encoder, reasons)]
         for architecture, encoders in OWN_ENCODERS.items()
         for encoder in encoders
     ]
     parts = [
         _INTRODUCTION.format(height=height, width=width),
-        _table(["", *get_args(SmpArchitecture)], rows),
+        _markdown_table(["", *get_args(SmpArchitecture)], rows),
         "\n".join(f"- **{letter}**: {reason}." for reason, letter in reasons.items()) + "\n",
         _OWN,
-        _table(["architecture", "encoder", "M parameters / GFLOPs"], own),
+        _markdown_table(["architecture", "encoder", "M parameters / GFLOPs"], own),
     ]
     return "\n".join(parts)
 
 
-def _cells(architectures: Sequence[str], encoder: str, reasons: dict[str, str]) -> Iterator[str]:
+def _cells_of_architectures(
+    architectures: Sequence[str], encoder: str, reasons: dict[str, str]
+) -> Iterator[str]:
     for architecture in architectures:
-        reason = problem_of(architecture, encoder, SIZE, None)
+        reason = problem_of_combination(architecture, encoder, SIZE, None)
         if reason is None:
-            cost = cost_of(blank_network(architecture, encoder), SIZE)
+            cost = cost_of_network(blank_network(architecture, encoder), SIZE)
             yield f"{cost.parameters / 1e6:.1f} / {cost.gflops:.1f}"
         else:
             yield reasons.setdefault(reason, chr(ord("a") + len(reasons)))
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def _markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 

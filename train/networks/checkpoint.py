@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from seg.errors import ModelError, OutputError, SpecError
 from seg.files.atomic import atomic_path, regular
-from seg.models.card import CARD_KEY, ModelCard, read_card
+from seg.models.card import CARD_KEY, ModelCard, parse_model_card
 from seg.train.networks import build_network
-from seg.train.networks.weights.check import check_tensors
+from seg.train.networks.weights.check import check_weight_tensors
 
 
 def save_checkpoint(path: Path, network: nn.Module, card: ModelCard) -> None:
@@ -37,7 +37,7 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, ModelCard]:
         ModelError: the file is missing, not safetensors, without a card, with a newer card, or its
             weights are not exactly those of the card's network.
     """
-    tensors, card = _read(path)
+    tensors, card = _read_checkpoint(path)
     try:
         network = build_network(
             card.architecture, card.encoder, len(card.classes), channels=card.input.channels
@@ -45,18 +45,18 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, ModelCard]:
     except SpecError as error:
         raise ModelError(f"{path}: the network in its card cannot be built: {error}") from error
     wanted = network.state_dict()
-    _check_names(path, tensors, wanted)
-    check_tensors(path, tensors, wanted)
+    _check_checkpoint_names(path, tensors, wanted)
+    check_weight_tensors(path, tensors, wanted)
     network.load_state_dict(tensors)
     return network.eval(), card
 
 
 def read_checkpoint_card(path: Path) -> ModelCard:
     """The card of a checkpoint, without its weights; raises ModelError as `load_checkpoint`."""
-    return _read(path, weights=False)[1]
+    return _read_checkpoint(path, weights=False)[1]
 
 
-def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Tensor], ModelCard]:
+def _read_checkpoint(path: Path, *, weights: bool = True) -> tuple[dict[str, Tensor], ModelCard]:
     try:
         with safe_open(regular(path), framework="pt") as file:
             metadata = file.metadata() or {}
@@ -70,10 +70,10 @@ def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Tensor], Model
         raise ModelError(f"{path}: is not a complete safetensors file ({error}): copy it again") from error
     if CARD_KEY not in metadata:
         raise ModelError(f"{path}: has no model card, so it is not a checkpoint of seg train")
-    return tensors, read_card(metadata[CARD_KEY], path)
+    return tensors, parse_model_card(metadata[CARD_KEY], path)
 
 
-def _check_names(path: Path, given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+def _check_checkpoint_names(path: Path, given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
     missing = sorted(wanted.keys() - given.keys())
     unexpected = sorted(given.keys() - wanted.keys())
     for names, problem in (

@@ -50,32 +50,32 @@ def check_combination(
         SpecError: the message has the reason, and the nearest combination that works.
     """
     check_architecture(architecture, encoder)
-    problem = problem_of(architecture, encoder, crop, size)
+    problem = problem_of_combination(architecture, encoder, crop, size)
     if problem:
-        advice = _suggestion(architecture, encoder, crop, size)
+        advice = _suggest_combination(architecture, encoder, crop, size)
         raise SpecError(f"{architecture} does not work with encoder {encoder!r}: {problem}: {advice}")
 
 
-def problem_of(architecture: str, encoder: str, crop: SizeHW, size: SizeHW | None) -> str | None:
+def problem_of_combination(architecture: str, encoder: str, crop: SizeHW, size: SizeHW | None) -> str | None:
     """Why the network cannot be built or run, or None if it can."""
     try:
         network = blank_network(architecture, encoder)
     except Exception as error:
-        return _reason_not_built(architecture, error)
-    for height, width in _sizes_to_try(crop, size):
+        return _reason_network_not_built(architecture, error)
+    for height, width in _network_sizes_to_try(crop, size):
         try:
-            _forward(network, (height, width))
+            _forward_blank(network, (height, width))
         except Exception as error:
-            return f"it cannot run at {height}x{width} ({_first_line(error)})"
+            return f"it cannot run at {height}x{width} ({_first_line_of_network_error(error)})"
     return None
 
 
-def _suggestion(architecture: str, encoder: str, crop: SizeHW, size: SizeHW | None) -> str:
+def _suggest_combination(architecture: str, encoder: str, crop: SizeHW, size: SizeHW | None) -> str:
     own = native_image_size(encoder)
-    if size != own and own and problem_of(architecture, encoder, crop, own) is None:
+    if size != own and own and problem_of_combination(architecture, encoder, crop, own) is None:
         return f"the encoder takes one size only: set 'input: {{mode: resize, size: {own[0]}}}' in its recipe"
     for height, width in ((factor * crop[0], factor * crop[1]) for factor in _LARGER):
-        if size is None and problem_of(architecture, encoder, (height, width), size) is None:
+        if size is None and problem_of_combination(architecture, encoder, (height, width), size) is None:
             return f"a crop of {height}x{width} works"
     others = (*_NEAREST.get(architecture, ()), *get_args(SmpArchitecture))
     found = [
@@ -88,7 +88,7 @@ def _suggestion(architecture: str, encoder: str, crop: SizeHW, size: SizeHW | No
 def _first_that_works(
     pairs: list[tuple[str, str]], crop: SizeHW, size: SizeHW | None
 ) -> Iterator[tuple[str, str]]:
-    working = (pair for pair in pairs if problem_of(*pair, crop, size) is None)
+    working = (pair for pair in pairs if problem_of_combination(*pair, crop, size) is None)
     first = next(working, None)
     if first:
         yield first
@@ -102,7 +102,7 @@ def blank_network(architecture: str, encoder: str) -> nn.Module:
     return build_blank(lambda: create_network(architecture, encoder, _CLASSES, None))
 
 
-def _sizes_to_try(crop: SizeHW, size: SizeHW | None) -> list[SizeHW]:
+def _network_sizes_to_try(crop: SizeHW, size: SizeHW | None) -> list[SizeHW]:
     """The sizes to try: the fixed input size, or the padded crop and another size."""
     if size:
         return [size]
@@ -110,7 +110,7 @@ def _sizes_to_try(crop: SizeHW, size: SizeHW | None) -> list[SizeHW]:
     return [(rows * STRIDE, columns * STRIDE), ((rows + 1) * STRIDE, (columns + 2) * STRIDE)]
 
 
-def _forward(network: nn.Module, size_hw: SizeHW) -> None:
+def _forward_blank(network: nn.Module, size_hw: SizeHW) -> None:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         logits = network(torch.empty(_IMAGES, 3, *size_hw, device="meta"))
@@ -118,8 +118,8 @@ def _forward(network: nn.Module, size_hw: SizeHW) -> None:
         raise ValueError(f"logits of shape {tuple(logits.shape)}")
 
 
-def _reason_not_built(architecture: str, error: Exception) -> str:
-    text = _first_line(error)
+def _reason_network_not_built(architecture: str, error: Exception) -> str:
+    text = _first_line_of_network_error(error)
     if "downsampling pattern" in text:
         return "the encoder has no features at the strides 4, 8, 16 and 32"
     if architecture in _DILATING:
@@ -131,6 +131,6 @@ def _reason_not_built(architecture: str, error: Exception) -> str:
     return text
 
 
-def _first_line(error: Exception) -> str:
+def _first_line_of_network_error(error: Exception) -> str:
     first = (str(error).splitlines() or [""])[0]
     return textwrap.shorten(first, _LONGEST_REASON) or type(error).__name__

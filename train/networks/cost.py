@@ -12,14 +12,14 @@ from seg.train.networks.build import STRIDE
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class NetworkCost:
     """Parameters, and GFLOPs of one image's forward pass; a multiply-add counts as two."""
 
     parameters: int
     gflops: float
 
 
-def cost_of(network: nn.Module, size_hw: tuple[int, int], channels: int = 3) -> Cost:
+def cost_of_network(network: nn.Module, size_hw: tuple[int, int], channels: int = 3) -> NetworkCost:
     """Count parameters and operations for an image of that size and so many channels."""
     blank = copy.deepcopy(network).to("meta").eval()
     counter = FlopCounterMode(display=False)
@@ -27,7 +27,7 @@ def cost_of(network: nn.Module, size_hw: tuple[int, int], channels: int = 3) -> 
         warnings.simplefilter("ignore")
         blank(torch.empty(1, channels, *size_hw, device="meta"))
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return Cost(parameters, counter.get_total_flops() / 1e9)
+    return NetworkCost(parameters, counter.get_total_flops() / 1e9)
 
 
 def padded_size(size_hw: tuple[int, int]) -> tuple[int, int]:

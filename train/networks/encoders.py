@@ -54,7 +54,7 @@ def encoder_preprocessing(encoder: str, encoder_weights: str | None = None) -> t
     name = timm_name(encoder)
     config = timm.get_pretrained_cfg(name) if name else None
     if config is not None:
-        return _rgb(config.mean), _rgb(config.std)
+        return _rgb_of_values(config.mean), _rgb_of_values(config.std)
     if encoder_weights == _ADVERSARIAL:
         return _CENTRED
     family = next((start for start in _OTHER_THAN_IMAGENET if encoder.startswith(start)), None)
@@ -95,6 +95,6 @@ def _check_timm_name(name: str) -> None:
         raise SpecError(f"timm's {model!r} has no weights {tag!r}: {did_you_mean(tag, tags)}")
 
 
-def _rgb(values: Sequence[float]) -> RGB:
+def _rgb_of_values(values: Sequence[float]) -> RGB:
     red, green, blue = values
     return red, green, blue

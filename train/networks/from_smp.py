@@ -26,7 +26,7 @@ def create_from_smp(
     Raises whatever smp and timm raise if that fails.
     """
     if weights:
-        _check_weights(encoder, weights)
+        _check_published_weights(encoder, weights)
     any_size = {"dynamic_img_size": True} if supports_any_size(encoder) else {}
     with warnings.catch_warnings():
         # smp warns that `timm-` names are deprecated; published results use them.
@@ -42,7 +42,7 @@ def create_from_smp(
     return network
 
 
-def _check_weights(encoder: str, weights: str) -> None:
+def _check_published_weights(encoder: str, weights: str) -> None:
     if encoder not in smp.encoders.encoders:
         return
     known = smp.encoders.encoders[encoder]["pretrained_settings"]

@@ -10,7 +10,7 @@ from seg.image_type import ImageHWB
 from seg.models.card import InputCard
 
 
-def scale_of(card: InputCard) -> Callable[[ImageHWB], ImageHWB] | None:
+def pixel_scaling_of(card: InputCard) -> Callable[[ImageHWB], ImageHWB] | None:
     """What brings images of bands to 0..1 for the network; None for RGB of 8 bits, which stays as it is."""
     return None if card.pixel_range is None else PixelScaling(card).scale
 

@@ -34,43 +34,43 @@ def build_schedule(optimiser: Optimizer, name: Schedule, steps: int, warm_up: in
     return LambdaLR(optimiser, share)
 
 
-def _constant(done: float) -> float:
+def _constant_rate(done: float) -> float:
     return 1.0
 
 
-def _step(done: float) -> float:
+def _step_rate(done: float) -> float:
     """A tenth after two thirds, a hundredth after eight ninths. Source: the 1x schedule of Detectron."""
     return 0.1 ** sum(done >= fall for fall in _FALLS)
 
 
-def _poly(done: float) -> float:
+def _poly_rate(done: float) -> float:
     """Source: Chen et al., "DeepLab", 2017, section 4.1."""
     return float((1 - done) ** _POWER)
 
 
-def _cosine(done: float) -> float:
+def _cosine_rate(done: float) -> float:
     """From the full rate to almost nothing. Source: Loshchilov and Hutter, "SGDR", 2017, equation 5."""
-    return _between(1.0, _END, done)
+    return _rate_between(1.0, _END, done)
 
 
-def _one_cycle(done: float) -> float:
+def _one_cycle_rate(done: float) -> float:
     """Up to the full rate and down to almost nothing, on cosines.
 
     Source: Smith and Topin, "Super-Convergence", 2019; the shares are those of PyTorch's OneCycleLR.
     """
     if done < _RISING:
-        return _between(_START, 1.0, done / _RISING)
-    return _between(1.0, _END, (done - _RISING) / (1 - _RISING))
+        return _rate_between(_START, 1.0, done / _RISING)
+    return _rate_between(1.0, _END, (done - _RISING) / (1 - _RISING))
 
 
-def _between(start: float, end: float, done: float) -> float:
+def _rate_between(start: float, end: float, done: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * done)) / 2
 
 
 CURVES: Final[dict[Schedule, Curve]] = {
-    "constant": _constant,
-    "step": _step,
-    "poly": _poly,
-    "cosine": _cosine,
-    "one_cycle": _one_cycle,
+    "constant": _constant_rate,
+    "step": _step_rate,
+    "poly": _poly_rate,
+    "cosine": _cosine_rate,
+    "one_cycle": _one_cycle_rate,
 }

@@ -8,7 +8,7 @@ import torch
 
 
 @contextmanager
-def reproducible(seed: int, *, on_gpu: bool) -> Iterator[None]:
+def deterministic_torch(seed: int, *, on_gpu: bool) -> Iterator[None]:
     """Seed torch and use its deterministic algorithms, on CUDA only if `on_gpu`; restored at the end.
 
     On CUDA they make resizing slow, and operations without a deterministic version run as usual.

@@ -23,7 +23,7 @@ from seg.data import Sample
 from seg.errors import OutputError, SpecError
 from seg.files.atomic import remove_all_leftovers, write_text
 from seg.runs import HELD_OUT
-from seg.train.run.record import Result, RunRecord, find_difference, read_record
+from seg.train.run.record import RunRecord, TrainingResult, difference_of_runs, read_run_record
 
 Row = Mapping[str, float | None]
 """One line of `metrics.csv`, by column."""
@@ -80,7 +80,7 @@ class RunFolder:
         finally:
             lock.release()
 
-    def begin(self, wanted: RunRecord, *, retrain: bool) -> Result | None:
+    def begin(self, wanted: RunRecord, *, retrain: bool) -> TrainingResult | None:
         """Prepare the folder for a run; returns the result if the same run is already finished.
 
         Raises:
@@ -91,9 +91,9 @@ class RunFolder:
         if retrain:
             self._clear()
         self.refuse_foreign()
-        found = read_record(self.record)
+        found = read_run_record(self.record)
         if found is not None and self._has_run:
-            if changed := find_difference(found, wanted):
+            if changed := difference_of_runs(found, wanted):
                 raise SpecError(f"{self.path}: {changed}: rename the member, or pass --retrain")
             if found.result is not None and self.model.exists():
                 self.remove_resume_state()
@@ -128,7 +128,7 @@ class RunFolder:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(rows[0])
-        writer.writerows([_cell(value) for value in row.values()] for row in rows)
+        writer.writerows([_metrics_cell(value) for value in row.values()] for row in rows)
         write_text(self.metrics, text.getvalue())
 
     def write_held_out(self, samples: Sequence[Sample]) -> None:
@@ -157,5 +157,5 @@ class RunFolder:
             file.unlink(missing_ok=True)
 
 
-def _cell(value: float | None) -> str:
+def _metrics_cell(value: float | None) -> str:
     return "" if value is None else f"{value:.8g}"

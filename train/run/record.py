@@ -14,7 +14,7 @@ from seg.data.splits.content_hash import hash_of_images
 from seg.errors import ModelError
 from seg.files.atomic import regular, sha256_of
 from seg.labels.task import Task
-from seg.metrics.own_function import fingerprint_of
+from seg.metrics.own_function import metric_fingerprint
 from seg.models.card import InputCard
 from seg.spec.ensemble.metric import MIOU, MetricSpec
 from seg.spec.recipe.recipe import RecipeSpec
@@ -31,7 +31,7 @@ _DATA: Final = {
 }
 
 
-class Result(BaseModel):
+class TrainingResult(BaseModel):
     """The figures of a finished run.
 
     `best_iou` is None for a class that is in neither the labels nor the prediction. `seconds` is the time of
@@ -85,10 +85,10 @@ class RunRecord(BaseModel):
     teaching: dict[str, Any] | None = None
     pixels: str = ""
     metric: dict[str, Any] | None = None
-    result: Result | None = None
+    result: TrainingResult | None = None
 
 
-def new_record(
+def new_run_record(
     member: str,
     recipe: RecipeSpec,
     train: Split,
@@ -100,7 +100,7 @@ def new_record(
     """The record of a run that is about to begin; raises ModelError without its encoder weights."""
     return RunRecord(
         member=member,
-        recipe=_as_json(recipe),
+        recipe=_recipe_as_json(recipe),
         encoder_weights_sha256=_weights_hash(recipe.encoder_weights),
         task=train.task,
         classes=[c.name for c in train.classes],
@@ -111,13 +111,13 @@ def new_record(
         versions={"python": platform.python_version(), "seg": __version__}
         | {name: version(name) for name in _LIBRARIES},
         teaching=distillation,
-        pixels=_pixels_text(input_card),
-        metric=None if metric == MIOU else fingerprint_of(metric),
+        pixels=_text_of_pixels(input_card),
+        metric=None if metric == MIOU else metric_fingerprint(metric),
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
     )
 
 
-def read_record(path: Path) -> RunRecord | None:
+def read_run_record(path: Path) -> RunRecord | None:
     """Read a `run.json`; None if there is no such file. Raises ModelError if it is malformed."""
     try:
         return RunRecord.model_validate_json(regular(path).read_bytes())
@@ -127,15 +127,17 @@ def read_record(path: Path) -> RunRecord | None:
         raise ModelError(f"{path}: is not the record of a run: remove its folder to train again") from error
 
 
-def find_difference(found: RunRecord, wanted: RunRecord) -> str | None:
+def difference_of_runs(found: RunRecord, wanted: RunRecord) -> str | None:
     """Describe the first difference between the run in a folder and the wanted one; None if they are equal.
 
     A field that an older `seg` did not know had its default.
     """
-    defaults = _as_json(RecipeSpec())
+    defaults = _recipe_as_json(RecipeSpec())
     for name, value in wanted.recipe.items():
         before = found.recipe.get(name, defaults[name])
-        if name not in _WITHOUT_EFFECT and _comparable(name, before) != _comparable(name, value):
+        if name not in _WITHOUT_EFFECT and _comparable_setting(name, before) != _comparable_setting(
+            name, value
+        ):
             return f"was trained with {name} {before!r} and the spec says {value!r}"
     if found.encoder_weights_sha256 not in {None, wanted.encoder_weights_sha256}:
         return f"was trained from other encoder weights than {wanted.recipe['encoder_weights']} now holds"
@@ -164,7 +166,7 @@ def _difference_in_settings(found: RunRecord, wanted: RunRecord) -> str | None:
     return None
 
 
-def _comparable(name: str, value: Any) -> Any:
+def _comparable_setting(name: str, value: Any) -> Any:
     if name == "encoder_weights" and is_weights_file(value):
         return Path(value).name
     return value
@@ -174,14 +176,14 @@ def _distillation_text(settings: dict[str, Any] | None) -> str:
     return ", ".join(f"{name} {value}" for name, value in (settings or {"no teacher": ""}).items()).strip()
 
 
-def _pixels_text(card: InputCard | None) -> str:
+def _text_of_pixels(card: InputCard | None) -> str:
     """The bands and values that the network sees."""
     if card is None or card.pixel_range is None:
         return ""
     return f"{card.pixels} images of {card.bands} bands in {card.pixel_range}"
 
 
-def _as_json(recipe: RecipeSpec) -> dict[str, Any]:
+def _recipe_as_json(recipe: RecipeSpec) -> dict[str, Any]:
     return recipe.model_dump(mode="json")
 
 

@@ -17,12 +17,12 @@ from seg.terminal.progress import Advance, progress
 from seg.train.batches.loaders import Loaders, build_loaders
 from seg.train.distributed.process_group import ProcessGroup
 from seg.train.library_logs import silence_libraries
-from seg.train.metrics.overlap_counts import iou_of, overlap_counts
-from seg.train.networks.pixel_scaling import scale_of
+from seg.train.metrics.overlap_counts import iou_of_overlap, overlap_counts
+from seg.train.networks.pixel_scaling import pixel_scaling_of
 from seg.train.networks.segmenter import Segmenter
 from seg.train.optimiser.batch_norm import refit_batch_norm
 from seg.train.optimiser.weight_averaging import uniform_average
-from seg.train.reproducibility.determinism import reproducible
+from seg.train.reproducibility.determinism import deterministic_torch
 from seg.train.soup.ingredients import Ingredient
 from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.splits.training_images import open_training_images
@@ -77,16 +77,18 @@ def greedy_soup(ingredients: Sequence[Ingredient], train: Split, val: Split) -> 
     recipe = ingredients[0].recipe
     # The mean of the weights of N runs, N alone, and N - 1 attempts to add another one.
     with (
-        reproducible(recipe.seed, on_gpu=recipe.deterministic),
+        deterministic_torch(recipe.seed, on_gpu=recipe.deterministic),
         silence_libraries(),
         progress("soup", 2 * len(ingredients), unit="networks") as advance,
     ):
         scorer = _SoupScorer(train, val, ingredients[0], advance)
         single_runs = sorted(map(scorer.score, ingredients), key=lambda candidate: -candidate.miou)
-        return SoupResult(tuple(single_runs), scorer.mean(ingredients), _greedy(scorer, single_runs))
+        return SoupResult(
+            tuple(single_runs), scorer.mean(ingredients), _choose_greedy_soup(scorer, single_runs)
+        )
 
 
-def _greedy(scorer: "_SoupScorer", single_runs: Sequence[SoupCandidate]) -> SoupCandidate:
+def _choose_greedy_soup(scorer: "_SoupScorer", single_runs: Sequence[SoupCandidate]) -> SoupCandidate:
     soup = single_runs[0]
     for one in single_runs[1:]:
         larger = scorer.mean((*soup.taken, *one.taken))
@@ -104,7 +106,7 @@ class _SoupScorer:
         self._advance = advance
         self._means: dict[frozenset[str], SoupCandidate] = {}
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        scale = scale_of(first.segmenter.card)
+        scale = pixel_scaling_of(first.segmenter.card)
         self._loaders: Loaders = build_loaders(
             self._recipe,
             open_training_images(self._recipe, train, scale=scale),
@@ -143,7 +145,7 @@ class _SoupScorer:
                 names = ", ".join(one.name for one in taken)
                 raise ModelError(f"{names}: the prediction is not finite: remove it from the soup")
             counts_c3 += overlap_counts(logits, labels.to(self._device))
-        iou = iou_of(counts_c3)
+        iou = iou_of_overlap(counts_c3)
         if bool(iou.isnan().all()):
             raise DataError("data.val: no pixel has a label: a soup is scored with them")
         self._advance()

@@ -10,12 +10,12 @@ from seg.errors import ModelError
 from seg.files.atomic import sha256_of
 from seg.labels.classes import ClassInfo
 from seg.models.card import ModelCard
-from seg.models.class_order import channels_of, is_reordered
+from seg.models.class_order import channels_of_classes, has_other_class_order
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.networks.segmenter import Segmenter
 from seg.train.run.folder import RunFolder
-from seg.train.run.record import Result, RunRecord, read_record
+from seg.train.run.record import RunRecord, TrainingResult, read_run_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Ingredient:
     card: ModelCard
     sha256: str
     record: RunRecord
-    result: Result
+    result: TrainingResult
 
     @property
     def recipe(self) -> RecipeSpec:
@@ -41,18 +41,18 @@ def read_ingredients(runs: Mapping[str, Path], classes: Sequence[ClassInfo]) -> 
         ModelError: a run is not finished, or its network, input or classes differ from those of the first
             run or of the dataset.
     """
-    ingredients = tuple(_read(name, RunFolder(folder)) for name, folder in runs.items())
+    ingredients = tuple(_read_ingredient(name, RunFolder(folder)) for name, folder in runs.items())
     first = ingredients[0]
     for one in ingredients:
-        if is_reordered(channels_of(one.card.classes, classes, one.name), len(classes)):
+        if has_other_class_order(channels_of_classes(one.card.classes, classes, one.name), len(classes)):
             raise ModelError(
                 f"{one.name}: has the classes {[c.name for c in one.card.classes]}, the dataset lists them as"
                 f" {[c.name for c in classes]}: averaging needs the same order: remove it from the soup"
             )
-        if _network(one.card) != _network(first.card):
+        if _network_of_card(one.card) != _network_of_card(first.card):
             raise ModelError(
-                f"{one.name}: is {_network(one.card)} and {first.name} is {_network(first.card)}:"
-                " all ingredients of a soup need the same network"
+                f"{one.name}: is {_network_of_card(one.card)} and {first.name} is"
+                f" {_network_of_card(first.card)}: all ingredients of a soup need the same network"
             )
         if one.card.input != first.card.input:
             raise ModelError(
@@ -61,8 +61,8 @@ def read_ingredients(runs: Mapping[str, Path], classes: Sequence[ClassInfo]) -> 
     return ingredients
 
 
-def _read(name: str, folder: RunFolder) -> Ingredient:
-    record = read_record(folder.record)
+def _read_ingredient(name: str, folder: RunFolder) -> Ingredient:
+    record = read_run_record(folder.record)
     if record is None or record.result is None or not folder.model.exists():
         raise ModelError(f"{folder.path}: has no finished run: train it first, or remove it from the soup")
     network, card = load_checkpoint(folder.model)
@@ -74,5 +74,5 @@ def _read(name: str, folder: RunFolder) -> Ingredient:
     return Ingredient(name, segmenter, card, sha256_of(folder.model), record, record.result)
 
 
-def _network(card: ModelCard) -> str:
+def _network_of_card(card: ModelCard) -> str:
     return f"{card.architecture} {card.encoder}"

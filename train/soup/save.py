@@ -3,10 +3,10 @@
 import math
 
 from seg.errors import OutputError
-from seg.runs import write_note
+from seg.runs import write_run_note
 from seg.train.networks.checkpoint import save_checkpoint
 from seg.train.run.folder import RunFolder
-from seg.train.run.record import read_record
+from seg.train.run.record import read_run_record
 from seg.train.soup.greedy import SoupCandidate
 
 
@@ -18,7 +18,7 @@ def save_soup(folder: RunFolder, name: str, soup: SoupCandidate) -> None:
     Raises:
         OutputError: the folder has a run that is not a soup.
     """
-    before = read_record(folder.record)
+    before = read_run_record(folder.record)
     if before is not None and not before.ingredients:
         raise OutputError(f"{folder.path}: has a run that is not a soup: give the soup another --name")
     folder.refuse_foreign()
@@ -38,4 +38,4 @@ def save_soup(folder: RunFolder, name: str, soup: SoupCandidate) -> None:
     with folder.locked():
         save_checkpoint(folder.model, soup.segmenter.network, card)
         folder.write_record(record)
-        write_note(folder.path, leaderboard=None, text=f"soup of {', '.join(soup.names)}")
+        write_run_note(folder.path, leaderboard=None, text=f"soup of {', '.join(soup.names)}")

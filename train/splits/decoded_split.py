@@ -88,13 +88,16 @@ class DecodedSplit(DrawableSplit):
     def _decode(self, index: int) -> Pair:
         sample = self._split.samples[index]
         path = sample.image
-        image_hwc, labels_hw = scaled(read_sample(sample), self._scale, path), self._split.labels(index)
+        image_hwc, labels_hw = (
+            scale_to_network(read_sample(sample), self._scale, path),
+            self._split.labels(index),
+        )
         if image_hwc.shape[:2] != labels_hw.shape:
             raise DataError(
                 f"{path}: has size {image_hwc.shape[:2]} and its labels {labels_hw.shape}"
                 " (height, width): resize one of them"
             )
-        target_hw = target_of(labels_hw, self._split)
+        target_hw = target_of_labels(labels_hw, self._split)
         if self._soft_labels:
             shape_hwc = (*labels_hw.shape, len(self.classes))
             soft_hwc = self._soft_labels.read_fitting(path, shape_hwc)
@@ -103,17 +106,17 @@ class DecodedSplit(DrawableSplit):
             target_hw = np.dstack([target_hw, np.minimum(soft_hwc, highest)])
         if self._size_hw is None:
             return image_hwc, target_hw
-        return _resized(image_hwc, self._size_hw, cv2.INTER_LINEAR), _resized(
+        return _resize_pixels(image_hwc, self._size_hw, cv2.INTER_LINEAR), _resize_pixels(
             target_hw, self._size_hw, cv2.INTER_NEAREST_EXACT
         )
 
 
-def target_of(labels_hw: LabelMap, split: Split) -> TargetHW:
+def target_of_labels(labels_hw: LabelMap, split: Split) -> TargetHW:
     """A label map of a split as training takes it: as it is, or the planes of classes that overlap."""
     return class_planes(labels_hw, len(split.classes)) if classes_overlap(split.task) else labels_hw
 
 
-def scaled(image_hwb: ImageHWB, scale: Scale | None, path: Path) -> ImageHWB:
+def scale_to_network(image_hwb: ImageHWB, scale: Scale | None, path: Path) -> ImageHWB:
     """An image of bands in 0..1; RGB of 8 bits as it is. Raises DataError if it does not suit the network."""
     if scale is None:
         return image_hwb
@@ -123,7 +126,7 @@ def scaled(image_hwb: ImageHWB, scale: Scale | None, path: Path) -> ImageHWB:
         raise DataError(f"{path}: {error}") from error
 
 
-def _resized(pixels: ImageHWB, size_hw: tuple[int, int], interpolation: int) -> Any:
+def _resize_pixels(pixels: ImageHWB, size_hw: tuple[int, int], interpolation: int) -> Any:
     height, width = size_hw
     # OpenCV drops the axis of a single channel.
     return cv2.resize(pixels, (width, height), interpolation=interpolation).reshape(

@@ -54,7 +54,7 @@ def open_training_images(
     if recipe.samples is not None:
         if soft_labels:
             raise SpecError("'samples' draws crops, and soft labels are of whole images: remove 'samples'")
-        return WindowedSplit(split, window_of(recipe), scale)
+        return WindowedSplit(split, training_window_of(recipe), scale)
     for sample in split.samples:
         if large_hw := size_if_by_region(sample):
             crops = max(1, math.prod(large_hw) // math.prod(recipe.crop))
@@ -65,7 +65,7 @@ def open_training_images(
     return DecodedSplit(split, recipe.input.size, soft_labels, scale)
 
 
-def window_of(recipe: RecipeSpec) -> Size:
+def training_window_of(recipe: RecipeSpec) -> Size:
     """Height and width of what a crop is cut from, also at the smallest scale and turned."""
     height, width = (math.ceil(side / recipe.scale[0]) + 1 for side in recipe.crop)
     if recipe.train_views in {"rot90", "d4"}:

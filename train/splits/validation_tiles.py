@@ -3,7 +3,7 @@
 from seg.data import Sample, Split
 from seg.data.images.read_sample import size_if_by_region, size_of_sample
 from seg.data.regions.region import Size
-from seg.data.regions.region_split import in_regions
+from seg.data.regions.region_split import split_in_regions
 from seg.spec.ensemble.prediction import TileSpec
 from seg.spec.recipe.recipe import RecipeSpec
 
@@ -14,7 +14,7 @@ def in_validation_tiles(val: Split, tile: TileSpec | None, recipe: RecipeSpec) -
     Without tiles in the spec, large images are cut by the crop. Unlike in prediction, tiles do not overlap.
     """
     side_hw = tile.size if tile else recipe.crop
-    return in_regions(val, [_size_to_cut(sample, tile) for sample in val.samples], side_hw)
+    return split_in_regions(val, [_size_to_cut(sample, tile) for sample in val.samples], side_hw)
 
 
 def _size_to_cut(sample: Sample, tile: TileSpec | None) -> Size | None:

@@ -16,7 +16,7 @@ from seg.data.regions.region import Region, Size
 from seg.errors import DataError
 from seg.image_type import ImageHWB
 from seg.terminal.progress import progress
-from seg.train.splits.decoded_split import Pair, scaled, target_of
+from seg.train.splits.decoded_split import Pair, scale_to_network, target_of_labels
 from seg.train.splits.drawable_split import DrawableSplit, Scale
 
 MOST_OPEN: Final = 8
@@ -51,7 +51,7 @@ class WindowedSplit(DrawableSplit):
         size_hw = (image.shape[0], image.shape[1])
         region = window_around(centre or (size_hw[0] // 2, size_hw[1] // 2), self._window_hw, size_hw)
         pixels = np.array(image[region.slices])
-        return self._scaled(pixels, index), target_of(np.array(labels[region.slices]), self._split)
+        return self._scaled(pixels, index), target_of_labels(np.array(labels[region.slices]), self._split)
 
     def count_labels(self, index: int) -> NDArray[np.int64]:
         """The pixels of each class in an image, int64 `[C]`."""
@@ -68,7 +68,7 @@ class WindowedSplit(DrawableSplit):
         return maps
 
     def _scaled(self, image_hwb: ImageHWB, index: int) -> ImageHWB:
-        return scaled(image_hwb, self._scale, self._split.samples[index].image)
+        return scale_to_network(image_hwb, self._scale, self._split.samples[index].image)
 
     def _open(self, index: int) -> Opened:
         if index not in self._opened:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from seg.pictures.charts import Point, draw_trade_offs
+from seg.pictures.charts import TradeOffPoint, draw_trade_offs
 from seg.spec.ensemble.metric import MetricSpec
 from seg.train.sweep.trials import TrialResult
 
@@ -14,14 +14,14 @@ def draw_sweep(path: Path, metric: MetricSpec, outcomes: Sequence[TrialResult]) 
     if not finished:
         return False
     panels = {
-        "minutes of training": [_point(o, (o.seconds or 0.0) / 60) for o in finished],
-        "GFLOPs an image": [_point(o, o.gflops or 0.0) for o in finished],
+        "minutes of training": [_point_of_trial(o, (o.seconds or 0.0) / 60) for o in finished],
+        "GFLOPs an image": [_point_of_trial(o, o.gflops or 0.0) for o in finished],
     }
     draw_trade_offs(path, f"val {metric.title}", panels)
     return True
 
 
-def _point(outcome: TrialResult, cost: float) -> Point:
+def _point_of_trial(outcome: TrialResult, cost: float) -> TradeOffPoint:
     group = str(outcome.setting.get("architecture", ""))
     name = outcome.name.rpartition("-")[0].removeprefix(f"{group}-")
-    return Point(name, cost, outcome.score or 0.0, group)
+    return TradeOffPoint(name, cost, outcome.score or 0.0, group)

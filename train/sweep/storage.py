@@ -38,7 +38,7 @@ def open_storage(spec: SweepSpec, heartbeat_s: int) -> optuna.storages.RDBStorag
                 spec.url,
                 engine_kwargs=options if is_file else None,
                 heartbeat_interval=heartbeat_s,
-                heartbeat_stale_trial_callback=_requeue,
+                heartbeat_stale_trial_callback=_requeue_trial,
             )
             break
         except DBAPIError:
@@ -63,14 +63,14 @@ def damage_as_spec_error(spec: SweepSpec) -> Iterator[None]:
         ) from error
 
 
-def trial_values(trial: FrozenTrial) -> dict[str, Any]:
+def values_of_trial(trial: FrozenTrial) -> dict[str, Any]:
     """A trial's values, including those that were fixed for it and not suggested yet."""
     return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
 
 
-def _requeue(study: optuna.Study, died: FrozenTrial) -> None:
+def _requeue_trial(study: optuna.Study, died: FrozenTrial) -> None:
     """Enqueue a trial again, without the attributes of its worker."""
-    study.enqueue_trial(trial_values(died))
+    study.enqueue_trial(values_of_trial(died))
 
 
 def _lock_on_begin(connection: Connection) -> None:

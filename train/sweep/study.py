@@ -20,7 +20,7 @@ from seg.distribution import install_advice
 from seg.errors import SegError, SpecError
 from seg.spec.recipe.sweep import RangeSpec, SweepSpec
 from seg.train.metrics.epoch_metrics import EpochMetrics
-from seg.train.sweep.storage import damage_as_spec_error, open_storage, trial_values
+from seg.train.sweep.storage import damage_as_spec_error, open_storage, values_of_trial
 from seg.train.sweep.trials import TrialResult, decode_setting, single_member_ensemble, trial_name
 from seg.train.trainer import train_member
 
@@ -42,7 +42,7 @@ class Sweep:
         """Run trials until none is left; `on_trial` is called for every trial that ends in this process."""
 
         def report(_: optuna.Study, trial: FrozenTrial) -> None:
-            if not _is_duplicate(trial):
+            if not _is_duplicate_trial(trial):
                 on_trial(self._outcome(trial))
 
         with damage_as_spec_error(self.spec):
@@ -55,17 +55,19 @@ class Sweep:
                 # Optuna raises these if another worker took this one for dead after a long sleep.
                 if (lost := self._requeued_by_another()) is None:
                     raise
-                self.study.enqueue_trial(trial_values(lost))
+                self.study.enqueue_trial(values_of_trial(lost))
 
     def outcomes(self) -> list[TrialResult]:
         """All trials so far, the best first, failed trials last."""
         with damage_as_spec_error(self.spec):
             trials = self.study.get_trials(deepcopy=False)
-            found = [self._outcome(trial) for trial in trials if trial.params and not _is_duplicate(trial)]
+            found = [
+                self._outcome(trial) for trial in trials if trial.params and not _is_duplicate_trial(trial)
+            ]
         return sorted(found, key=lambda outcome: (-(outcome.score or -1.0), outcome.number))
 
     def _objective(self, trial: optuna.Trial) -> float:
-        trial.set_user_attr("worker", _this_worker())
+        trial.set_user_attr("worker", _this_sweep_worker())
         if self._is_duplicate(trial):
             trial.set_user_attr("double", True)
             raise optuna.TrialPruned
@@ -74,7 +76,7 @@ class Sweep:
         except optuna.TrialPruned:
             raise
         except Exception as error:
-            trial.set_user_attr("reason", _reason(error))
+            trial.set_user_attr("reason", _reason_of_failed_trial(error))
             raise
 
     def _train(self, trial: optuna.Trial) -> float:
@@ -101,7 +103,9 @@ class Sweep:
         if self.spec.grid:
             choices = {field: _as_json_texts(values) for field, values in self.spec.grid.items()}
             return {field: trial.suggest_categorical(field, texts) for field, texts in choices.items()}
-        return {field: _suggest_value(trial, field, values) for field, values in self.spec.search.items()}
+        return {
+            field: _suggest_trial_value(trial, field, values) for field, values in self.spec.search.items()
+        }
 
     def _enqueue_grid(self) -> None:
         for values in self.spec.combinations() if self.spec.grid else ():
@@ -113,21 +117,21 @@ class Sweep:
             return False
         values = self._suggest(trial)
         earlier = self.study.get_trials(deepcopy=False)[: trial.number]
-        return any(trial_values(other) == values and other.state != TrialState.FAIL for other in earlier)
+        return any(values_of_trial(other) == values and other.state != TrialState.FAIL for other in earlier)
 
     def _requeue_dead_trials(self) -> None:
         """Enqueue again the trials of dead workers on this machine; heartbeats detect those on others."""
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             host, process = trial.user_attrs.get("worker", (None, 0))
-            if host == socket.gethostname() and not _is_alive(process):
-                self.study.enqueue_trial(trial_values(trial))
+            if host == socket.gethostname() and not _is_worker_alive(process):
+                self.study.enqueue_trial(values_of_trial(trial))
                 self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def _requeued_by_another(self) -> FrozenTrial | None:
         """The last trial of this worker, if another worker has enqueued it again."""
         ended = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.FAIL))
-        mine = [trial for trial in ended if trial.user_attrs.get("worker") == _this_worker()]
-        return mine[-1] if mine and _was_requeued(mine[-1]) else None
+        mine = [trial for trial in ended if trial.user_attrs.get("worker") == _this_sweep_worker()]
+        return mine[-1] if mine and _was_trial_requeued(mine[-1]) else None
 
     def _requeues_dead_trials(self) -> bool:
         """Wait for running trials of other workers, and enqueue those of dead workers again; whether any was.
@@ -149,7 +153,7 @@ class Sweep:
     def _has_more(self) -> bool:
         if self.spec.grid:
             return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
-        begun = [t for t in self.study.get_trials(deepcopy=False) if not _was_requeued(t)]
+        begun = [t for t in self.study.get_trials(deepcopy=False) if not _was_trial_requeued(t)]
         waiting = [t for t in begun if t.state == TrialState.WAITING]
         return bool(waiting) or len(begun) < (self.spec.trials or 0)
 
@@ -159,7 +163,7 @@ class Sweep:
             number=trial.number,
             name=attributes.get("name", ""),
             setting=decode_setting(trial.params),
-            state="taken back" if _was_requeued(trial) else trial.state.name.lower(),
+            state="taken back" if _was_trial_requeued(trial) else trial.state.name.lower(),
             score=trial.value if trial.value is not None else attributes.get("best"),
             epochs=attributes.get("epochs", len(trial.intermediate_values)),
             seconds=attributes.get("seconds"),
@@ -183,7 +187,7 @@ def open_sweep(spec: SweepSpec) -> Sweep:
             study_name=STUDY,
             direction="maximize",
             sampler=optuna.samplers.TPESampler(seed=spec.seed),
-            pruner=_pruner(spec),
+            pruner=_pruner_of_sweep(spec),
             load_if_exists=True,
         )
     except Exception as error:
@@ -194,7 +198,7 @@ def open_sweep(spec: SweepSpec) -> Sweep:
     return Sweep(spec, study)
 
 
-def _pruner(spec: SweepSpec) -> optuna.pruners.BasePruner:
+def _pruner_of_sweep(spec: SweepSpec) -> optuna.pruners.BasePruner:
     match spec.pruner:
         case "median":
             return optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=1)
@@ -204,7 +208,7 @@ def _pruner(spec: SweepSpec) -> optuna.pruners.BasePruner:
             return optuna.pruners.NopPruner()
 
 
-def _suggest_value(trial: optuna.Trial, field: str, values: RangeSpec | list[Any]) -> Any:
+def _suggest_trial_value(trial: optuna.Trial, field: str, values: RangeSpec | list[Any]) -> Any:
     if isinstance(values, list):
         return trial.suggest_categorical(field, _as_json_texts(values))
     if values.whole:
@@ -216,11 +220,11 @@ def _as_json_texts(values: list[Any]) -> list[str]:
     return [json.dumps(value) for value in values]
 
 
-def _this_worker() -> list[str | int]:
+def _this_sweep_worker() -> list[str | int]:
     return [socket.gethostname(), os.getpid()]
 
 
-def _is_alive(process: int) -> bool:
+def _is_worker_alive(process: int) -> bool:
     """Whether another process of this machine has that id; this process has only just started."""
     if process == os.getpid():
         return False
@@ -233,16 +237,16 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def _is_duplicate(trial: FrozenTrial) -> bool:
+def _is_duplicate_trial(trial: FrozenTrial) -> bool:
     return "double" in trial.user_attrs
 
 
-def _was_requeued(trial: FrozenTrial) -> bool:
+def _was_trial_requeued(trial: FrozenTrial) -> bool:
     """Whether its worker died and another trial got its values."""
     return trial.state == TrialState.FAIL and "reason" not in trial.user_attrs
 
 
-def _reason(error: Exception) -> str:
+def _reason_of_failed_trial(error: Exception) -> str:
     if isinstance(error, ValidationError):
         return str(error.errors()[0]["msg"])
     text = str(error).splitlines()[0] if str(error) else ""

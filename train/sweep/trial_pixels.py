@@ -14,7 +14,7 @@ from seg.metrics.from_counts import CountedMetric, Counts
 from seg.metrics.image_tallies import ImageTallies
 from seg.terminal.progress import Advance
 from seg.train.networks.checkpoint import load_checkpoint
-from seg.train.networks.pixel_scaling import scale_of
+from seg.train.networks.pixel_scaling import pixel_scaling_of
 from seg.train.networks.segmenter import Segmenter
 from seg.train.splits.decoded_split import DecodedSplit
 
@@ -39,7 +39,7 @@ class TrialPixels:
     overlap: bool
 
 
-def sample_pixels(val: Split) -> TrialPixels:
+def sample_trial_pixels(val: Split) -> TrialPixels:
     """Draw at most so many labelled pixels of each image."""
     classes = len(val.classes)
     random = np.random.default_rng(0)
@@ -53,13 +53,13 @@ def sample_pixels(val: Split) -> TrialPixels:
     return TrialPixels(np.concatenate(truth), tuple(positions), classes_overlap(val.task))
 
 
-def probabilities_at(
+def trial_probabilities_at(
     checkpoint: Path, val: Split, positions: tuple[NDArray[np.intp], ...], advance: Advance
 ) -> ProbabilitiesPC:
     """A checkpoint's probabilities at those pixels of each image; raises ModelError if it cannot be read."""
     network, card = load_checkpoint(checkpoint)
     segmenter = Segmenter(network, card.input).eval()
-    images = DecodedSplit(val, scale=scale_of(card.input))
+    images = DecodedSplit(val, scale=pixel_scaling_of(card.input))
     found = []
     with torch.no_grad():
         for index, places in enumerate(positions):
@@ -71,7 +71,7 @@ def probabilities_at(
     return np.concatenate(found)
 
 
-def judge_pixels(
+def judge_trial_pixels(
     metric: CountedMetric, pixels: TrialPixels, total_pc: ProbabilitiesPC, count: int
 ) -> ImageTallies:
     """The metric's tallies of images, decided by the sum of `count` probabilities."""

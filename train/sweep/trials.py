@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from seg.spec import EnsembleSpec, MemberSpec, RecipeSpec
-from seg.spec.recipe.sweep import Setting, SweepSpec, setting_of
+from seg.spec.recipe.sweep import Setting, SweepSpec, setting_of_recipe
 
 _DIGITS: Final = 6
 _NAMED: Final = ("architecture", "encoder")
@@ -45,7 +45,7 @@ def decode_setting(values: Mapping[str, Any]) -> Setting:
     """Decode a trial's values to recipe fields: choices are JSON texts, values of ranges are numbers."""
     setting: Setting = {}
     for field, value in values.items():
-        setting |= setting_of(field, json.loads(value) if isinstance(value, str) else value)
+        setting |= setting_of_recipe(field, json.loads(value) if isinstance(value, str) else value)
     return setting
 
 

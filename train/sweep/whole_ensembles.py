@@ -12,12 +12,12 @@ from seg.metrics.image_tallies import ImageTallies
 from seg.metrics.metric import Metric, TallyC2
 from seg.terminal.progress import progress
 from seg.train.networks.checkpoint import load_checkpoint
-from seg.train.networks.pixel_scaling import scale_of
+from seg.train.networks.pixel_scaling import pixel_scaling_of
 from seg.train.networks.segmenter import Segmenter
 from seg.train.splits.decoded_split import DecodedSplit
 
 
-def judge_ensembles(checkpoints: Sequence[Path], val: Split, metric: Metric) -> list[ImageTallies]:
+def judge_ensembles_of_trials(checkpoints: Sequence[Path], val: Split, metric: Metric) -> list[ImageTallies]:
     """Tallies of all images by the mean of the probabilities of the first checkpoint, of the first two, ...
 
     Raises:
@@ -28,7 +28,7 @@ def judge_ensembles(checkpoints: Sequence[Path], val: Split, metric: Metric) -> 
     for checkpoint in checkpoints:
         network, card = load_checkpoint(checkpoint)
         segmenter = Segmenter(network, card.input).eval()
-        members.append((segmenter, DecodedSplit(val, scale=scale_of(card.input))))
+        members.append((segmenter, DecodedSplit(val, scale=pixel_scaling_of(card.input))))
     tallies: list[list[TallyC2]] = [[] for _ in members]
     with progress("judge", len(val.samples), unit="images") as advance, torch.no_grad():
         for index in range(len(val.samples)):
@@ -39,13 +39,13 @@ def judge_ensembles(checkpoints: Sequence[Path], val: Split, metric: Metric) -> 
             for number, (segmenter, images) in enumerate(members, start=1):
                 logits = segmenter(torch.from_numpy(images.read(index)[0])[None])[0]
                 total += logits.sigmoid() if classes_overlap(val.task) else logits.softmax(0)
-                predicted_chw = _masks(total, number, overlap=classes_overlap(val.task))
+                predicted_chw = _masks_of_mean(total, number, overlap=classes_overlap(val.task))
                 tallies[number - 1].append(metric.tally_masks(truth_chw, predicted_chw.numpy(), labelled_hw))
             advance()
     return [ImageTallies(metric, np.stack(listed)) for listed in tallies]
 
 
-def _masks(total: torch.Tensor, count: int, *, overlap: bool) -> torch.Tensor:
+def _masks_of_mean(total: torch.Tensor, count: int, *, overlap: bool) -> torch.Tensor:
     """Masks of the mean of `count` probabilities, bool `[C, H, W]`."""
     if overlap:
         return total > count / 2

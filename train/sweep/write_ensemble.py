@@ -12,13 +12,13 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from seg.files.atomic import write_text
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.spec.recipe.sweep import SweepSpec
-from seg.spec.yaml.save import as_yaml
+from seg.spec.yaml.save import as_yaml_values
 from seg.train.sweep.choose import ChosenTrial
 
 LINE_WIDTH: Final = 200
 
 
-def write_ensemble(path: Path, sweep: SweepSpec, chosen: Sequence[ChosenTrial]) -> None:
+def write_ensemble_of_trials(path: Path, sweep: SweepSpec, chosen: Sequence[ChosenTrial]) -> None:
     """Write a spec whose members are the trials, with their run folders, so that they need not be trained."""
     folder = path.absolute().parent
     members = CommentedSeq()
@@ -32,11 +32,11 @@ def write_ensemble(path: Path, sweep: SweepSpec, chosen: Sequence[ChosenTrial]) 
         members.yaml_set_comment_before_after_key(position, before=comment, indent=2)
     document = CommentedMap(
         {
-            "data": as_yaml(sweep.data.model_dump(exclude_unset=True), folder),
-            **_metric(sweep),
+            "data": as_yaml_values(sweep.data.model_dump(exclude_unset=True), folder),
+            **_metric_of_sweep(sweep),
             "members": members,
             "views": sweep.recipe.train_views,
-            "runs": _relative(sweep.runs, folder),
+            "runs": _relative_to_folder(sweep.runs, folder),
         }
     )
     document.yaml_set_start_comment(f"The {len(chosen)} trials of a sweep that are best together.")
@@ -48,7 +48,7 @@ def write_ensemble(path: Path, sweep: SweepSpec, chosen: Sequence[ChosenTrial]) 
     write_text(path, text.getvalue())
 
 
-def _metric(sweep: SweepSpec) -> dict[str, Any]:
+def _metric_of_sweep(sweep: SweepSpec) -> dict[str, Any]:
     """The sweep's metric, if it names one."""
     if "metric" not in sweep.model_fields_set:
         return {}
@@ -65,9 +65,9 @@ def _non_default_values(spec: Any, folder: Path) -> dict[str, Any]:
             values[name].fa.set_flow_style()
     weights = values.get("encoder_weights")
     if isinstance(spec, RecipeSpec) and weights and Path(weights).is_absolute():
-        values["encoder_weights"] = _relative(Path(weights), folder)
+        values["encoder_weights"] = _relative_to_folder(Path(weights), folder)
     return values
 
 
-def _relative(path: Path, folder: Path) -> str:
+def _relative_to_folder(path: Path, folder: Path) -> str:
     return os.path.relpath(path, folder)

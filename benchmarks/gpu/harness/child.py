@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.gpu.harness.rows import Row, append_row
+from benchmarks.gpu.harness.rows import Row, append_measured_row
 from benchmarks.gpu.workspace import FULL, SMALL, Workspace
 
 
 @dataclass(frozen=True)
-class Call:
+class StepCall:
     """How a step was called, and where its rows go."""
 
     workspace: Workspace
@@ -18,10 +18,10 @@ class Call:
 
     def add(self, row: Row) -> None:
         print(row, flush=True)
-        append_row(self.workspace.rows, row)
+        append_measured_row(self.workspace.rows, row)
 
 
-def run(step: Callable[[Call], None]) -> None:
+def run_as_child(step: Callable[[StepCall], None]) -> None:
     """Call a step with its command line: OUT, its arguments, and perhaps --small."""
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=Path)
@@ -29,4 +29,4 @@ def run(step: Callable[[Call], None]) -> None:
     parser.add_argument("--small", action="store_true")
     options = parser.parse_args()
     workspace = Workspace(options.out, SMALL if options.small else FULL)
-    step(Call(workspace, tuple(options.arguments)))
+    step(StepCall(workspace, tuple(options.arguments)))

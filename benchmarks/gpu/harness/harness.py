@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.gpu.harness.lacking import stand_in_folders
-from benchmarks.gpu.harness.rows import Row, Status, read_rows
+from benchmarks.gpu.harness.rows import Row, Status, read_measured_rows
 from benchmarks.gpu.harness.table import as_markdown, with_comparisons
 from benchmarks.gpu.workspace import Workspace
 from seg.files.atomic import write_text
@@ -61,7 +62,7 @@ class Results:
         return json.dumps(asdict(self), indent=1)
 
 
-def run_steps(steps: Sequence[Step], workspace: Workspace, ends_at: float) -> Results:
+def run_benchmark_steps(steps: Sequence[Step], workspace: Workspace, ends_at: float) -> Results:
     """Run all steps in turn until `ends_at`, by `time.monotonic()`; never raises for what a step does.
 
     What ends this process from outside ends the step, too, whose rows so far are kept.
@@ -72,29 +73,29 @@ def run_steps(steps: Sequence[Step], workspace: Workspace, ends_at: float) -> Re
         limit = min(step.limit_s * workspace.scale.limits, ends_at - time.monotonic())
         log = workspace.logs / f"{number:02}-{step.name}.txt"
         try:
-            rows, outcome = run_step(step, limit, workspace.rows, log)
+            rows, outcome = run_benchmark_step(step, limit, workspace.rows, log)
         except (SystemExit, KeyboardInterrupt):
-            results.rows += read_rows(workspace.rows)
-            _write(results, workspace)
+            results.rows += read_measured_rows(workspace.rows)
+            _write_gpu_results(results, workspace)
             raise
         results.rows += rows
         results.outcomes.append(outcome)
         results.is_finished = number == len(steps)
-        _write(results, workspace)
+        _write_gpu_results(results, workspace)
         print(f"{step.name}: {outcome.status}, {outcome.seconds:.1f} s", file=sys.stderr, flush=True)
     return results
 
 
-def run_step(step: Step, limit_s: float, rows_file: Path, log: Path) -> tuple[list[Row], Outcome]:
+def run_benchmark_step(step: Step, limit_s: float, rows_file: Path, log: Path) -> tuple[list[Row], Outcome]:
     """Run a step and collect its rows; where it did not end well, one more row says why."""
     if limit_s < LEAST_S:
         row = Row(step.section, step.name, status="no time left", note="the time was over before it began")
         return [row], Outcome(step.name, "no time left", 0.0)
     rows_file.unlink(missing_ok=True)
     start = time.monotonic()
-    status = _run([sys.executable, "-u", *step.arguments], limit_s, log)
+    status = _run_with_limit([sys.executable, "-u", *step.arguments], limit_s, log)
     seconds = time.monotonic() - start
-    rows = list(read_rows(rows_file))
+    rows = list(read_measured_rows(rows_file))
     if status != "measured":
         within = f" after {seconds:.0f} s" if status == "timed out" else ""
         rows.append(Row(step.section, step.name, status=status, note=f"{status}{within}: {tail_of(log)}"))
@@ -107,14 +108,15 @@ def tail_of(log: Path) -> str:
     return " / ".join([line for line in lines if line][-_TAIL_LINES:])[-_TAIL_LENGTH:]
 
 
-def _run(command: Sequence[str], limit_s: float, log: Path) -> Status:
-    with log.open("w", encoding="utf-8") as output:
+def _run_with_limit(command: Sequence[str], limit_s: float, log: Path) -> Status:
+    # A step that is ended while torch.compile writes would leave half a file to those after it.
+    with log.open("w", encoding="utf-8") as output, tempfile.TemporaryDirectory() as compiled:
         process = subprocess.Popen(
             command,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=ROOT,
-            env=_environment(),
+            env=_step_environment() | {"TORCHINDUCTOR_CACHE_DIR": compiled},
             start_new_session=True,
         )
         try:
@@ -122,24 +124,24 @@ def _run(command: Sequence[str], limit_s: float, log: Path) -> Status:
         except subprocess.TimeoutExpired:
             return "timed out"
         finally:
-            _end(process)
+            _end_step(process)
     return "measured" if code == 0 else "failed"
 
 
-def _end(process: "subprocess.Popen[Any]") -> None:
+def _end_step(process: "subprocess.Popen[Any]") -> None:
     """End a step with all that it started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def _environment() -> dict[str, str]:
+def _step_environment() -> dict[str, str]:
     """This checkout comes first, whatever is installed."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")]), *map(str, stand_in_folders())]
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "160"}
 
 
-def _write(results: Results, workspace: Workspace) -> None:
+def _write_gpu_results(results: Results, workspace: Workspace) -> None:
     shown = Results(
         results.is_small, with_comparisons(results.rows, workspace), results.outcomes, results.is_finished
     )

@@ -31,14 +31,14 @@ class Row:
     note: str = ""
 
 
-def append_row(path: Path, row: Row) -> None:
+def append_measured_row(path: Path, row: Row) -> None:
     """Write it at once, as the process may be ended at any time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(asdict(row)) + "\n")
 
 
-def read_rows(path: Path) -> Iterator[Row]:
+def read_measured_rows(path: Path) -> Iterator[Row]:
     """All whole rows; the last line of a process that was killed may be cut off."""
     if not path.exists():
         return

@@ -30,7 +30,10 @@ TRUTHS: Final = ("loop-fp32", "engine-fp32", "loop-amp")
 
 def with_comparisons(rows: Sequence[Row], workspace: Workspace) -> list[Row]:
     """Fill in what follows from two rows of a section."""
-    return [_compared(row, [one for one in rows if one.section == row.section], workspace) for row in rows]
+    return [
+        _row_with_comparisons(row, [one for one in rows if one.section == row.section], workspace)
+        for row in rows
+    ]
 
 
 def as_markdown(results: "Results") -> str:
@@ -41,13 +44,13 @@ def as_markdown(results: "Results") -> str:
     for section, heading in SECTIONS.items():
         rows = [row for row in results.rows if row.section == section]
         if rows:
-            lines += ["", f"## {heading}", "", *_section(rows)]
+            lines += ["", f"## {heading}", "", *_table_section(rows)]
     lines += ["", "## Steps", "", "| step | | seconds |", "|---|---|---:|"]
     lines += [f"| {one.name} | {one.status} | {one.seconds:.1f} |" for one in results.outcomes]
     return "\n".join(lines)
 
 
-def _compared(row: Row, section: Sequence[Row], workspace: Workspace) -> Row:
+def _row_with_comparisons(row: Row, section: Sequence[Row], workspace: Workspace) -> Row:
     cells = dict(row.cells)
     speed = cells.get(SPEED)
     by_key = {one.key: one.cells.get(SPEED) for one in section if one.key}
@@ -75,20 +78,26 @@ def _labels_equal(row: Row, workspace: Workspace) -> float | None:
     return share_of_equal(ours, truth)
 
 
-def _section(rows: Sequence[Row]) -> list[str]:
+def _table_section(rows: Sequence[Row]) -> list[str]:
     columns = list(dict.fromkeys(column for row in rows for column in row.cells))
     has_notes = any(row.note for row in rows)
     header = ["", *columns, *([""] if has_notes else [])]
     lines = [f"| {' | '.join(header)} |", f"|---|{'---:|' * len(columns)}{'---|' if has_notes else ''}"]
     for row in rows:
-        cells = [row.name, *(_text(row.cells.get(column, "")) for column in columns)]
-        lines.append(f"| {' | '.join([*cells, *([_escaped(row.note)] if has_notes else [])])} |")
+        cells = [row.name, *(_cell_text(row.cells.get(column, "")) for column in columns)]
+        lines.append(f"| {' | '.join([*cells, *([_escape_markdown(row.note)] if has_notes else [])])} |")
     return lines
 
 
-def _text(cell: float | str) -> str:
-    return _escaped(cell) if isinstance(cell, str) else f"{cell:.4g}" if abs(cell) < 1e4 else f"{cell:.0f}"
+def _cell_text(cell: float | str) -> str:
+    return (
+        _escape_markdown(cell)
+        if isinstance(cell, str)
+        else f"{cell:.4g}"
+        if abs(cell) < 1e4
+        else f"{cell:.0f}"
+    )
 
 
-def _escaped(text: str) -> str:
+def _escape_markdown(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")

@@ -4,13 +4,13 @@ import json
 import shutil
 import time
 
-from benchmarks.gpu.harness.child import Call, run
+from benchmarks.gpu.harness.child import StepCall, run_as_child
 from benchmarks.gpu.harness.rows import Row
 from seg.spec import load_ensemble
 from seg.train.trainer import train_member
 
 
-def find_batch_size(call: Call) -> None:
+def find_batch_size(call: StepCall) -> None:
     name = call.workspace.scale.networks[0].name
     runs = call.workspace.work / "runs-auto"
     shutil.rmtree(runs, ignore_errors=True)
@@ -27,4 +27,4 @@ def find_batch_size(call: Call) -> None:
 
 
 if __name__ == "__main__":
-    run(find_batch_size)
+    run_as_child(find_batch_size)

@@ -5,16 +5,16 @@ import subprocess
 import sys
 from typing import Any
 
-from benchmarks.gpu.harness.child import Call, run
+from benchmarks.gpu.harness.child import StepCall, run_as_child
 from benchmarks.gpu.harness.lacking import COSTS, lacking_modules
 from benchmarks.gpu.harness.rows import Row
 
 
-def check(call: Call) -> None:
-    {"doctor": doctor, "pytest": tests}[call.arguments[0]](call)
+def check_machine(call: StepCall) -> None:
+    {"doctor": check_by_doctor, "pytest": check_by_tests}[call.arguments[0]](call)
 
 
-def doctor(call: Call) -> None:
+def check_by_doctor(call: StepCall) -> None:
     """Rows for the devices, the runtimes and the libraries; the whole report is in OUT/doctor.json."""
     command = [sys.executable, "-m", "seg", "doctor", "--json"]
     text = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -32,14 +32,16 @@ def doctor(call: Call) -> None:
         call.add(Row("machine", "GPU", status="absent", note=driver["missing"] or "the driver lists none"))
     for one in report["runtimes"]:
         note = one["runs_on"] or f"absent: {one['reason']}"
-        call.add(Row("machine", f"runtime {one['runtime']}", status=_status(one["is_usable"]), note=note))
+        call.add(
+            Row("machine", f"runtime {one['runtime']}", status=_status_of_check(one["is_usable"]), note=note)
+        )
     missing = [one["name"] for one in report["libraries"] if one["place"] is None]
     call.add(
         Row("machine", "libraries", note=f"missing: {', '.join(missing)}" if missing else "none is missing")
     )
 
 
-def tests(call: Call) -> None:
+def check_by_tests(call: StepCall) -> None:
     if lacking := {"pytest", "pytest_timeout", "hypothesis"} & set(lacking_modules()):
         note = f"absent: not installed: {', '.join(sorted(lacking))}"
         call.add(Row("machine", "pytest -m gpu", status="absent", note=note))
@@ -52,9 +54,9 @@ def tests(call: Call) -> None:
     call.add(Row("machine", "pytest -m gpu", note=done.stdout.splitlines()[-1]))
 
 
-def _status(is_usable: bool) -> Any:
+def _status_of_check(is_usable: bool) -> Any:
     return "measured" if is_usable else "absent"
 
 
 if __name__ == "__main__":
-    run(check)
+    run_as_child(check_machine)

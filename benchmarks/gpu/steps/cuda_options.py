@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import onnxruntime
 
-from benchmarks.gpu.harness.child import Call, run
+from benchmarks.gpu.harness.child import StepCall, run_as_child
 from benchmarks.gpu.harness.monitor import Monitor
 from benchmarks.gpu.harness.rows import Row
 from seg.engine.merging.device_graphs import accumulation_graph, graph_tensor_name, sum_name, total_name
@@ -121,7 +121,9 @@ def then_accumulated(network: Network, *, waits: bool) -> RunBatch:
     return run_batch
 
 
-def measure(call: Call, network: Network, title: str, run_batch: RunBatch, threads: int = 1) -> None:
+def measure_network(
+    call: StepCall, network: Network, title: str, run_batch: RunBatch, threads: int = 1
+) -> None:
     """Add a row: passes a second of so many threads that run batch after batch."""
     run_batch()
     run_batch()
@@ -145,14 +147,16 @@ def measure(call: Call, network: Network, title: str, run_batch: RunBatch, threa
     call.add(Row("options", title, {"passes/s": passes / seconds, **monitor.cells()}))
 
 
-def as_the_engine(call: Call, network: Network) -> None:
+def as_the_engine(call: StepCall, network: Network) -> None:
     for threads in (1, 2, 4):
-        measure(call, network, f"as the engine runs it, streams: {threads}", from_host(network), threads)
+        measure_network(
+            call, network, f"as the engine runs it, streams: {threads}", from_host(network), threads
+        )
     ordinary = replace(network, images_nhwc=network.images_nhwc.copy())
-    measure(call, ordinary, "uploads from ordinary memory, streams: 2", from_host(ordinary), 2)
+    measure_network(call, ordinary, "uploads from ordinary memory, streams: 2", from_host(ordinary), 2)
 
 
-def with_options(call: Call, network: Network) -> None:
+def with_options(call: StepCall, network: Network) -> None:
     named = {
         "convolutions chosen by heuristics": {"cudnn_conv_algo_search": "HEURISTIC"},
         "channels last": {"prefer_nhwc": "1"},
@@ -161,20 +165,20 @@ def with_options(call: Call, network: Network) -> None:
     if network.device == "cuda":
         for title, options in named.items():
             other = replace(network, options=options)
-            measure(call, other, title, from_host(other))
+            measure_network(call, other, title, from_host(other))
     fixed = replace(network, has_fixed_sizes=True)
-    measure(call, fixed, "sizes written into the graph", from_host(fixed))
-    measure(call, fixed, "sizes written into the graph, buffers that stay", in_own_buffers(fixed))
+    measure_network(call, fixed, "sizes written into the graph", from_host(fixed))
+    measure_network(call, fixed, "sizes written into the graph, buffers that stay", in_own_buffers(fixed))
 
 
-def with_cuda_graph(call: Call, network: Network) -> None:
+def with_cuda_graph(call: StepCall, network: Network) -> None:
     """Only graphs without arithmetic on shapes are captured: ONNX Runtime leaves that to the CPU."""
     captured = replace(network, has_fixed_sizes=True, options={"enable_cuda_graph": "1"})
-    measure(call, captured, "CUDA graph, buffers that stay", in_own_buffers(captured))
+    measure_network(call, captured, "CUDA graph, buffers that stay", in_own_buffers(captured))
 
 
-def without_waiting(call: Call, network: Network) -> None:
-    measure(call, network, "with accumulation, streams: 1", then_accumulated(network, waits=True))
+def without_waiting(call: StepCall, network: Network) -> None:
+    measure_network(call, network, "with accumulation, streams: 1", then_accumulated(network, waits=True))
     cuda = cuda_runtime() if network.device == "cuda" else None
     if cuda is None:
         return
@@ -183,10 +187,12 @@ def without_waiting(call: Call, network: Network) -> None:
         raise SystemExit("CUDA makes no stream")
     # Both sessions' work is in order on one stream, so that neither has to be waited for.
     one = replace(network, options={"user_compute_stream": str(stream.value)})
-    measure(call, one, "with accumulation, streams: 1, without waiting", then_accumulated(one, waits=False))
+    measure_network(
+        call, one, "with accumulation, streams: 1, without waiting", then_accumulated(one, waits=False)
+    )
 
 
-STEPS: Final[dict[str, Callable[[Call, Network], None]]] = {
+STEPS: Final[dict[str, Callable[[StepCall, Network], None]]] = {
     "streams": as_the_engine,
     "options": with_options,
     "graph": with_cuda_graph,
@@ -195,7 +201,7 @@ STEPS: Final[dict[str, Callable[[Call, Network], None]]] = {
 ON_CUDA_ALONE: Final = ("graph",)
 
 
-def measure_options(call: Call) -> None:
+def measure_options(call: StepCall) -> None:
     what, scale, device = call.arguments[0], call.workspace.scale, call.workspace.device
     if device == "cuda":
         load_nvidia_provider("cuda")
@@ -210,4 +216,4 @@ def measure_options(call: Call) -> None:
 
 
 if __name__ == "__main__":
-    run(measure_options)
+    run_as_child(measure_options)

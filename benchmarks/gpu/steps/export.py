@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmarks.gpu.harness.child import Call, run
+from benchmarks.gpu.harness.child import StepCall, run_as_child
 from benchmarks.gpu.harness.rows import Row
 from benchmarks.gpu.workspace import CLASSES_MODEL, Workspace
 from seg.data import open_split, read_image
@@ -32,7 +32,7 @@ SURE = 40.0
 """What the logits of a network that learnt nothing are multiplied with, so that its labels are no toss-up."""
 
 
-def export(call: Call) -> None:
+def measure_export(call: StepCall) -> None:
     what, *_ = call.arguments
     workspace = call.workspace
     names = [one.name for one in workspace.scale.networks]
@@ -47,14 +47,14 @@ def export(call: Call) -> None:
             export_classes(workspace)
 
 
-def export_members(call: Call, precision: str, names: list[str]) -> None:
+def export_members(call: StepCall, precision: str, names: list[str]) -> None:
     """All at once, as each keeps one core busy most of the time; a row for each."""
     workspace = call.workspace
     runs = workspace.work / f"runs-{precision}"
     spec = workspace.spec("d4", runs=str(runs))
     share_checkpoints(workspace.runs("fp32"), runs, names)
     with ThreadPoolExecutor(len(names)) as pool:
-        for done in as_completed(pool.submit(_export, spec, name, precision) for name in names):
+        for done in as_completed(pool.submit(_export_in_process, spec, name, precision) for name in names):
             name, failure, seconds = done.result()
             title = f"{name}, {precision}"
             if failure:
@@ -80,7 +80,7 @@ def share_checkpoints(source: Path, target: Path, names: list[str]) -> None:
         shutil.copy2(source / name / "model.safetensors", folder / "model.safetensors")
 
 
-def _export(spec: Path, name: str, precision: str) -> tuple[str, str, float]:
+def _export_in_process(spec: Path, name: str, precision: str) -> tuple[str, str, float]:
     start = time.perf_counter()
     threads = {"OMP_NUM_THREADS": str(max(1, usable_cores() // 3))}
     command = [sys.executable, "-m", "seg", "export", str(spec), "--member", name, "--precision", precision]
@@ -91,7 +91,7 @@ def _export(spec: Path, name: str, precision: str) -> tuple[str, str, float]:
     return name, (done.stderr or "died")[-300:] if done.returncode else "", time.perf_counter() - start
 
 
-def export_fused(call: Call) -> None:
+def export_fused(call: StepCall) -> None:
     start = time.perf_counter()
     spec = call.workspace.spec("d4", "fp16")
     command = [sys.executable, "-m", "seg", "export", str(spec), "--fuse", "-o", str(call.workspace.fused)]
@@ -133,4 +133,4 @@ def classes_network(workspace: Workspace) -> tuple[nn.Module, ModelCard]:
 
 
 if __name__ == "__main__":
-    run(export)
+    run_as_child(measure_export)

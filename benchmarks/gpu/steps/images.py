@@ -3,23 +3,23 @@
 import cv2
 import numpy as np
 
-from benchmarks.gpu.harness.child import Call, run
+from benchmarks.gpu.harness.child import StepCall, run_as_child
 from benchmarks.gpu.workspace import Workspace
 from seg.data.images.images import write_image
 from seg.data.sample import write_sample_dataset
 
 
-def draw(call: Call) -> None:
+def draw_images(call: StepCall) -> None:
     """What is there already stays."""
     workspace, side = call.workspace, call.workspace.scale.side
     train, val, predict = workspace.scale.drawn
     write_sample_dataset(workspace.data, train=train, val=val, predict=predict, size_hw=(side, side))
-    link_images(workspace)
+    link_images_to_predict(workspace)
     if not workspace.large_image.exists():
         draw_large(workspace)
 
 
-def link_images(workspace: Workspace) -> None:
+def link_images_to_predict(workspace: Workspace) -> None:
     """As many files as are to be predicted; a file that is read again is decoded again."""
     drawn = sorted((workspace.data / "predict").iterdir())
     workspace.predicted.mkdir(parents=True, exist_ok=True)
@@ -42,4 +42,4 @@ def draw_large(workspace: Workspace) -> None:
 
 
 if __name__ == "__main__":
-    run(draw)
+    run_as_child(draw_images)

@@ -4,9 +4,9 @@ import functools
 import time
 from typing import Final
 
-from benchmarks.gpu.harness.child import Call, run
+from benchmarks.gpu.harness.child import StepCall, run_as_child
 from benchmarks.gpu.harness.monitor import Monitor
-from benchmarks.gpu.prediction import Cells, Contender, Labels, predict, written_labels
+from benchmarks.gpu.prediction import Cells, Contender, Labels, measure_contender, written_labels
 from benchmarks.prediction.bare_networks import run_networks
 from seg.engine import Ensemble
 from seg.engine.jobs.calibration.calibrate import calibrate_ensemble
@@ -20,7 +20,7 @@ TOLERANCE: Final = 0.01
 CALIBRATED_ON: Final = 48
 
 
-def by_engine(_: Call, spec: EnsembleSpec) -> tuple[Cells, Labels]:
+def by_engine(_: StepCall, spec: EnsembleSpec) -> tuple[Cells, Labels]:
     """A whole run of `seg ensemble`; its images a second are those between the first and the last."""
     start = time.perf_counter()
     with Monitor() as monitor:
@@ -32,14 +32,14 @@ def by_engine(_: Call, spec: EnsembleSpec) -> tuple[Cells, Labels]:
         "images": summary.images_now,
         **monitor.cells(),
         "load and write, s": whole - summary.seconds,
-        **shares(summary),
+        **shares_of_stream_time(summary),
     }
     if spec.stopping:
         cells["passes saved"] = f"{1 - summary.passes / summary.planned:.1%}"
     return cells, dict(written_labels(spec))
 
 
-def by_stopping_engine(call: Call, spec: EnsembleSpec) -> tuple[Cells, Labels]:
+def by_stopping_engine(call: StepCall, spec: EnsembleSpec) -> tuple[Cells, Labels]:
     """The same, calibrated beforehand on some of the images."""
     count = min(CALIBRATED_ON, call.workspace.scale.images)
     calibration, _ = calibrate_ensemble(spec, "predict", count)
@@ -47,7 +47,7 @@ def by_stopping_engine(call: Call, spec: EnsembleSpec) -> tuple[Cells, Labels]:
     return by_engine(call, spec.model_copy(update={"stopping": stopping}))
 
 
-def shares(summary: RunSummary) -> Cells:
+def shares_of_stream_time(summary: RunSummary) -> Cells:
     """Where the streams' time goes; decoding and writing go on beside."""
     total = summary.streams * summary.seconds
     beside = [stage for stage in summary.stages if stage not in STREAM_STAGES]
@@ -58,7 +58,7 @@ def shares(summary: RunSummary) -> Cells:
     }
 
 
-def by_networks(call: Call, spec: EnsembleSpec) -> tuple[Cells, Labels]:
+def by_networks(call: StepCall, spec: EnsembleSpec) -> tuple[Cells, Labels]:
     """The batches of all passes through their networks, and nothing else; no labels."""
     resolved = resolve_ensemble(spec)
     ensemble = Ensemble.of(resolved)
@@ -88,4 +88,4 @@ CONTENDERS: Final = {
 
 
 if __name__ == "__main__":
-    run(functools.partial(predict, contenders=CONTENDERS))
+    run_as_child(functools.partial(measure_contender, contenders=CONTENDERS))

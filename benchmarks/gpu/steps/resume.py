@@ -7,13 +7,13 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.gpu.harness.child import Call, run
+from benchmarks.gpu.harness.child import StepCall, run_as_child
 from benchmarks.gpu.harness.rows import Row
 
 POLL_S = 0.05
 
 
-def resume(call: Call) -> None:
+def resume_killed_training(call: StepCall) -> None:
     """Kill it after its first epoch; the second run must make all epochs whole, and only those left."""
     name, epochs = call.workspace.scale.networks[-1].name, call.workspace.scale.epochs
     runs = call.workspace.work / "runs-resume"
@@ -46,4 +46,4 @@ def epochs_in(metrics: Path) -> int:
 
 
 if __name__ == "__main__":
-    run(resume)
+    run_as_child(resume_killed_training)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from typing import cast
 
-from benchmarks.gpu.harness.child import Call, run
+from benchmarks.gpu.harness.child import StepCall, run_as_child
 from benchmarks.gpu.harness.rows import Row
 from benchmarks.gpu.steps.predict_engine import by_engine
 from seg.engine.doctor.runtime_checks import check_runtime
@@ -14,7 +14,7 @@ from seg.spec import load_ensemble
 from seg.spec.ensemble.prediction import RuntimeName
 
 
-def tensorrt(call: Call) -> None:
+def measure_tensorrt(call: StepCall) -> None:
     name = cast(RuntimeName, call.arguments[0])
     check = check_runtime(name)
     if not check.is_usable:
@@ -32,4 +32,4 @@ def tensorrt(call: Call) -> None:
 
 
 if __name__ == "__main__":
-    run(tensorrt)
+    run_as_child(measure_tensorrt)

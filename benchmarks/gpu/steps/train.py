@@ -12,18 +12,18 @@ from typing import Any
 
 import torch
 
-from benchmarks.gpu.harness.child import Call, run
+from benchmarks.gpu.harness.child import StepCall, run_as_child
 from benchmarks.gpu.harness.rows import Row
 from benchmarks.training.plain_training import PlainModule, train_plainly
 from seg.spec import EnsembleSpec, MemberSpec, load_ensemble
-from seg.train.batches.loaders import worker_count
+from seg.train.batches.loaders import loader_worker_count
 from seg.train.member.lightning_module import MemberModule
 from seg.train.trainer import train_member
 
 TITLES = {"seg": "seg train", "plain": "Lightning + smp", "compiled": "Lightning + smp, torch.compile"}
 
 
-def train(call: Call) -> None:
+def measure_training(call: StepCall) -> None:
     """Train a member and time all epochs but the first, in which caches fill and networks are compiled."""
     by, name = call.arguments
     if by == "seg":
@@ -47,11 +47,11 @@ def train(call: Call) -> None:
     call.add(Row("training", f"{name}: {TITLES[by]}, {spec.recipe_of(member).precision}", cells, key))
 
 
-def _by_seg(spec: EnsembleSpec, member: MemberSpec) -> None:
+def _train_by_seg(spec: EnsembleSpec, member: MemberSpec) -> None:
     train_member(spec, member, retrain=True)
 
 
-def _plainly(spec: EnsembleSpec, member: MemberSpec, *, compiled: bool = False) -> None:
+def _train_by_plain_loop(spec: EnsembleSpec, member: MemberSpec, *, compiled: bool = False) -> None:
     recipe = spec.recipe_of(member)
     with tempfile.TemporaryDirectory() as folder:
         train_plainly(
@@ -59,15 +59,15 @@ def _plainly(spec: EnsembleSpec, member: MemberSpec, *, compiled: bool = False) 
             spec.data.split("val"),
             recipe,
             Path(folder),
-            worker_count(recipe),
+            loader_worker_count(recipe),
             compiled=compiled,
         )
 
 
 _TRAINERS: dict[str, Callable[[EnsembleSpec, MemberSpec], None]] = {
-    "seg": _by_seg,
-    "plain": _plainly,
-    "compiled": functools.partial(_plainly, compiled=True),
+    "seg": _train_by_seg,
+    "plain": _train_by_plain_loop,
+    "compiled": functools.partial(_train_by_plain_loop, compiled=True),
 }
 
 
@@ -80,8 +80,8 @@ class EpochTimer:
     def __init__(self, module: type[Any]) -> None:
         self._begun: list[float] = []
         self._ended: list[float] = []
-        _before(module, "on_train_epoch_start", self._begin)
-        _before(module, "on_validation_start", self._end)
+        _call_before_hook(module, "on_train_epoch_start", self._begin)
+        _call_before_hook(module, "on_validation_start", self._end)
 
     def seconds_after_the_first(self) -> float:
         """The mean of all epochs but the first."""
@@ -89,14 +89,14 @@ class EpochTimer:
         return sum(seconds[1:]) / len(seconds[1:])
 
     def _begin(self) -> None:
-        self._begun.append(_now())
+        self._begun.append(_now_on_device())
 
     def _end(self) -> None:
         if len(self._ended) < len(self._begun):
-            self._ended.append(_now())
+            self._ended.append(_now_on_device())
 
 
-def _before(module: type[Any], hook: str, note: Callable[[], None]) -> None:
+def _call_before_hook(module: type[Any], hook: str, note: Callable[[], None]) -> None:
     original = getattr(module, hook)
 
     def wrapped(self: Any, *arguments: Any) -> Any:
@@ -106,7 +106,7 @@ def _before(module: type[Any], hook: str, note: Callable[[], None]) -> None:
     setattr(module, hook, wrapped)
 
 
-def _now() -> float:
+def _now_on_device() -> float:
     """After all that was begun on the device."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
@@ -121,4 +121,4 @@ def _peak_megabytes() -> float:
 
 
 if __name__ == "__main__":
-    run(train)
+    run_as_child(measure_training)

@@ -29,7 +29,7 @@ from seg.engine.jobs.journal.journal_entry import (
     split_entry_payload,
 )
 from seg.errors import OutputError
-from seg.files.atomic import errors_named, followed, regular
+from seg.files.atomic import follow_link, regular, write_errors_named
 from seg.labels.task import LabelMap
 from seg.terminal.notices import notice
 
@@ -67,7 +67,7 @@ class Journal:
         self._last_sync = 0.0
 
     def __enter__(self) -> Self:
-        with errors_named(self.path):
+        with write_errors_named(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._refuse_other_lock()
         try:
@@ -77,7 +77,7 @@ class Journal:
                 f"{self.path}: another run is writing this output: wait for it, or name another file"
             ) from error
         try:
-            with errors_named(self.path):
+            with write_errors_named(self.path):
                 self._open()
         except BaseException:
             self._lock.release()
@@ -86,7 +86,7 @@ class Journal:
 
     def __exit__(self, *exception: object) -> None:
         try:
-            with errors_named(self.path), self._file:
+            with write_errors_named(self.path), self._file:
                 self._sync()
         finally:
             self._lock.release()
@@ -111,7 +111,7 @@ class Journal:
 
     def append(self, payload: bytes) -> None:
         """Add a packed entry; on disk within a second, or when the journal is closed."""
-        with errors_named(self.path):
+        with write_errors_named(self.path):
             offset = self._file.seek(0, os.SEEK_END)
             self._write(payload)
             self._note(payload, offset)
@@ -151,7 +151,7 @@ class Journal:
 
     def _refuse_other_file(self) -> None:
         """A file of somebody else that has the journal's name is not emptied, not even by `--restart`."""
-        if followed(self.path).exists():
+        if follow_link(self.path).exists():
             with self.path.open("rb") as file:
                 start = file.read(len(_FORMAT))
             if start != _OLDER and not _FORMAT.startswith(start):

@@ -13,7 +13,7 @@ from seg.data.images.decoding import decode_indexes
 from seg.engine.image_source import ImageSource
 from seg.engine.pipeline.collectors import LabelBand
 from seg.labels.label_map import MAX_CLASSES
-from seg.labels.task import LabelMap, Task, bytes_apart, bytes_together, classes_overlap, label_dtype
+from seg.labels.task import LabelMap, Task, classes_overlap, join_label_bytes, label_dtype, split_label_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class JournalEntry:
 
     def packed(self) -> bytes:
         """The entry as a record's payload."""
-        _, png = cv2.imencode(".png", bytes_apart(self.labels_hw), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        _, png = cv2.imencode(".png", split_label_bytes(self.labels_hw), [cv2.IMWRITE_PNG_COMPRESSION, 1])
         facts: dict[str, Any] = {"id": self.id, "content": self.content, "look": self.stat_hash}
         if self.labels_hw.itemsize > 1:
             facts["bytes"] = self.labels_hw.itemsize
@@ -57,7 +57,7 @@ class JournalEntry:
     @classmethod
     def unpacked(cls, payload: bytes) -> Self:
         head, png = split_entry_payload(payload)
-        labels_hw = bytes_together(decode_indexes(png), _bytes_per_label(head))
+        labels_hw = join_label_bytes(decode_indexes(png), _bytes_per_label(head))
         return cls(head["id"], head["content"], labels_hw, head["look"], rows_of_journal_entry(head))
 
 

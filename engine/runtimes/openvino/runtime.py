@@ -15,7 +15,7 @@ from seg.engine.runtimes.decoder_cut import Bypass, bypasses_to_decoder
 from seg.engine.runtimes.openvino.library import has_openvino, import_openvino
 from seg.errors import MissingRuntimeError, ModelError
 from seg.image_type import RGB8, ImageType, PixelType
-from seg.models.temperature import TEMPERATURE, no_place
+from seg.models.temperature import TEMPERATURE, error_without_temperature
 from seg.spec.ensemble.prediction import RuntimeName
 
 Precision = Literal["f32", "bf16"]
@@ -148,7 +148,7 @@ def _set_openvino_temperature(model: Any, value: float, path: Path) -> None:
         if node.get_friendly_name() == TEMPERATURE:
             node.output(0).replace(opset13.constant(np.float32(value)).output(0))
             return
-    raise no_place(path)
+    raise error_without_temperature(path)
 
 
 def _cut_openvino_model(model: Any, bypasses: Sequence[Bypass]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, FormParser, parse_options_header
 
-from seg.data.deep.decode import decode_deep, header_of
+from seg.data.deep.decode import decode_deep, header_of_deep
 from seg.data.deep.percentiles import scale_by_percentiles
 from seg.data.images.image_header import image_size
 from seg.data.images.images import decode_image
@@ -101,7 +101,7 @@ class ImageBody:
         return image_hwc[None]
 
     def _size(self) -> tuple[int, int]:
-        return image_size(self._data) if self._header.image_type == RGB8 else header_of(self._data)[0]
+        return image_size(self._data) if self._header.image_type == RGB8 else header_of_deep(self._data)[0]
 
     def _decoded(self) -> ImageHWB:
         if self._header.image_type == RGB8:

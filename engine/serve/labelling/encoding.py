@@ -16,8 +16,8 @@ from seg.engine.submissions.tables.rle import encode_rle, encode_rle_of_masks
 from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
-from seg.labels.task import LabelMap, Task, bytes_apart, classes_overlap, masks_of
-from seg.pictures.drawing import overlay
+from seg.labels.task import LabelMap, Task, classes_overlap, masks_of, split_label_bytes
+from seg.pictures.drawing import draw_overlay
 from seg.pixel_range import PixelRange
 from seg.spec.ensemble.output import RleSpec
 
@@ -67,7 +67,7 @@ class LabelEncoder:
                 return encode_label_png(labels[0]), {"Content-Type": "image/png"}
             case "overlay":
                 image_hwc = image_hwb if self.pixel_range is None else picture_of(image_hwb, self.pixel_range)
-                drawn_hwc = overlay(image_hwc, labels[0], self.classes, clear=self.clear, task=self.task)
+                drawn_hwc = draw_overlay(image_hwc, labels[0], self.classes, clear=self.clear, task=self.task)
                 return _encode_overlay_jpeg(drawn_hwc), {"Content-Type": "image/jpeg"}
             case "rle":
                 return encode_json(self._runs(labels[0]))
@@ -103,8 +103,10 @@ def encode_json(values: Mapping[str, Any]) -> Encoded:
 
 
 def encode_label_png(grey_hw: LabelMap) -> bytes:
-    """A greyscale PNG of 8 or 16 bits; of larger labels their bytes below each other, see `bytes_apart`."""
-    return _encode_image(".png", grey_hw if grey_hw.itemsize <= _PNG_BYTES else bytes_apart(grey_hw), ())
+    """A greyscale PNG of 8 or 16 bits; of larger labels, `split_label_bytes`."""
+    return _encode_image(
+        ".png", grey_hw if grey_hw.itemsize <= _PNG_BYTES else split_label_bytes(grey_hw), ()
+    )
 
 
 def _encode_overlay_jpeg(image_hwc: ImageHWC) -> bytes:

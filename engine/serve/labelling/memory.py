@@ -19,7 +19,7 @@ from seg.engine.ensemble import Ensemble
 from seg.engine.member import default_pass_order
 from seg.engine.runtimes.profiling import can_measure_memory, resident_bytes, run_all_streams
 from seg.errors import SpecError
-from seg.image_type import RGB8, fused_type
+from seg.image_type import RGB8, fused_image_type
 from seg.spec.ensemble.prediction import TileSpec
 
 SMALLEST_TILE: Final = 256
@@ -68,7 +68,7 @@ class EngineCost:
 def measure_engine_cost(ensemble: Ensemble) -> EngineCost:
     """Run a batch on each stream of each member, before anything else ran, and see what it takes."""
     network = 0.0
-    image_type = fused_type(ensemble.image_types)
+    image_type = fused_image_type(ensemble.image_types)
     for member in ensemble.members:
         batch = image_type.blank((ensemble.batch_size, PROBE_SIDE, PROBE_SIDE))
         before = resident_bytes()
@@ -148,7 +148,7 @@ def plan_memory(ensemble: Ensemble, memory: int, most_pixels: int, beside: int) 
     Raises:
         SpecError: not even a small image fits beside the models.
     """
-    classes, pixel_bytes = len(ensemble.classes), fused_type(ensemble.image_types).bytes_a_pixel
+    classes, pixel_bytes = len(ensemble.classes), fused_image_type(ensemble.image_types).bytes_a_pixel
     if not can_measure_memory():
         return MemoryPlan(ensemble.tile, most_pixels, 0, None, memory, classes, pixel_bytes)
     cost = measure_engine_cost(ensemble).bytes_a_pixel

@@ -11,7 +11,7 @@ from seg.engine.ensemble import Ensemble
 from seg.engine.member import Member
 from seg.engine.serve.labelling.encoding import encode_label_png
 from seg.image_type import ImageHWB
-from seg.labels.task import LabelMap, bytes_apart
+from seg.labels.task import LabelMap, split_label_bytes
 
 CERTAIN: Final = 255
 """A confidence of 1 in a picture."""
@@ -37,7 +37,7 @@ def _page_layer(name: str, predictor: Ensemble, image_hwc: ImageHWB) -> tuple[La
     confidence_hw = prediction.confidence
     return prediction.labels, {
         "name": name,
-        "labels": _png_data_url(bytes_apart(prediction.labels)),
+        "labels": _png_data_url(split_label_bytes(prediction.labels)),
         "confidence": _png_data_url(np.rint(CERTAIN * confidence_hw).astype(np.uint8)),
         "sure": float(confidence_hw.mean()),
     }

@@ -34,7 +34,7 @@ from seg.engine.serve.labelling.messages import (
     TaskFailed,
 )
 from seg.engine.serve.labelling.page_layers import page_layers
-from seg.image_type import fused_type
+from seg.image_type import fused_image_type
 from seg.labels.task import LabelMap
 from seg.spec import EnsembleSpec
 
@@ -111,7 +111,7 @@ def _engine_facts(ensemble: Ensemble, plan: MemoryPlan) -> EngineFacts:
         members,
         ensemble.passes,
         plan,
-        fused_type(ensemble.image_types),
+        fused_image_type(ensemble.image_types),
         ensemble.pixel_range,
     )
 
@@ -133,7 +133,7 @@ class _EngineWorker:
             for future in self._begun.get(message.number, ()):
                 future.cancel()
             return
-        pixels = fused_type(self._ensemble.image_types).pixels
+        pixels = fused_image_type(self._ensemble.image_types).pixels
         images_nhwc: ImagesNHWC = np.empty(message.shape, dtype=pixels)
         self._pipe.recv_bytes_into(images_nhwc.reshape(-1).view(np.uint8).data)
         if message.result == "page":

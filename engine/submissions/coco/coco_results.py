@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from seg.data import Sample
 from seg.data.coco.coco_file import CocoRle
-from seg.data.coco.rasterise import MaskHW, rasterise
+from seg.data.coco.rasterise import MaskHW, rasterise_to_mask
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.coco.coco_ids import CocoIds, is_coco_id
@@ -126,7 +126,7 @@ def _check_coco_entry(place: str, entry: Any) -> None:
 def _mask_of_coco_entry(place: str, entry: dict[str, Any], size_hw: Size) -> MaskHW:
     """Decode with the size of the image, not the file's: a few bytes can claim a mask of a terabyte."""
     try:
-        return rasterise(CocoRle.model_validate(entry["segmentation"]), size_hw)
+        return rasterise_to_mask(CocoRle.model_validate(entry["segmentation"]), size_hw)
     except ValidationError as error:
         raise DataError(f"{place}: its segmentation is not an object with size and counts") from error
     except ValueError as error:

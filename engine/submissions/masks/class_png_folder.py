@@ -12,7 +12,7 @@ from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.masks.check_size import check_header_size
 from seg.engine.submissions.masks.png_folder import encode_png
 from seg.errors import DataError
-from seg.files.file_names import FileNames, id_of_name
+from seg.files.file_names import FileNames, id_of_file_name
 from seg.files.outputs import output_folder
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX
@@ -54,7 +54,7 @@ class ClassPngFolder:
             raise DataError(f"{path}: has no PNGs in folders named like classes: {', '.join(self._folders)}")
         registry = ImageRegistry(size_of)
         for name in sorted(names):
-            image_id = id_of_name(name.removesuffix(_SUFFIX))
+            image_id = id_of_file_name(name.removesuffix(_SUFFIX))
             size_hw = registry.register(name, image_id)
             masks = []
             for of_class in self._folders:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.images.band_file import has_rasterio, silence_georeferencing_warnings
-from seg.data.regions.label_raster import LabelRaster, mask_of_class, size_of
+from seg.data.regions.label_raster import LabelRaster, mask_of_class, size_of_labels
 from seg.distribution import install_advice
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, LabelsByRegion, SizeOf
@@ -24,7 +24,7 @@ from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.masks.geotiff import ImageOf
 from seg.engine.submissions.masks.image_location import ImageLocation, location_of_image
 from seg.errors import DataError, MissingRuntimeError
-from seg.files.file_names import FileNames, id_of_name
+from seg.files.file_names import FileNames, id_of_file_name
 from seg.files.outputs import output_folder
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW
@@ -79,7 +79,7 @@ class GeoJsonFolder:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 location = location_of_image(self._image_of(image_id))
                 if self._full_size_of is not None:
-                    location = location.in_size(size_of(labels), self._full_size_of(image_id))
+                    location = location.in_size(size_of_labels(labels), self._full_size_of(image_id))
                 with file.open("w", encoding="utf-8", newline="\n") as written:
                     written.write('{"type": "FeatureCollection",')
                     if location.crs:
@@ -96,7 +96,7 @@ class GeoJsonFolder:
             raise DataError(f"{path}: has no GeoJSON")
         registry = ImageRegistry(size_of)
         for file in files:
-            image_id = id_of_name(file.relative_to(path).as_posix().removesuffix(SUFFIX))
+            image_id = id_of_file_name(file.relative_to(path).as_posix().removesuffix(SUFFIX))
             size_hw = registry.register(str(file), image_id)
             yield image_id, self._draw(file, size_hw, location_of_image(self._image_of(image_id)))
 
@@ -182,7 +182,7 @@ def _labels_as_rasterio_band(labels: LabelRaster) -> Iterator[Any]:
         yield labels
         return
     silence_georeferencing_warnings()
-    height, width = size_of(labels)
+    height, width = size_of_labels(labels)
     layout = {"width": width, "height": height, "count": 1, "dtype": "uint8", "compress": "deflate"}
     tiles = {"tiled": True, "blockxsize": _BLOCK, "blockysize": _BLOCK, "BIGTIFF": "IF_SAFER"}
     with tempfile.TemporaryDirectory() as folder:

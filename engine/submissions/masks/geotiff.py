@@ -11,7 +11,7 @@ import numpy as np
 from seg.data.images.band_file import CACHE_BYTES, has_rasterio, silence_georeferencing_warnings
 from seg.data.images.pyramid import TIFF_SUFFIXES, is_pyramid
 from seg.data.images.raster import LARGE
-from seg.data.regions.label_raster import LabelRaster, size_of
+from seg.data.regions.label_raster import LabelRaster, size_of_labels
 from seg.distribution import install_advice
 from seg.engine.passes.passes import Size
 from seg.engine.submissions.base import LabelledImage, LabelsByRegion, SizeOf
@@ -20,7 +20,7 @@ from seg.engine.submissions.masks.bit_values import BitValues
 from seg.engine.submissions.masks.check_size import check_claimed_size
 from seg.engine.submissions.masks.pixel_values import PixelTypes, PixelValues, ValuesHW
 from seg.errors import DataError, MissingRuntimeError
-from seg.files.file_names import FileNames, id_of_name
+from seg.files.file_names import FileNames, id_of_file_name
 from seg.files.outputs import output_folder
 
 if TYPE_CHECKING:
@@ -74,10 +74,10 @@ class GeoTiffFolder:
             for image_id, labels in images:
                 file = folder / names.name_of(image_id)
                 file.parent.mkdir(parents=True, exist_ok=True)
-                place = georeference_of(self._image_of(image_id), size_of(labels))
+                place = georeference_of(self._image_of(image_id), size_of_labels(labels))
                 self._write_one(file, image_id, labels, place)
-                if math.prod(size_of(labels)) > LARGE:
-                    _add_geotiff_overviews(file, size_of(labels))
+                if math.prod(size_of_labels(labels)) > LARGE:
+                    _add_geotiff_overviews(file, size_of_labels(labels))
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
         found = filter(Path.is_file, path.rglob("*"))
@@ -86,7 +86,7 @@ class GeoTiffFolder:
             raise DataError(f"{path}: has no TIFFs")
         registry = ImageRegistry(size_of)
         for file in files:
-            image_id = id_of_name(file.relative_to(path).as_posix().removesuffix(file.suffix))
+            image_id = id_of_file_name(file.relative_to(path).as_posix().removesuffix(file.suffix))
             size_hw = registry.register(str(file), image_id)
             values_hw = _read_geotiff_values(file, image_id, size_of)
             registry.check_size(str(file), values_hw, size_hw)
@@ -98,7 +98,7 @@ class GeoTiffFolder:
 
         silence_georeferencing_warnings()
         values = self._values
-        height, width = size_of(labels)
+        height, width = size_of_labels(labels)
         layout = {
             **_LAYOUT,
             "dtype": values.dtype.name,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seg.data.images.pixel_size import pixel_size_of
-from seg.data.images.pyramid import TIFF_SUFFIXES, open_tiff
+from seg.data.images.pyramid import TIFF_SUFFIXES, open_tiff_level
 from seg.engine.passes.passes import Size
 from seg.errors import DataError
 
@@ -54,7 +54,7 @@ def location_of_image(image: str) -> ImageLocation:
 def _tiff_location(image: str) -> ImageLocation:
     """A TIFF's location on a map, if it has one."""
     if Path(image).suffix.lower() in TIFF_SUFFIXES:
-        with open_tiff(image) as dataset:
+        with open_tiff_level(image) as dataset:
             if dataset.crs is not None and not dataset.transform.is_identity:
                 return ImageLocation(dataset.transform, dataset.crs.to_string())
     return ImageLocation()

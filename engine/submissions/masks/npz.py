@@ -14,7 +14,7 @@ from seg.engine.submissions.masks.bit_values import BitValues
 from seg.engine.submissions.masks.pixel_values import PixelTypes, PixelValues
 from seg.errors import DataError
 from seg.files.atomic import DAMAGED_ZIP, atomic_path
-from seg.files.file_names import FileNames, id_of_name
+from seg.files.file_names import FileNames, id_of_file_name
 
 _SUFFIX = ".npy"
 TYPES: Final[PixelTypes] = (np.uint8, np.uint16, np.int32)
@@ -43,7 +43,7 @@ class NpzFile:
         try:
             with zipfile.ZipFile(path) as archive:
                 for name in archive.namelist():
-                    image_id = id_of_name(name.removesuffix(_SUFFIX))
+                    image_id = id_of_file_name(name.removesuffix(_SUFFIX))
                     place = f"{path}: {name}"
                     with archive.open(name) as file:
                         _check_npz_header(place, file, registry.register(place, image_id))

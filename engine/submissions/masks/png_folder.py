@@ -18,7 +18,7 @@ from seg.engine.submissions.masks.bit_values import BitValues
 from seg.engine.submissions.masks.check_size import check_header_size
 from seg.engine.submissions.masks.pixel_values import PixelTypes, PixelValues, ValuesHW
 from seg.errors import DataError
-from seg.files.file_names import FileNames, id_of_name
+from seg.files.file_names import FileNames, id_of_file_name
 from seg.files.outputs import output_folder
 from seg.labels.classes import Colour
 
@@ -51,7 +51,7 @@ class PngFolder:
             raise DataError(f"{path}: has no PNGs")
         registry = ImageRegistry(size_of)
         for file in files:
-            image_id = id_of_name(file.relative_to(path).as_posix().removesuffix(_SUFFIX))
+            image_id = id_of_file_name(file.relative_to(path).as_posix().removesuffix(_SUFFIX))
             size_hw = registry.register(str(file), image_id)
             check_header_size(file, image_id, size_of)
             values_hw = read_index_map(file)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from seg.data.tables.column_names import NAMES, known_column, plain_name
+from seg.data.tables.column_names import NAMES, known_column, plain_column_name
 from seg.errors import DataError
 
 
@@ -47,7 +47,7 @@ def find_table_columns(place: str, header: Sequence[str], class_names: Collectio
 
 def is_named_like_classes(column: str) -> bool:
     """Whether a column of ids is named as if its ids named classes, too, such as `ImageId_ClassId`."""
-    plain = plain_name(column)
+    plain = plain_column_name(column)
     return ("class" in plain or "label" in plain) and plain not in NAMES["class"]
 
 

@@ -11,7 +11,7 @@ from seg.engine.submissions.tables.sample_submission import follow_sample_submis
 from seg.engine.submissions.tables.table_format import TableFormat
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
-from seg.spec.dataset.id_pattern import parse_pattern
+from seg.spec.dataset.id_pattern import parse_id_pattern
 from seg.spec.ensemble.output import OutputSpec
 
 _HEADERS: Final = {"kaggle": ("ImageId_ClassId", "EncodedPixels"), "pixels": ("image_id", "PredictionString")}
@@ -46,7 +46,7 @@ def table_ids_of(output: OutputSpec, samples: Sequence[Sample]) -> dict[str, str
     """
     if output.id is None:
         return {}
-    pattern = parse_pattern(output.id)
+    pattern = parse_id_pattern(output.id)
     image_of: dict[str, str] = {}
     for sample in samples:
         try:
@@ -96,7 +96,7 @@ def _table_of_header(
         drops_empty=output.empty == "drop",
         ids=ids,
     )
-    separator = parse_pattern(output.id).class_separator if output.id else None
+    separator = parse_id_pattern(output.id).class_separator if output.id else None
     if columns.row_class is not None and (has_pixels or separator is not None):
         what = "a row of format pixels has all classes" if has_pixels else "the id names the class, too"
         raise DataError(f"{place}: has a column of classes, {header[columns.row_class]!r}, but {what}")

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.regions.label_raster import LabelRaster, mask_of_class, size_of
+from seg.data.regions.label_raster import LabelRaster, mask_of_class, size_of_labels
 from seg.data.regions.region import Size
 from seg.engine.submissions.tables.number_text import join_numbers, split_numbers
 from seg.errors import DataError
@@ -40,7 +40,7 @@ def encode_rle(labels: LabelRaster, classes: int, style: RleSpec = KAGGLE) -> li
 
     A class without pixels gets the empty string.
     """
-    height, width = size_of(labels)
+    height, width = size_of_labels(labels)
     if not height * width:
         return [""] * classes
     rows = height if isinstance(labels, np.ndarray) else ROWS_OF_A_BAND

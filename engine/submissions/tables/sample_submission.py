@@ -14,7 +14,7 @@ from seg.engine.submissions.tables.mismatch import mismatch_of_images
 from seg.engine.submissions.tables.row_classes import RowClasses
 from seg.engine.submissions.tables.table_format import Key, TableFormat, image_ids_of_rows
 from seg.errors import DataError
-from seg.spec.dataset.id_pattern import parse_pattern
+from seg.spec.dataset.id_pattern import parse_id_pattern
 
 _LOOKED_AT: Final = 100
 """Rows that tell which column has the ids."""
@@ -109,7 +109,7 @@ def _with_classes_of_sample(
         texts = [fields[style.class_column] for _, fields in table.rows]
         return row_classes.in_table(style, label_of_class=row_classes.of_texts(place, texts))
     row_ids = list(dict.fromkeys(fields[style.id_column] for _, fields in table.rows))
-    separator = parse_pattern(output.id).class_separator if output.id else None
+    separator = parse_id_pattern(output.id).class_separator if output.id else None
     images = _match_ids_of_sample(row_ids, samples, ids)
     if separator is not None or len(images) < len(row_ids):
         style = replace(style, class_separator=separator or "_")

@@ -21,9 +21,10 @@ class Budget:
     def parse(cls, text: str) -> Self:
         """Parse a budget; raises SpecError."""
         found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|x)", text.strip())
-        if found is None:
+        if found is None or not float(found[1]):
             raise SpecError(
-                f"--budget: must be milliseconds an image or times the fastest, 50ms or 5x, got {text!r}"
+                f"--budget: must be milliseconds an image or times the fastest, above 0, such as 50ms or 5x,"
+                f" got {text!r}"
             )
         return cls(float(found[1]), "ms" if found[2] == "ms" else "x")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from seg.evaluate.tune.cost.member_study import MemberStudy
 from seg.evaluate.tune.cost.sub_ensembles import SubEnsemble, describe_sub_ensemble
-from seg.pictures.charts import Point, draw_trade_offs
+from seg.pictures.charts import TradeOffPoint, draw_trade_offs
 
 
 def draw_pareto(path: Path, metric: str, names: Sequence[str], study: MemberStudy) -> None:
@@ -15,10 +15,10 @@ def draw_pareto(path: Path, metric: str, names: Sequence[str], study: MemberStud
     """
     front = study.front
 
-    def point(candidate: SubEnsemble) -> Point:
+    def point(candidate: SubEnsemble) -> TradeOffPoint:
         members = len(candidate.mixture.members)
         number = str(front.index(candidate) + 1) if candidate in front else ""
-        return Point(
+        return TradeOffPoint(
             number, candidate.milliseconds, candidate.score, f"{members} member{'s' if members > 1 else ''}"
         )
 

@@ -15,7 +15,7 @@ MOST_FOLDS: Final = 8
 BLOCKS: Final = 4
 
 
-def fold_groups(group_i: GroupI, most: int = MOST_FOLDS) -> GroupI:
+def folds_of_groups(group_i: GroupI, most: int = MOST_FOLDS) -> GroupI:
     """The fold of each image: whole groups, the largest first, each to the fold with the fewest images."""
     images_g = np.bincount(group_i)
     shuffled = np.random.default_rng(0).permutation(len(images_g))

@@ -56,13 +56,13 @@ def choose_stacking(departures: Departures, chosen: Departure) -> Departure:
     departures.judge_all(stacked)
 
     def sure_gain(one: Departure) -> float:
-        gain, error = gain_over(departures, one, chosen)
+        gain, error = gain_over_departure(departures, one, chosen)
         return gain - ERRORS * error
 
     return max(stacked, key=sure_gain)
 
 
-def gain_over(departures: Departures, one: Departure, other: Departure) -> tuple[float, float]:
+def gain_over_departure(departures: Departures, one: Departure, other: Departure) -> tuple[float, float]:
     """The gain of one departure over another on groups that were left out, and its standard error."""
     both = departures.judge(one), departures.judge(other)
     gain = _score_departure(departures, one) - _score_departure(departures, other)
@@ -74,7 +74,7 @@ def _smallest_good_departure(departures: Departures, tried: Sequence[Departure])
     departures.judge_all(tried)
     best = max(tried, key=lambda one: _score_departure(departures, one))
     for one in tried[: tried.index(best)]:
-        loss, error = gain_over(departures, best, one)
+        loss, error = gain_over_departure(departures, best, one)
         if loss <= ERRORS * error:
             return one
     return best

@@ -17,7 +17,7 @@ from seg.evaluate.tune.evidence.candidates import EQUAL, SINGLE
 from seg.evaluate.tune.open_fitted_on import with_dropped_members
 from seg.evaluate.tune.tune import TuningResult
 from seg.evaluate.tune.whole_maps import WholeMaps
-from seg.metrics.from_counts import open_counted
+from seg.metrics.from_counts import open_counted_metric
 from seg.metrics.image_tallies import ImageTallies
 from seg.metrics.metric import Metric
 from seg.spec import EnsembleSpec
@@ -73,7 +73,7 @@ def judge_split(
     """
     split = open_split(spec.data, name)
     passes = open_cached_passes(spec, split, cache)
-    metric = open_counted(spec.metric, split.classes, spec.data.task)
+    metric = open_counted_metric(spec.metric, split.classes, spec.data.task)
     if passes.overlap:
         judged = _judge_overlapping_mixtures(passes, metric.metric, list(mixtures.values()))
     else:

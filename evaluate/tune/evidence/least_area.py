@@ -13,7 +13,7 @@ from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.metrics.groups import GroupI
 from seg.evaluate.tune.evidence.by_group import (
     Criterion,
-    fold_groups,
+    folds_of_groups,
     gain_error_across_groups,
     score_by_criterion,
 )
@@ -40,7 +40,7 @@ def fit_least_area(
     """
     areas = (0, *(area for area in AREAS if area <= MOST * pixels))
     judged = judge([[replace(one, least_area=area) for one in mixture_i] for area in areas])
-    fold_i = fold_groups(group_i)
+    fold_i = folds_of_groups(group_i)
     left_out = judged[0].tallies_ic2.copy()
     for fold in range(int(fold_i.max()) + 1):
         is_in_i = fold_i == fold

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.metrics.groups import GroupI
-from seg.evaluate.tune.evidence.by_group import Criterion, blocks_of_images, fold_groups
+from seg.evaluate.tune.evidence.by_group import Criterion, blocks_of_images, folds_of_groups
 from seg.evaluate.tune.fits.class_factors import fit_class_factors, normalised_factors
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
 from seg.evaluate.tune.fits.stacking import FittedStacking
@@ -143,7 +143,7 @@ class Departures:
     ) -> None:
         self.criterion = criterion
         self.part_i = group_i if group_i.max() else blocks_of_images(len(group_i))
-        self._fold_i = fold_groups(self.part_i)
+        self._fold_i = folds_of_groups(self.part_i)
         folds = range(int(self._fold_i.max()) + 1)
         self._others = [self._part(pixels, self._fold_i != fold, prior_c) for fold in folds]
         self._left_out = [pixels.of_images(self._fold_i == fold) for fold in folds]

@@ -62,7 +62,7 @@ class FittedStacking:
         """The scores that it makes of a mixture's: those of `StackedMerge`, of any scale at each pixel."""
         classes = len(scores_cn)
         rows_cf = self.matrices_mcc.transpose(1, 0, 2).reshape(classes, -1).astype(np.float32)
-        logits_cn = rows_cf @ _logarithms(probabilities_mcn)
+        logits_cn = rows_cf @ _logarithms_to_stack(probabilities_mcn)
         logits_cn += self.constants_c[:, None].astype(np.float32)
         logits_cn += np.log(np.maximum(scores_cn, np.float32(MIN_PROBABILITY)))
         return np.asarray(np.exp(logits_cn - logits_cn.max(0)))
@@ -84,19 +84,19 @@ def fit_stacking(
 ) -> FittedStacking:
     """The correction of a mixture's scores that makes the labels likeliest, with a penalty on its size."""
     members, classes, pixels = probabilities_mcn.shape
-    logarithms_fn = _logarithms(probabilities_mcn).reshape(members, classes, pixels)
+    logarithms_fn = _logarithms_to_stack(probabilities_mcn).reshape(members, classes, pixels)
     # Centred, so that a member's scale at a pixel does not matter; the coefficients of a row then sum to 0.
     centred_fn = (logarithms_fn - logarithms_fn.mean(1, keepdims=True)).reshape(-1, pixels)
     features_fn = np.concatenate([centred_fn, np.ones((1, pixels), np.float32)])
     offset_cn = np.log(np.maximum(scores_cn, np.float32(MIN_PROBABILITY)))
-    coefficients_cf = _minimise(features_fn, offset_cn, truth_n)
+    coefficients_cf = _minimise_stacking_loss(features_fn, offset_cn, truth_n)
     matrices_cmc = coefficients_cf[:, :-1].reshape(classes, members, classes)
     matrices_mcc = matrices_cmc.transpose(1, 0, 2).astype(np.float64)
     matrices_mcc -= matrices_mcc.mean(-1, keepdims=True)
     return FittedStacking(matrices_mcc, coefficients_cf[:, -1].astype(np.float64))
 
 
-def _minimise(
+def _minimise_stacking_loss(
     features_fn: NDArray[np.float32], offset_cn: NDArray[np.float32], truth_n: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
     """Coefficients `[C, F]` of the least cross-entropy and penalty, by steps that a bound allows."""
@@ -128,7 +128,7 @@ def _weights_of_pixels(truth_n: NDArray[np.uint8], classes: int) -> NDArray[np.f
     return np.asarray(weight_n / weight_n.sum(), dtype=np.float32)
 
 
-def _logarithms(probabilities_mcn: ProbabilitiesMCN) -> NDArray[np.float32]:
+def _logarithms_to_stack(probabilities_mcn: ProbabilitiesMCN) -> NDArray[np.float32]:
     """`[M C, n]`."""
     logarithms_mcn = np.log(np.maximum(probabilities_mcn, np.float32(LEAST_PROBABILITY)))
     return np.asarray(logarithms_mcn.reshape(-1, logarithms_mcn.shape[-1]))

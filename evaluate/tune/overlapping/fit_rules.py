@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.evaluate.tune.overlapping.region_table import SURE, Fit, RegionTable
-from seg.evaluate.tune.overlapping.threshold_curves import best_position
-from seg.metrics.from_counts import Tallies, class_score
+from seg.evaluate.tune.overlapping.threshold_curves import position_of_best_threshold
+from seg.metrics.from_counts import Tallies, class_score_from_counts
 from seg.spec.ensemble.decision import ClassRule
 
 FITTED: Final = ("threshold", "least_area", "empty_below")
@@ -27,7 +27,7 @@ def rule_fits_in_order(tallies: Tallies) -> dict[str, Fit]:
 
     def threshold(table: RegionTable) -> ClassRule:
         return (
-            table.rule(best_position(_scores_of_rules(table, tallies)[:, 0]), 0)
+            table.rule(position_of_best_threshold(_scores_of_rules(table, tallies)[:, 0]), 0)
             if is_judged(table)
             else ClassRule()
         )
@@ -47,7 +47,7 @@ def rule_fits_in_order(tallies: Tallies) -> dict[str, Fit]:
         for sure in range(len(SURE)):
             for size in range(1, len(table.areas)):
                 empty_i = table.largest_si[sure] < table.areas[size]
-                scores_ta = class_score(tallies, counts.without(empty_i))
+                scores_ta = class_score_from_counts(tallies, counts.without(empty_i))
                 if np.nanmax(scores_ta) > best:
                     best = np.nanmax(scores_ta)
                     found = table.rule(*_best_threshold_and_area(scores_ta), (sure, size))
@@ -63,10 +63,10 @@ def with_fitted_rule(rule: ClassRule, fitted: ClassRule) -> ClassRule:
 
 def _scores_of_rules(table: RegionTable, tallies: Tallies) -> NDArray[np.float64]:
     """Of all thresholds and areas, `[T, A]`."""
-    return class_score(tallies, table.counts)
+    return class_score_from_counts(tallies, table.counts)
 
 
 def _best_threshold_and_area(scores_ta: NDArray[np.float64]) -> tuple[int, int]:
     """The best threshold and area, and of equal ones the smallest area."""
     area = int(np.nanmax(scores_ta, axis=0).argmax())
-    return best_position(scores_ta[:, area]), area
+    return position_of_best_threshold(scores_ta[:, area]), area

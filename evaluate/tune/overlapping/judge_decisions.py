@@ -45,7 +45,9 @@ def judge_decisions(
         for image in range(passes.images):
             truth_chw = masks_of(passes.labels(image), "multilabel", passes.classes)
             labelled_hw = ~ignored_in(passes.labels(image), "multilabel", passes.classes)
-            masks = _decide_masks(passes, image, {name: one[image] for name, one in deciding.items()})
+            masks = _decide_masks_of_image(
+                passes, image, {name: one[image] for name, one in deciding.items()}
+            )
             for name, masks_chw in {NOTHING: np.zeros_like(truth_chw), **masks}.items():
                 tallies[name].append(metric.tally_masks(truth_chw, masks_chw, labelled_hw))
                 if masks_chw.any():
@@ -55,7 +57,7 @@ def judge_decisions(
     return JudgedDecisions(by_name, frozenset(predicting))
 
 
-def _decide_masks(
+def _decide_masks_of_image(
     passes: LabelledPasses, image: int, deciding: Mapping[str, MixtureAndRules]
 ) -> dict[str, MasksCHW]:
     """The masks of one image by name; each mixture is merged once."""

@@ -11,10 +11,10 @@ from seg.engine.passes.shares import class_shares
 from seg.evaluate.cache.labelled_passes import LabelledPasses
 from seg.evaluate.cache.merge import Coverage
 from seg.evaluate.cache.mixture import Mixture, Views
-from seg.evaluate.tune.overlapping.threshold_curves import best_position, count_at_thresholds
-from seg.labels.probability_codec import from_sigmoid_levels
+from seg.evaluate.tune.overlapping.threshold_curves import count_at_thresholds, position_of_best_threshold
+from seg.labels.probability_codec import sigmoid_probabilities_from_levels
 from seg.labels.task import THRESHOLD, ignored_in, masks_of, pack_masks
-from seg.metrics.from_counts import CountedMetric, Counts, class_score
+from seg.metrics.from_counts import CountedMetric, Counts, class_score_from_counts
 from seg.metrics.image_tallies import ImageTallies
 from seg.spec.ensemble.decision import ClassRule
 from seg.terminal.progress import progress
@@ -70,7 +70,7 @@ class SampledMembers:
         best = []
         for label, truth_in in enumerate(self.truth_cin):
             counts = count_at_thresholds(self.merged(weights_m, label), truth_in)
-            threshold = best_position(class_score(self.metric.tallies, counts))
+            threshold = position_of_best_threshold(class_score_from_counts(self.metric.tallies, counts))
             at_best = Counts(counts.both[threshold], counts.truth, counts.predicted[threshold])
             best.append(np.stack(self.metric.tallies(at_best), axis=1))
         return ImageTallies(self.metric.metric, np.stack(best, axis=1))
@@ -123,7 +123,9 @@ class SampledPasses:
 
     def mean(self, member: int, views: Views, temperature: float = 1.0) -> NDArray[np.float32]:
         """A member's probabilities in the mean over views, float32 `[C, I, n]`."""
-        total_cin = sum(from_sigmoid_levels(self.levels[member, view], temperature) for view in views)
+        total_cin = sum(
+            sigmoid_probabilities_from_levels(self.levels[member, view], temperature) for view in views
+        )
         return np.asarray(total_cin / np.float32(len(views)))
 
     def score(self, mixture: Mixture) -> float:

@@ -25,7 +25,7 @@ def fit_sigmoid_temperatures(sampled: SampledPasses, views: Sequence[Views]) -> 
 
     def fit(member: int) -> float:
         return search_temperature(
-            lambda temperature: binary_cross_entropy(
+            lambda temperature: cross_entropy_of_sigmoids(
                 thin.mean(member, views[member], temperature), thin.truth_cin
             )
         )
@@ -33,7 +33,7 @@ def fit_sigmoid_temperatures(sampled: SampledPasses, views: Sequence[Views]) -> 
     return tuple(map(fit, range(len(views))))
 
 
-def binary_cross_entropy(probabilities: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
+def cross_entropy_of_sigmoids(probabilities: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
     """The mean over pixels and classes, in nats."""
     right = np.where(truth, probabilities, 1 - probabilities)
     return float(-np.log(np.clip(right, MIN_PROBABILITY, LARGEST)).mean())

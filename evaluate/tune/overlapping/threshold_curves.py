@@ -38,7 +38,7 @@ def count_at_thresholds(
     return Counts(above(cells_in[truth_in]), truth_in.sum(1).astype(np.float64), above(cells_in))
 
 
-def best_position(scores_t: NDArray[np.float64]) -> int:
+def position_of_best_threshold(scores_t: NDArray[np.float64]) -> int:
     """The position of the highest score: the middle one of equal ones, and of all if nothing is judged."""
     if not np.isfinite(scores_t).any():
         return len(scores_t) // 2

@@ -24,9 +24,9 @@ from seg.evaluate.tune.overlapping.judge_rules import JudgedRules, judge_rules
 from seg.evaluate.tune.overlapping.sampled_members import SampledPasses, sample_member_passes
 from seg.evaluate.tune.overlapping.temperatures import calibrate_sigmoids
 from seg.evaluate.tune.overlapping.tuning_images import TuningImages
-from seg.metrics.from_counts import open_counted
+from seg.metrics.from_counts import open_counted_metric
 from seg.spec import EnsembleSpec
-from seg.spec.ensemble.decision import ClassRule, rules_of
+from seg.spec.ensemble.decision import ClassRule, rules_of_classes
 from seg.spec.ensemble.metric import MetricSpec
 
 
@@ -95,10 +95,12 @@ def tune_overlapping(
     """
     passes = open_images_to_tune(spec, on, cache)
     split = passes.split
-    metric = open_counted(spec.metric, split.classes, spec.data.task)
+    metric = open_counted_metric(spec.metric, split.classes, spec.data.task)
     groups = group_images(split.samples, spec.data.group)
     group_i = number_groups(groups.labels) if groups.count > 1 else blocks_of_images(passes.images)
-    given = tuple(with_fitted_rule(rule, ClassRule()) for rule in rules_of(spec.decision, split.classes))
+    given = tuple(
+        with_fitted_rule(rule, ClassRule()) for rule in rules_of_classes(spec.decision, split.classes)
+    )
     images = TuningImages(passes, metric, group_i, criterion, given)
     sampled = sample_member_passes(passes, metric)
     mixtures = judge_mixtures(images, sampled)

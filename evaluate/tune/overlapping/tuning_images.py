@@ -11,7 +11,7 @@ from seg.evaluate.cache.labelled_passes import LabelledPasses
 from seg.evaluate.metrics.groups import GroupI
 from seg.evaluate.tune.evidence.by_group import (
     Criterion,
-    fold_groups,
+    folds_of_groups,
     gain_error_across_groups,
     score_by_criterion,
 )
@@ -39,7 +39,7 @@ class TuningImages:
 
     def fit_left_out(self, fit: Callable[[NDArray[np.bool_]], Fitted]) -> list[Fitted]:
         """For each image, what is fitted on all folds of whole groups but its own."""
-        fold_i = fold_groups(self.group_i)
+        fold_i = folds_of_groups(self.group_i)
         fits = [fit(fold_i != fold) for fold in range(int(fold_i.max()) + 1)]
         return [fits[fold] for fold in fold_i]
 

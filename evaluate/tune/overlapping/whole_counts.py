@@ -11,9 +11,9 @@ import numpy as np
 from seg.evaluate.cache.labelled_passes import LabelledPasses
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.tune.overlapping.region_table import THRESHOLDS
-from seg.evaluate.tune.overlapping.threshold_curves import best_position, count_at_thresholds
+from seg.evaluate.tune.overlapping.threshold_curves import count_at_thresholds, position_of_best_threshold
 from seg.labels.task import ignored_in, masks_of
-from seg.metrics.from_counts import Counts, Tallies, class_score
+from seg.metrics.from_counts import Counts, Tallies, class_score_from_counts
 from seg.terminal.progress import progress
 
 
@@ -41,4 +41,4 @@ def count_mixtures(passes: LabelledPasses, mixtures: Sequence[Mixture]) -> list[
 
 def best_threshold(counts: Counts, tallies: Tallies) -> float:
     """The threshold of the highest score; the middle one where there is nothing to judge."""
-    return THRESHOLDS[best_position(class_score(tallies, counts))]
+    return THRESHOLDS[position_of_best_threshold(class_score_from_counts(tallies, counts))]

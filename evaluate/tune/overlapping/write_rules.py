@@ -10,7 +10,7 @@ from seg.evaluate.tune.write_spec import write_mixture
 from seg.labels.classes import ClassInfo
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.decision import ClassRule
-from seg.spec.yaml.edit import write_under
+from seg.spec.yaml.edit import write_under_key
 
 
 def write_weights_and_rules(path: Path, spec: EnsembleSpec, tuned: TunedOverlapping) -> None:
@@ -22,7 +22,7 @@ def write_weights_and_rules(path: Path, spec: EnsembleSpec, tuned: TunedOverlapp
     write_mixture(path, spec, tuned.written, classes, describe_rules_evidence(tuned))
     decision = decision_with_rules(spec, classes, tuned.rules)
     if decision != spec.decision.model_dump(exclude_unset=True):
-        write_under(path, "decision", decision, without=(*FITTED, "classes"))
+        write_under_key(path, "decision", decision, without=(*FITTED, "classes"))
 
 
 def decision_with_rules(

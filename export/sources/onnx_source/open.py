@@ -31,7 +31,7 @@ from seg.export.sources.resolve import USUAL_STRIDE
 from seg.export.sources.source import RawNetwork
 from seg.files.atomic import sha256_of
 from seg.models.card import ENSEMBLE_KEY, ModelCard
-from seg.models.safety import load_graph
+from seg.models.safety import load_safe_onnx
 from seg.spec.ensemble.imported import ImportedInput, ImportedOutput
 
 _TRIED_STRIDES: Final = (USUAL_STRIDE, 2 * USUAL_STRIDE, 4 * USUAL_STRIDE)
@@ -72,7 +72,7 @@ class OnnxSource:
         """
         if not path.exists():
             raise ModelError(f"{path}: there is no such file: correct 'onnx'")
-        model = load_graph(path)
+        model = load_safe_onnx(path)
         if any(entry.key.startswith("seg.") for entry in model.metadata_props):
             is_fused = any(entry.key == ENSEMBLE_KEY for entry in model.metadata_props)
             fix = "name its members" if is_fused else "name it with 'model' in place of 'onnx'"

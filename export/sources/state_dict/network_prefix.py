@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from seg.errors import ModelError
-from seg.train.networks.weights.state_dict_file import StateDict, is_average
+from seg.train.networks.weights.state_dict_file import StateDict, is_averaged_state_dict
 
 _ENCODERS: Final = frozenset({"encoder", "backbone"})
 _HEADS: Final = frozenset({"segmentation_head", "decoder", "classifier", "score", "head"})
@@ -21,7 +21,7 @@ def tensors_without_prefix(path: Path, state_dict: StateDict) -> StateDict:
         ModelError: there is no network with an encoder and a head, or there are several.
     """
     prefixes = _network_prefixes(state_dict.tensors)
-    averages = [prefix for prefix in prefixes if is_average(prefix)]
+    averages = [prefix for prefix in prefixes if is_averaged_state_dict(prefix)]
     chosen = averages or prefixes
     if not chosen:
         first = ", ".join(repr(name) for name in sorted(state_dict.tensors)[:_SHOWN])

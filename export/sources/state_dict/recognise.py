@@ -29,7 +29,7 @@ from seg.spec.recipe.architectures import OWN_ENCODERS, SmpArchitecture
 from seg.train.networks.blank import build_blank
 from seg.train.networks.build import NO_OPTIONS, create_network
 from seg.train.networks.encoders import check_architecture
-from seg.train.networks.weights.check import check_tensor
+from seg.train.networks.weights.check import check_weight_tensor
 from seg.train.networks.weights.state_dict_file import StateDict
 
 _LEFT_OUT: Final = ("classification_head.", "aux_classifier.")
@@ -212,7 +212,7 @@ def _candidate_with_weights(
     network = candidate.build()
     wanted = network.state_dict()
     for name in wanted.keys() & tensors.keys():
-        check_tensor(path, name, tensors[name], wanted[name])
+        check_weight_tensor(path, name, tensors[name], wanted[name])
     network.load_state_dict(wanted | {name: tensors[name] for name in wanted.keys() & tensors.keys()})
     return network.eval()
 

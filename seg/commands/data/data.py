@@ -15,8 +15,8 @@ from seg.commands.options.shared import (
     require_extra,
 )
 from seg.errors import SpecError
-from seg.terminal.notices import suggest, suggest_opening
-from seg.terminal.words import counted, printable
+from seg.terminal.notices import suggest_next, suggest_opening
+from seg.terminal.words import counted, printable_line
 
 if TYPE_CHECKING:
     from seg.spec import DatasetSpec, RecipeSpec
@@ -72,7 +72,7 @@ def data_sample_command(
     else:
         written = write_sample_contest(folder, task, seed=seed)
     typer.echo(f"{folder}: {'written' if written else 'there already'}")
-    suggest(f"seg data check {folder / 'dataset.yaml'}")
+    suggest_next(f"seg data check {folder / 'dataset.yaml'}")
 
 
 @app.command("check")
@@ -97,7 +97,7 @@ def data_check_command(
     failing = [finding for finding in report.findings if strict or finding.severity == "error"]
     if failing:
         raise DataError(f"{file}: {counted(len(failing), 'finding' if strict else 'error')}")
-    suggest(
+    suggest_next(
         f"seg train {file}" if _is_ensemble_yaml(file) else f"name it in an ensemble's YAML: data: {file}"
     )
 
@@ -116,7 +116,7 @@ def data_guess_command(
     Labels of annotation tools, such as labelme's, are named with the command that imports them.
     """
     from seg.data.guess import guess_dataset
-    from seg.data.guess.write import yaml_of
+    from seg.data.guess.write import yaml_of_guess
     from seg.files.atomic import write_text
     from seg.files.outputs import Output
 
@@ -125,12 +125,12 @@ def data_guess_command(
         typer.echo(f"{folder}: {found.layout}. Import it:")
         typer.echo(f"  seg data import {found.import_format} {folder} OUT")
     elif output is None:
-        typer.echo(yaml_of(found, Path.cwd()), nl=False)
+        typer.echo(yaml_of_guess(found, Path.cwd()), nl=False)
     else:
         with Output(output, (), overwrite).writing() as final:
-            write_text(final, yaml_of(found, output.absolute().parent))
+            write_text(final, yaml_of_guess(found, output.absolute().parent))
         typer.echo(f"{output}: written: {found.layout}")
-        suggest(f"seg data check {output}")
+        suggest_next(f"seg data check {output}")
 
 
 @app.command("preview")
@@ -157,10 +157,10 @@ def data_preview_command(
     data, recipe = _data_and_recipe_to_preview(file, member)
     from seg.data.images.images import write_image
     from seg.files.outputs import Output
-    from seg.spec.reads import paths_in
-    from seg.train.preview import preview as draw_preview
+    from seg.spec.reads import paths_in_spec
+    from seg.train.preview import preview_crops as draw_preview
 
-    with Output(output, (file, *paths_in(data)), overwrite).writing() as final:
+    with Output(output, (file, *paths_in_spec(data)), overwrite).writing() as final:
         sheet_hwc, suspicious = draw_preview(data, recipe, count)
         write_image(final, sheet_hwc)
     for crop in suspicious:
@@ -213,16 +213,16 @@ def data_import_command(
 
     Prints what was dropped, such as points and lines, which have no area.
     """
-    from seg.data.importers import import_dataset, parse_format
+    from seg.data.importers import import_dataset, parse_import_format
 
-    report = import_dataset(parse_format(form), source, folder, overwrite=overwrite)
+    report = import_dataset(parse_import_format(form), source, folder, overwrite=overwrite)
     for split, images in report.images.items():
         typer.echo(f"{split}: {counted(images, 'image')}, {counted(report.objects[split], 'object')}")
-    typer.echo(f"classes: {printable(', '.join(report.classes))}")
+    typer.echo(f"classes: {printable_line(', '.join(report.classes))}")
     for what, count in sorted(report.dropped.items()):
-        typer.echo(f"dropped: {count} x {printable(what)}")
+        typer.echo(f"dropped: {count} x {printable_line(what)}")
     typer.echo(f"{folder / 'dataset.yaml'}: written")
-    suggest(f"seg data check {folder / 'dataset.yaml'}")
+    suggest_next(f"seg data check {folder / 'dataset.yaml'}")
 
 
 def _data_and_recipe_to_preview(file: Path, member: str | None) -> "tuple[DatasetSpec, RecipeSpec]":
@@ -244,7 +244,7 @@ def _data_and_recipe_to_preview(file: Path, member: str | None) -> "tuple[Datase
 
 def _is_ensemble_yaml(file: Path) -> bool:
     """Whether a YAML is an ensemble's, which has `data` or `members`, rather than a dataset's."""
-    from seg.spec.yaml.source import parse
+    from seg.spec.yaml.source import parse_yaml_file
 
-    document = parse(file)
+    document = parse_yaml_file(file)
     return isinstance(document, dict) and bool({"data", "members"} & document.keys())

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from seg.commands.options.shared import print_table
-from seg.terminal.words import counted, printable
+from seg.terminal.words import counted, printable_line
 
 if TYPE_CHECKING:
-    from seg.data.check.dataset import CheckReport, SplitReport
+    from seg.data.check.dataset import CheckReport, SplitCounts
     from seg.data.statistics import SplitStatistics
 
 _MOST_PAIRS: Final = 20
@@ -22,7 +22,7 @@ _MOST_CLASSES: Final = 40
 
 def print_data_check(report: "CheckReport") -> None:
     """Print the counts and findings of `seg data check`."""
-    from seg.data.check.findings import grouped
+    from seg.data.check.findings import group_findings
     from seg.data.check.learnability import IGNORED
 
     shown = _classes_with_a_row(report)
@@ -44,8 +44,8 @@ def print_data_check(report: "CheckReport") -> None:
                 f"{split.name}: {split.empty_images:.0%} of the images show no class,"
                 f" {split.empty_masks(report.classes):.0%} of the masks are empty"
             )
-    for line in grouped(report.findings):
-        typer.echo(printable(line))
+    for line in group_findings(report.findings):
+        typer.echo(printable_line(line))
     typer.echo(counted(len(report.findings), "finding") if report.findings else "nothing is wrong")
 
 
@@ -89,5 +89,5 @@ def print_band_statistics(found: "SplitStatistics") -> None:
     typer.echo(f"  {found.recipe_line()}")
 
 
-def _class_counts_in_split(split: "SplitReport", name: str) -> str:
+def _class_counts_in_split(split: "SplitCounts", name: str) -> str:
     return f"{split.objects_of[name] or ''}  {split.images_with[name]}  {split.share(name):6.2%}"

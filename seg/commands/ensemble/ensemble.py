@@ -10,7 +10,7 @@ from seg.commands.ensemble.other_images import STDIN, with_other_images, with_ot
 from seg.commands.ensemble.source import Runtime, SpecOrModels, Views, Weights, resolve_ensemble_source
 from seg.commands.next_command import suggest_submission_check
 from seg.commands.options.shared import Overwrite, print_table, require_extra
-from seg.experimental import marked, warnings_of
+from seg.experimental import help_marked_experimental, warnings_of_experimental
 from seg.terminal.words import counted
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ def ensemble_command(
             "--devices",
             min=1,
             max=ranges.DEVICES.most,
-            help=marked("Predict on so many GPUs of this machine (or CPU processes).", "--devices on GPUs"),
+            help=help_marked_experimental(
+                "Predict on so many GPUs of this machine (or CPU processes).", "--devices on GPUs"
+            ),
         ),
     ] = 1,
     cluster: Annotated[
@@ -93,7 +95,9 @@ def ensemble_command(
         typer.Option(
             min=ranges.GPUS.least,
             max=ranges.GPUS.most,
-            help=marked("With --cluster: the GPUs of each worker; by default none.", "--gpus-per-worker"),
+            help=help_marked_experimental(
+                "With --cluster: the GPUs of each worker; by default none.", "--gpus-per-worker"
+            ),
         ),
     ] = None,
     explain: bool = typer.Option(
@@ -142,7 +146,7 @@ def ensemble_command(
             require_extra("ray", "ray", "seg ensemble --cluster")
             from seg.engine.cluster import run_on_cluster
 
-            for line in warnings_of(["--gpus-per-worker"] if gpus_per_worker else []):
+            for line in warnings_of_experimental(["--gpus-per-worker"] if gpus_per_worker else []):
                 typer.echo(line, err=True)
             on_cluster = run_on_cluster(
                 spec,
@@ -198,14 +202,14 @@ def _save_spec_yaml(
     """Write the YAML, unless its images have no place that it could name."""
     from seg.errors import OutputError, SpecError
     from seg.files.outputs import Output
-    from seg.spec.reads import files_read
+    from seg.spec.reads import files_read_by_spec
     from seg.spec.yaml.save import save_spec
 
     if images is not None and (images == STDIN or "://" in images):
         raise SpecError(f"--save-spec: a YAML cannot name --images {images}: name a folder or a list")
     if path.suffix.lower() not in {".yaml", ".yml"}:
         raise OutputError(f"--save-spec {path}: is no YAML: give it a name that ends in .yaml")
-    with Output(path, (*reads, *files_read(spec)), overwrite).writing() as final:
+    with Output(path, (*reads, *files_read_by_spec(spec)), overwrite).writing() as final:
         save_spec(spec, final)
     typer.echo(f"{path}: written")
 

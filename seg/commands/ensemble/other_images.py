@@ -49,7 +49,7 @@ def with_other_output(
     """
     from seg.engine.submissions.formats import parse_submission_format
     from seg.spec.ensemble.output import FOLDER_FORMATS, OutputSpec, format_of_name, suffix_of_format
-    from seg.spec.yaml.source import validate
+    from seg.spec.yaml.source import validate_values
 
     if name is None and format_ is None:
         return spec
@@ -66,7 +66,7 @@ def with_other_output(
     if name and not format_:
         _refuse_ending_of_other_format(name, form)
     file = Path(name).absolute() if name else spec.output.file.with_suffix(suffix_of_format(form))
-    output = validate(OutputSpec, spec.output.keys_in_format(form) | {"file": file})
+    output = validate_values(OutputSpec, spec.output.keys_in_format(form) | {"file": file})
     return spec.model_copy(update={"output": output})
 
 

@@ -96,18 +96,20 @@ def _spec_of_models(
     weights: Sequence[float] | None,
     runtime: str | None,
 ) -> "EnsembleSpec":
-    from seg.models.class_order import shared_card
+    from seg.models.class_order import shared_class_card
     from seg.models.model_file import read_model_card
     from seg.spec import EnsembleSpec
-    from seg.spec.ensemble.from_models import members_of
-    from seg.spec.yaml.source import validate
+    from seg.spec.ensemble.from_models import members_of_models
+    from seg.spec.yaml.source import validate_values
 
     for model in models:
         if not are_models([model]):
             raise SpecError(f"{model}: is no exported model: these end in {MODEL_SUFFIX}")
-    data = data or _dataset_of_model_card(shared_card([read_model_card(model) for model in models]))
-    members = _members_with_weights(members_of(models), weights)
-    return validate(EnsembleSpec, {"data": data, "members": members, **_keys_of_options(views, runtime)})
+    data = data or _dataset_of_model_card(shared_class_card([read_model_card(model) for model in models]))
+    members = _members_with_weights(members_of_models(models), weights)
+    return validate_values(
+        EnsembleSpec, {"data": data, "members": members, **_keys_of_options(views, runtime)}
+    )
 
 
 def _dataset_of_model_card(card: "ModelCard") -> "DatasetSpec":
@@ -129,13 +131,13 @@ def _spec_with_options(
     runtime: str | None,
 ) -> "EnsembleSpec":
     from seg.spec import EnsembleSpec
-    from seg.spec.yaml.source import validate
+    from seg.spec.yaml.source import validate_values
 
     members = _members_with_weights([_given_keys(member) for member in spec.members], weights)
     if views is not None:
         members = [{key: value for key, value in member.items() if key != "views"} for member in members]
     changes = {"members": members, **({"data": data} if data else {}), **_keys_of_options(views, runtime)}
-    return validate(EnsembleSpec, _given_keys(spec) | changes)
+    return validate_values(EnsembleSpec, _given_keys(spec) | changes)
 
 
 def _given_keys(spec: "EnsembleSpec | MemberSpec") -> dict[str, object]:
@@ -146,12 +148,12 @@ def _given_keys(spec: "EnsembleSpec | MemberSpec") -> dict[str, object]:
 def _members_with_weights(
     members: list[dict[str, object]], weights: Sequence[float] | None
 ) -> list[dict[str, object]]:
-    from seg.spec.ensemble.from_models import with_weights
+    from seg.spec.ensemble.from_models import members_with_weights
 
     if not weights:
         return members
     try:
-        return with_weights(members, weights)
+        return members_with_weights(members, weights)
     except ValueError as error:
         raise SpecError(f"--{error}") from error
 

@@ -21,9 +21,9 @@ from seg.commands.export.imported import export_imported_member
 from seg.commands.next_command import suggest_tuning_or_ensemble
 from seg.commands.options.shared import MemberName, Overwrite, chosen_members, print_table, require_extra
 from seg.errors import ModelError, SegError
-from seg.experimental import marked
+from seg.experimental import help_marked_experimental
 from seg.export.fuse.output_names import FusedOutput
-from seg.terminal.events import emit
+from seg.terminal.events import emit_event
 
 if TYPE_CHECKING:
     from seg.models.card import ModelCard, PrecisionCard
@@ -50,7 +50,9 @@ def export_command(
         ExportFormat,
         typer.Option(
             "--format",
-            help=marked("What else to write of model.onnx.", "--format tensorrt", "--format tensorrt-rtx"),
+            help=help_marked_experimental(
+                "What else to write of model.onnx.", "--format tensorrt", "--format tensorrt-rtx"
+            ),
         ),
     ] = ExportFormat.onnx,
     force: bool = typer.Option(False, "--force", help="Export again what is exported already."),
@@ -112,7 +114,7 @@ def export_command(
             )
         else:
             _export_trained_member(path, spec, one, request, is_asked=asked, force=force)
-        emit("output", path=str(spec.model(one)))
+        emit_event("output", path=str(spec.model(one)))
         if format_ is not ExportFormat.onnx:
             from seg.export.onnx_file.verification_images import validation_images
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from seg.experimental import warnings_of
+from seg.experimental import warnings_of_experimental
 
 if TYPE_CHECKING:
     from seg.labels.label_map import ImageHWC
@@ -47,7 +47,7 @@ def convert_exported_model(
             from seg.export.plan_cache import ensure_plan
             from seg.export.tensorrt_builder import target_gpu
 
-            for line in warnings_of([f"--format {format_}"]):
+            for line in warnings_of_experimental([f"--format {format_}"]):
                 typer.echo(line, err=True)
             name: LibraryName = "tensorrt" if format_ is ExportFormat.tensorrt else "tensorrt_rtx"
             library, gpu, memory_gib = import_tensorrt(name), target_gpu(name), spec.export.plan.memory_gib

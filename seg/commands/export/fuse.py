@@ -10,7 +10,7 @@ from seg.commands.ensemble.source import EnsembleSource
 from seg.commands.options.shared import print_table
 from seg.errors import OutputError
 from seg.export.fuse.output_names import FusedOutput
-from seg.terminal.notices import suggest
+from seg.terminal.notices import suggest_next
 
 if TYPE_CHECKING:
     from seg.export.fuse.card import EnsembleCard, FusionCheck
@@ -24,17 +24,17 @@ def export_fused(
     from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
     from seg.export.onnx_file.save import is_fused
     from seg.files.outputs import Output
-    from seg.spec.reads import files_read
+    from seg.spec.reads import files_read_by_spec
 
     spec = source.spec
     output = output or spec.runs / f"{source.name}.onnx"
     if output.suffix != ".onnx":
         raise OutputError(f"{output}: a fused model is an ONNX file: give it a name that ends in .onnx")
-    target = Output(output, (*source.reads, *files_read(spec)), overwrite or is_fused(output))
+    target = Output(output, (*source.reads, *files_read_by_spec(spec)), overwrite or is_fused(output))
     with target.writing() as final:
         card = fuse_ensemble(spec, FusionRequest.of(source.name, outputs), final)
     print_fused_model(output, spec, card)
-    suggest(f'onnxruntime.InferenceSession("{output}").run(None, {{"image": images_nhwc}})')
+    suggest_next(f'onnxruntime.InferenceSession("{output}").run(None, {{"image": images_nhwc}})')
 
 
 def print_fused_model(output: Path, spec: "EnsembleSpec", card: "EnsembleCard") -> None:

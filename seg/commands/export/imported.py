@@ -26,13 +26,13 @@ def export_imported_member(
         is_asked: whether they were asked for, so that a model exported otherwise is exported again.
         force: export again, and replace a file of others.
     """
-    from seg.data.labelling import known_classes
+    from seg.data.labelling import known_classes_of_dataset
     from seg.export.onnx_file.save import refuse_foreign_model
     from seg.export.onnx_file.verification_images import images_to_verify_on
     from seg.export.sources.export_source import export_source, is_exported_source
     from seg.export.sources.open_source import open_source
 
-    model, classes = spec.model(member), known_classes(spec.data)
+    model, classes = spec.model(member), known_classes_of_dataset(spec.data)
     if not classes:
         raise DataError(
             f"data: has no classes on this machine, which those of {member.name} are mapped to: list them in"
@@ -56,9 +56,9 @@ def export_imported_member(
 
 def _warn_of_better_feeding(spec: "EnsembleSpec", member: "MemberSpec", source: "Source") -> None:
     """Warn if the member scores clearly better when it is fed otherwise, where there are labels to tell."""
-    from seg.spec.ensemble.compatibility import exclusions_in
+    from seg.spec.ensemble.compatibility import exclusions_in_spec
 
-    if exclusions_in(spec, "doctor member"):
+    if exclusions_in_spec(spec, "doctor member"):
         return
     try:
         feeding = feeding_of(spec, member, source)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from seg.commands.ensemble.source import EnsembleSource
 from seg.commands.export.fuse import print_fused_model, print_fusion_check
 from seg.export.fuse.output_names import FusedOutput
-from seg.terminal.notices import suggest
+from seg.terminal.notices import suggest_next
 
 if TYPE_CHECKING:
     from seg.export.triton.job import TritonJob
@@ -24,7 +24,7 @@ def export_fused_to_triton(
     with update_triton_repository(repository, overwrite=overwrite) as update:
         model, card = add_fused_triton_model(update, _triton_job(source, outputs))
     print_fused_model(model, source.spec, card)
-    suggest(f"tritonserver --model-repository {repository}")
+    suggest_next(f"tritonserver --model-repository {repository}")
 
 
 def export_members_to_triton(
@@ -38,7 +38,7 @@ def export_members_to_triton(
     with update_triton_repository(repository, overwrite=overwrite) as update:
         verification = add_triton_member_models(update, _triton_job(source, outputs))
     print_fusion_check(repository / source.name, source.spec, verification)
-    suggest(f"tritonserver --model-repository {repository}")
+    suggest_next(f"tritonserver --model-repository {repository}")
 
 
 def _triton_job(source: EnsembleSource, outputs: Sequence[FusedOutput]) -> "TritonJob":

@@ -16,8 +16,8 @@ import typer
 
 from seg.commands.process.streams import close_stdout, print_on_stderr
 from seg.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_USER_ERROR, SegError
-from seg.terminal.events import current_form, event_line
-from seg.terminal.words import printable
+from seg.terminal.events import current_output_form, event_line
+from seg.terminal.words import printable_line
 
 _USAGE_ERROR: Final[type[Any]] = typer.BadParameter.__mro__[1]
 """click's UsageError, whose module name in typer depends on the version."""
@@ -48,8 +48,8 @@ def report_failure(error: BaseException, command: str, arguments: Sequence[str],
     code, lines = describe_failure(error, command, arguments)
     if debug:
         print_on_stderr("".join(traceback.format_exception(error)))
-    for line in map(printable, lines):
-        is_event = current_form() == "json"
+    for line in map(printable_line, lines):
+        is_event = current_output_form() == "json"
         print_on_stderr(event_line("error", text=line, exit_code=code) if is_event else f"seg: {line}")
     return code
 
@@ -65,7 +65,7 @@ def describe_failure(
         return EXIT_USER_ERROR, str(error).split("\n")
     if isinstance(error, _USAGE_ERROR):
         # Without a command, the help was printed, and nothing else is needed.
-        problem = " ".join(error.format_message().split()).rstrip(".")
+        problem = _plain_usage_error(" ".join(error.format_message().split()).rstrip("."))
         return EXIT_USER_ERROR, [f"{doing}{problem}: see {_help_command(command)}"] if problem else []
     if problem := _known_failure(error):
         return EXIT_USER_ERROR, [f"{doing}{problem}"]
@@ -73,6 +73,11 @@ def describe_failure(
         f"a defect of seg at {_place_of_defect(error)}: {type(error).__name__}{_first_line_of_error(error)}"
     )
     return EXIT_DEFECT, [f"{doing}{defect}: please report it with what --debug shows"]
+
+
+def _plain_usage_error(message: str) -> str:
+    """Without the phrases of the library that checks the values of options."""
+    return message.replace(": Value error, ", ": ").replace(": Input should be ", ": must be ")
 
 
 def _known_failure(error: BaseException) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from seg.terminal.events import Form, current_form
+from seg.terminal.events import Form, current_output_form
 
 DEBUG_VARIABLE: Final = "SEG_DEBUG"
 
@@ -37,5 +37,5 @@ def take_global_flags(arguments: Sequence[str], root: Any) -> tuple[GlobalFlags,
             taken.add(argument)
         else:
             others.append(argument)
-    form: Form = "json" if JSON in taken else "quiet" if QUIET in taken else current_form()
+    form: Form = "json" if JSON in taken else "quiet" if QUIET in taken else current_output_form()
     return GlobalFlags(DEBUG in taken or bool(os.environ.get(DEBUG_VARIABLE)), form), others

@@ -8,8 +8,8 @@ import typer
 
 from seg.commands.options.shared import print_table
 from seg.commands.tune.tables import left_out_columns, print_member_study, print_member_temperatures
-from seg.terminal.events import emit
-from seg.terminal.notices import suggest
+from seg.terminal.events import emit_event
+from seg.terminal.notices import suggest_next
 
 if TYPE_CHECKING:
     from seg.evaluate.tune.overlapping.tune import TunedOverlapping
@@ -45,8 +45,8 @@ def write_tuned_overlapping(
     if keep:
         write_weights_and_rules(path, spec, tuned)
         typer.echo(f"written to {path}")
-        emit("output", path=str(path))
-        suggest(f"seg ensemble {path}")
+        emit_event("output", path=str(path))
+        suggest_next(f"seg ensemble {path}")
 
 
 def _print_mixtures(tuned: "TunedOverlapping") -> None:

@@ -18,8 +18,8 @@ from seg.commands.options.shared import (
 from seg.commands.tune.overlapping import print_tuned_overlapping, write_tuned_overlapping
 from seg.commands.tune.tables import print_judged_split, print_tuned_ensemble, print_tuning_verdict
 from seg.errors import OutputError, SpecError
-from seg.terminal.events import emit
-from seg.terminal.notices import suggest
+from seg.terminal.events import emit_event
+from seg.terminal.notices import suggest_next
 
 if TYPE_CHECKING:
     from seg.evaluate.cache.store import ProbabilityCache
@@ -85,13 +85,13 @@ def tune_command(
     from seg.files.outputs import Output
     from seg.labels.task import classes_overlap
     from seg.spec import load_ensemble
-    from seg.spec.reads import files_read
+    from seg.spec.reads import files_read_by_spec
 
     limit = parse_bytes("--cache-limit", cache_limit)
     if picture is not None:
         _check_chart_name(picture)
     spec = load_ensemble(path)
-    chart = Output(picture, (path, *files_read(spec)), overwrite) if picture else None
+    chart = Output(picture, (path, *files_read_by_spec(spec)), overwrite) if picture else None
     if chart:
         chart.check()
     if judge == "predict" and on == "val" and spec.data.predict is None:
@@ -196,10 +196,10 @@ def _write_tuned_ensemble(
         overwrite=overwrite,
     )
     typer.echo(f"written to {path}")
-    emit("output", path=str(path))
+    emit_event("output", path=str(path))
     if spec.stopping is not None:
         calibrate_stopping(path, load_ensemble(path))
-    suggest(f"seg ensemble {path}")
+    suggest_next(f"seg ensemble {path}")
 
 
 def _check_chart_name(path: Path) -> None:

@@ -4,18 +4,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from seg.data.check.findings import CheckedLabels, Finding, error_in
+from seg.data.check.findings import CheckedLabels, Finding, error_finding
 from seg.data.coco.coco_file import (
     CocoAnnotation,
     CocoImage,
+    CocoMistake,
     CocoRle,
-    Mistake,
-    ambiguities,
-    read_right_entries,
+    read_valid_coco_entries,
+    repeated_ids_and_names,
 )
 from seg.data.coco.coco_split import LARGE, labels_by_category
 from seg.data.coco.rasterise import rasterise_to_runs
-from seg.data.images.image_files import resolved
+from seg.data.images.image_files import resolve_image_name
 from seg.data.images.image_header import Size
 from seg.data.labelling import Labelling
 from seg.data.regions.object_raster import LabelledRuns, ObjectRaster
@@ -35,7 +35,7 @@ class CocoCheck:
 
     def __init__(self, path: Path, images: Path, labelling: Labelling, *, labelled: bool) -> None:
         self._path = path
-        self._coco, self._mistakes = read_right_entries(path)
+        self._coco, self._mistakes = read_valid_coco_entries(path)
         self._labelling = labelling
         self._labelled = labelled
         self._of_image: dict[int, list[CocoAnnotation]] = defaultdict(list)
@@ -44,7 +44,7 @@ class CocoCheck:
         names = {c.name for c in labelling.classes}
         self._known = [category for category in self._coco.categories if category.name in names]
         self._label_of = labels_by_category(path, self._known, labelling.classes)
-        self.images = [resolved(images, image.file_name) for image in self._coco.images]
+        self.images = [resolve_image_name(images, image.file_name) for image in self._coco.images]
 
     def findings(self) -> Iterator[Finding]:
         """Findings about the file as a whole, and entries that cannot be read."""
@@ -94,7 +94,7 @@ class CocoCheck:
                 runs = rasterise_to_runs(annotation.segmentation, (image.height, image.width))
             except ValueError as error:
                 fix = "draw the object again or remove it"
-                findings.append(error_in(self._path, error, fix, annotation.id))
+                findings.append(error_finding(self._path, error, fix, annotation.id))
                 continue
             findings += self._doubts(annotation, image, runs)
             if annotation.category_id in self._label_of:
@@ -106,19 +106,19 @@ class CocoCheck:
             yield self._warning(annotation, "has no segmentation", "outline the object or remove it")
         elif not runs.area:
             yield self._warning(annotation, "covers no pixel", "draw the object again or remove it")
-        if not isinstance(shape, CocoRle) and any(_leaves(polygon, image) for polygon in shape):
+        if not isinstance(shape, CocoRle) and any(_is_outside_image(polygon, image) for polygon in shape):
             problem = f"leaves its image of {image.width}x{image.height}"
             yield self._warning(annotation, problem, "clip the polygon; do width and height agree?")
 
     def _repeated_ids(self) -> Iterator[Finding]:
-        for problem in ambiguities(self._coco.categories, self._coco.images):
+        for problem in repeated_ids_and_names(self._coco.categories, self._coco.images):
             yield Finding("error", self._path, None, problem, "give each its own")
         for number, count in Counter(annotation.id for annotation in self._coco.annotations).items():
             if count > 1:
                 problem = f"annotation id {number} is used {count} times"
                 yield Finding("warning", self._path, None, problem, "give each its own")
 
-    def _mistake(self, mistake: Mistake) -> Finding:
+    def _mistake(self, mistake: CocoMistake) -> Finding:
         fix = "write it as COCO has it, or remove it"
         if mistake.part == "annotations" and isinstance(mistake.id, int):
             return Finding("error", self._path, mistake.id, mistake.problem, fix)
@@ -133,7 +133,7 @@ def _too_large_to_draw(claimed_hw: Size, size_hw: Size | None) -> bool:
     return claimed_hw[0] * claimed_hw[1] > LARGE and claimed_hw != size_hw
 
 
-def _leaves(polygon: list[float], image: CocoImage) -> bool:
+def _is_outside_image(polygon: list[float], image: CocoImage) -> bool:
     margin = _OUTSIDE_TOLERANCE
     across = all(-margin <= x <= image.width + margin for x in polygon[::2])
     down = all(-margin <= y <= image.height + margin for y in polygon[1::2])

@@ -1,52 +1,38 @@
 """Check a dataset: every image and label is read, counted, and every problem reported."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
-from typing import Final, Protocol
-
-import numpy as np
+from typing import Protocol
 
 from seg.data.check.coco import CocoCheck
-from seg.data.check.findings import CheckedLabels, Finding, error_in
+from seg.data.check.findings import CheckedLabels, Finding, error_finding
 from seg.data.check.folders import ImageCheck, MaskCheck, TableCheck
-from seg.data.check.groups import shared_groups
+from seg.data.check.groups import shared_group_findings
+from seg.data.check.image_checks import check_image_file, label_size_error, scale_error
 from seg.data.check.learnability import PixelCounts, crop_findings, learnable_findings, too_few_findings
-from seg.data.dataset import open_split, open_undivided
-from seg.data.deep.picture import check_rgb, levels_in_range
-from seg.data.images.decoding import BandsHWC
+from seg.data.dataset import open_split, open_undivided_split
 from seg.data.images.image_header import Size
-from seg.data.images.images import read_bands, without_alpha
-from seg.data.images.pyramid import sizes_of_levels
-from seg.data.images.raster import open_raster, size_if_large
-from seg.data.images.read_sample import open_bands
-from seg.data.images.scaled_image import size_at
 from seg.data.labelling import Labelling, labelling_of
 from seg.data.masks.mask_split import MaskSplit
-from seg.data.splits.subset_split import Subset
+from seg.data.splits.subset_split import SubsetSplit
 from seg.data.tables.table_split import TableSplit
 from seg.errors import DataError
-from seg.image_type import ImageHWB
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX
 from seg.labels.task import Task, classes_overlap
-from seg.pixel_range import PixelRange
 from seg.spec.dataset.dataset import DatasetSpec, SplitName
 from seg.spec.dataset.split import BlocksSpec, ShareSpec, SplitSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.terminal.progress import progress
 from seg.terminal.words import counted
 
-_OPAQUE: Final = 255
-_LEAST_CONTRAST: Final = 2.0
-
 
 @dataclass(slots=True)
-class SplitReport:
+class SplitCounts:
     """The counts of one split: per class its objects (COCO only), images and pixels.
 
     `images_with_both` counts the images that show two classes, by their names in the order of the class list.
@@ -95,7 +81,7 @@ class CheckReport:
 
     task: Task
     classes: tuple[str, ...]
-    splits: tuple[SplitReport, ...]
+    splits: tuple[SplitCounts, ...]
     findings: tuple[Finding, ...]
 
 
@@ -113,7 +99,7 @@ class SplitCheck(Protocol):
         ...
 
 
-class PartCheck:
+class SubsetCheck:
     """Checks a part of the images of another check."""
 
     def __init__(self, whole: SplitCheck, positions: Sequence[int]) -> None:
@@ -135,20 +121,20 @@ def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> C
     """
     labelling = _readable_labelling(dataset)
     findings: list[Finding] = []
-    reports: list[SplitReport] = []
+    reports: list[SplitCounts] = []
     seen: dict[SplitName, dict[Path, str]] = {}
-    for name in _split_names(dataset):
-        reports.append(SplitReport(name, dataset.task))
+    for name in _names_of_checked_splits(dataset):
+        reports.append(SplitCounts(name, dataset.task))
         try:
-            split = _open(dataset, name, labelling)
+            split = _open_split_check(dataset, name, labelling)
         except DataError as error:
-            findings.append(_open_failure(dataset.split(name), error))
+            findings.append(_finding_of_open_failure(dataset.split(name), error))
         else:
-            seen[name] = _check_split(split, labelling.classes, reports[-1], findings, dataset)
-    findings += _without_classes(dataset, reports)
-    findings += _duplicates(seen.get("train", {}), seen.get("val", {}))
+            seen[name] = _check_images_of_split(split, labelling.classes, reports[-1], findings, dataset)
+    findings += _no_class_warning(dataset, reports)
+    findings += _duplicate_image_warnings(seen.get("train", {}), seen.get("val", {}))
     if seen.get("train") and seen.get("val"):
-        findings += shared_groups(dataset, {finding.file for finding in findings})
+        findings += shared_group_findings(dataset, {finding.file for finding in findings})
     if dataset.train:
         counts = reports[0].counts
         findings += learnable_findings(dataset, labelling.classes, counts)
@@ -164,7 +150,7 @@ def check_dataset(dataset: DatasetSpec, recipes: Iterable[RecipeSpec] = ()) -> C
     )
 
 
-def _without_classes(dataset: DatasetSpec, reports: Sequence[SplitReport]) -> Iterator[Finding]:
+def _no_class_warning(dataset: DatasetSpec, reports: Sequence[SplitCounts]) -> Iterator[Finding]:
     """A warning if no validation image shows a class: where classes overlap, that is no error when scored."""
     counts = next((report.counts for report in reports if report.name == "val"), None)
     if classes_overlap(dataset.task) and counts and counts.images and counts.empty == counts.images:
@@ -181,26 +167,26 @@ def _readable_labelling(dataset: DatasetSpec) -> Labelling:
     return Labelling((), IGNORE_INDEX, dataset.task)
 
 
-def _split_names(dataset: DatasetSpec) -> tuple[SplitName, ...]:
+def _names_of_checked_splits(dataset: DatasetSpec) -> tuple[SplitName, ...]:
     """Those with files of their own; blocks held out are checked with the images to train on."""
     names: tuple[SplitName, ...] = ("train", "val", "predict")
     own = {name: getattr(dataset, name) for name in names}
     return tuple(name for name, split in own.items() if split and not isinstance(split, BlocksSpec))
 
 
-def _open(dataset: DatasetSpec, name: SplitName, labelling: Labelling) -> SplitCheck:
-    check = _open_undivided(dataset, name, labelling)
+def _open_split_check(dataset: DatasetSpec, name: SplitName, labelling: Labelling) -> SplitCheck:
+    check = _open_undivided_check(dataset, name, labelling)
     if isinstance(dataset.val, ShareSpec) and name != "predict":
         part = open_split(dataset, name)
-        return PartCheck(check, part.positions) if isinstance(part, Subset) else check
+        return SubsetCheck(check, part.positions) if isinstance(part, SubsetSplit) else check
     return check
 
 
-def _open_undivided(dataset: DatasetSpec, name: SplitName, labelling: Labelling) -> SplitCheck:
+def _open_undivided_check(dataset: DatasetSpec, name: SplitName, labelling: Labelling) -> SplitCheck:
     spec, labelled = dataset.split(name), name != "predict"
     if spec.annotations:
         return CocoCheck(spec.annotations, spec.images[0], labelling, labelled=labelled)
-    split = open_undivided(dataset, name)
+    split = open_undivided_split(dataset, name)
     if isinstance(split, MaskSplit):
         return MaskCheck(split)
     if isinstance(split, TableSplit):
@@ -208,14 +194,14 @@ def _open_undivided(dataset: DatasetSpec, name: SplitName, labelling: Labelling)
     return ImageCheck(split, spec.images[0], labelled=labelled)
 
 
-def _open_failure(spec: SplitSpec, error: DataError) -> Finding:
-    return error_in(spec.place, error, "correct it, or name another in the dataset's YAML")
+def _finding_of_open_failure(spec: SplitSpec, error: DataError) -> Finding:
+    return error_finding(spec.place, error, "correct it, or name another in the dataset's YAML")
 
 
-def _check_split(
+def _check_images_of_split(
     split: SplitCheck,
     classes: Sequence[ClassInfo],
-    report: SplitReport,
+    report: SplitCounts,
     findings: list[Finding],
     dataset: DatasetSpec,
 ) -> dict[Path, str]:
@@ -227,104 +213,23 @@ def _check_split(
         for index, path in enumerate(split.images):
             size_hw = None
             try:
-                size_hw = _check_image(path, digests, findings, dataset)
-                findings += _scale(path, size_hw, dataset)
+                size_hw = check_image_file(path, digests, findings, dataset)
+                findings += scale_error(path, size_hw, dataset)
             except DataError as error:
-                findings.append(error_in(path, error, "replace or remove the image"))
+                findings.append(error_finding(path, error, "replace or remove the image"))
             check_labels = split.check_labels(index, size_hw)
             findings += check_labels.findings
             if size_hw is not None:
-                findings += _sizes(path, size_hw, check_labels)
+                findings += label_size_error(path, size_hw, check_labels)
             try:
                 report.count(check_labels, classes)
             except DataError as error:
-                findings.append(error_in(path, error, "correct or remove it"))
+                findings.append(error_finding(path, error, "correct or remove it"))
             advance(note=path.name)
     return digests
 
 
-def _check_image(path: Path, digests: dict[Path, str], findings: list[Finding], dataset: DatasetSpec) -> Size:
-    """Check an image; returns its size. Of an image that is read by window, only the size is checked."""
-    if dataset.pixel_range is not None:
-        return _check_bands(path, digests, findings, dataset, dataset.pixel_range)
-    large_hw = size_if_large(path)
-    if large_hw is not None:
-        open_raster(path)  # Bands that would be lost are reported.
-        return large_hw
-    bands_hwc = read_bands(path)
-    findings += _transparency(path, bands_hwc)
-    digests[path] = _digest(without_alpha(bands_hwc))
-    return bands_hwc.shape[0], bands_hwc.shape[1]
-
-
-def _check_bands(
-    path: Path,
-    digests: dict[Path, str],
-    findings: list[Finding],
-    dataset: DatasetSpec,
-    pixel_range: PixelRange,
-) -> Size:
-    """Check an image of any bands, or a slice of a stack; of a large one, only its size."""
-    raster = open_bands(path, pixel_range)
-    height, width, bands = raster.shape
-    bands *= dataset.stack.slices if dataset.stack else 1
-    try:
-        pixel_range.seen_of(bands)
-        check_rgb(dataset.rgb, bands)
-    except ValueError as error:
-        raise DataError(f"{path}: {error}") from error
-    if isinstance(raster, np.ndarray):
-        findings += _flat(path, raster, pixel_range)
-        digests[path] = _digest(raster)
-    return height, width
-
-
-def _flat(path: Path, image_hwb: ImageHWB, pixel_range: PixelRange) -> Iterator[Finding]:
-    """A warning if the image has no data, or the range leaves nothing to see."""
-    if np.isnan(image_hwb).all():
-        yield Finding("warning", path, None, "has no pixel with data", "remove it")
-        return
-    levels_hwb = levels_in_range(image_hwb, pixel_range)
-    if levels_hwb.std(axis=(0, 1)).max() < _LEAST_CONTRAST:
-        problem = (
-            f"is nearly flat in this range: its values are {levels_hwb.min()}..{levels_hwb.max()} of 255"
-        )
-        yield Finding("warning", path, None, problem, "choose another 'range', 'percentile' or 'window'")
-
-
-def _transparency(path: Path, bands_hwc: BandsHWC) -> Iterator[Finding]:
-    alpha_hw = bands_hwc[..., 3:]
-    if alpha_hw.size and alpha_hw.min() < _OPAQUE:
-        share = (alpha_hw < _OPAQUE).mean()
-        problem = f"{share:.0%} of its pixels are transparent, and are read as if they were opaque"
-        yield Finding("warning", path, None, problem, "check that it looks right without its alpha channel")
-
-
-def _scale(path: Path, size_hw: Size, dataset: DatasetSpec) -> Iterator[Finding]:
-    """An error if the image cannot be read at the dataset's resolution or level."""
-    try:
-        if dataset.read_scale:
-            size_at(path, dataset.read_scale, sizes_of_levels(path) or (size_hw,))
-    except DataError as error:
-        problem, _, fix = str(error).removeprefix(f"{path}: ").rpartition(": ")
-        yield Finding("error", path, None, problem, fix)
-
-
-def _sizes(path: Path, size_hw: Size, check_labels: CheckedLabels) -> Iterator[Finding]:
-    if check_labels.size_hw is not None and check_labels.size_hw != size_hw:
-        height, width = check_labels.size_hw
-        problem = f"is {size_hw[1]}x{size_hw[0]}, its labels are {width}x{height}"
-        fix = "resize one of them; check the EXIF orientation"
-        yield Finding("error", path, None, problem, fix)
-
-
-def _digest(image_hwc: ImageHWB) -> str:
-    digest = hashlib.sha256(repr(image_hwc.shape).encode())
-    digest.update(image_hwc.data)
-    return digest.hexdigest()
-
-
-def _duplicates(train: dict[Path, str], val: dict[Path, str]) -> Iterator[Finding]:
+def _duplicate_image_warnings(train: dict[Path, str], val: dict[Path, str]) -> Iterator[Finding]:
     path_of = {digest: path for path, digest in reversed(train.items())}
     for path, digest in val.items():
         if digest in path_of:

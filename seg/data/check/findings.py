@@ -36,14 +36,14 @@ class Finding:
 _SHOWN: Final = 3
 
 
-def grouped(findings: Iterable[Finding]) -> list[str]:
+def group_findings(findings: Iterable[Finding]) -> list[str]:
     """One line per finding; more than three findings with the same cause share a line with three examples.
 
     Findings have the same cause if their severity is equal and their texts differ only in numbers and names.
     """
     by_cause: dict[tuple[Severity, str, str], list[Finding]] = {}
     for finding in dict.fromkeys(findings):
-        cause = finding.severity, _without_names(finding.problem), _without_names(finding.fix)
+        cause = finding.severity, _cause_without_names(finding.problem), _cause_without_names(finding.fix)
         by_cause.setdefault(cause, []).append(finding)
     lines: list[str] = []
     for same in by_cause.values():
@@ -56,11 +56,11 @@ def grouped(findings: Iterable[Finding]) -> list[str]:
     return lines
 
 
-def _without_names(text: str) -> str:
+def _cause_without_names(text: str) -> str:
     return re.sub(r"'[^']*'|/\S+|\([^)]*\)|\d[\d.]*", "#", text)
 
 
-def error_in(file: Path, error: Exception, fix: str, annotation: int | None = None) -> Finding:
+def error_finding(file: Path, error: Exception, fix: str, annotation: int | None = None) -> Finding:
     """An exception as a finding about a file."""
     return Finding("error", file, annotation, str(error).removeprefix(f"{file}: "), fix)
 

@@ -6,13 +6,13 @@ from typing import Final
 
 import numpy as np
 
-from seg.data.check.findings import CheckedLabels, Finding, error_in
+from seg.data.check.findings import CheckedLabels, Finding, error_finding
 from seg.data.images.image_header import Size
 from seg.data.masks.mask_split import MaskSplit
-from seg.data.pairing.find_masks import is_pattern, mask_files
-from seg.data.regions.label_raster import AT_ONCE, LabelRaster, size_of
+from seg.data.pairing.find_masks import is_mask_pattern, mask_files
+from seg.data.regions.label_raster import AT_ONCE, LabelRaster, size_of_labels
 from seg.data.regions.object_raster import LabelledRuns
-from seg.data.regions.region import cut
+from seg.data.regions.region import cut_region
 from seg.data.splits.split import Split
 from seg.data.tables.table_split import TableSplit
 from seg.errors import DataError
@@ -43,8 +43,9 @@ class MaskCheck:
             images = counted(len(self.images), "image")
             problem = (
                 f"images and masks do not pair: of {images} {len(missing)} have no mask of their name,"
-                f" such as {_examples(missing)}, and {counted(len(unused), 'mask')} no image"
-                + (f", such as {_examples(unused)}" if unused else "")
+                f" such as {_examples_of_unmatched_files(missing)},"
+                f" and {counted(len(unused), 'mask')} no image"
+                + (f", such as {_examples_of_unmatched_files(unused)}" if unused else "")
             )
             fix = "name masks like their images, or give their names as a pattern, such as '{stem}_mask.png'"
             yield Finding("error", place, None, problem, fix)
@@ -60,13 +61,16 @@ class MaskCheck:
         try:
             labels = self._split.open_labels(index)
         except DataError as error:
-            return CheckedLabels(findings=(error_in(path, error, "correct or remove it"),))
-        return CheckedLabels(size_of(labels), labels)
+            return CheckedLabels(findings=(error_finding(path, error, "correct or remove it"),))
+        return CheckedLabels(size_of_labels(labels), labels)
 
     def _mask_files(self) -> list[Path]:
         """All masks in folders of masks; a pattern's folder may hold other files."""
         return [
-            path for where in self._split.spec.to or () if not is_pattern(where) for path in mask_files(where)
+            path
+            for where in self._split.spec.to or ()
+            if not is_mask_pattern(where)
+            for path in mask_files(where)
         ]
 
 
@@ -83,11 +87,13 @@ class TableCheck:
         try:
             unknown = self._split.unknown_images
         except DataError as error:
-            yield error_in(table, error, "correct it")
+            yield error_finding(table, error, "correct it")
             return
         if unknown:
             images = counted(len(unknown), "image")
-            problem = f"{images} of the table are not in the split, such as {_some(unknown)}"
+            problem = (
+                f"{images} of the table are not in the split, such as {_examples_of_unknown_names(unknown)}"
+            )
             yield Finding(
                 "warning", table, None, problem, "add them, or ignore this if other splits have them"
             )
@@ -96,11 +102,13 @@ class TableCheck:
         table, classes = self._split.table.file, self._split.classes
         try:
             labels = self._split.open_labels(index)
-            objects = self._split.objects(index, size_of(labels))
+            objects = self._split.objects(index, size_of_labels(labels))
         except DataError as error:
-            return CheckedLabels(findings=(error_in(table, error, "correct or remove it"),))
+            return CheckedLabels(findings=(error_finding(table, error, "correct or remove it"),))
         names = tuple(classes[one.label].name for one in objects if one.runs.area)
-        return CheckedLabels(size_of(labels), labels, names, tuple(self._covered(index, labels, objects)))
+        return CheckedLabels(
+            size_of_labels(labels), labels, names, tuple(self._covered(index, labels, objects))
+        )
 
     def _covered(self, index: int, labels: LabelRaster, objects: list[LabelledRuns]) -> Iterator[Finding]:
         """Pixels of an object that another class's covers, if a pixel has one class."""
@@ -109,7 +117,7 @@ class TableCheck:
         covered = sum(
             int(np.count_nonzero(labels[part.slices][one.runs.mask_in(part)] != one.label))
             for one in objects
-            for part in cut(one.runs.bounds, (AT_ONCE, AT_ONCE))
+            for part in cut_region(one.runs.bounds, (AT_ONCE, AT_ONCE))
         )
         if covered:
             problem = f"{counted(covered, 'pixel')} are of two classes"
@@ -134,9 +142,9 @@ class ImageCheck:
         return CheckedLabels()
 
 
-def _examples(paths: list[Path]) -> str:
+def _examples_of_unmatched_files(paths: list[Path]) -> str:
     return ", ".join(map(str, paths[:_EXAMPLES]))
 
 
-def _some(names: list[str]) -> str:
+def _examples_of_unknown_names(names: list[str]) -> str:
     return ", ".join(map(repr, names[:_EXAMPLES]))

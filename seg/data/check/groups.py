@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from seg.data.check.findings import Finding, error_in
+from seg.data.check.findings import Finding, error_finding
 from seg.data.dataset import open_split
 from seg.data.groups import group_images
 from seg.errors import DataError, SpecError
@@ -12,7 +12,7 @@ from seg.spec.dataset.dataset import DatasetSpec
 from seg.terminal.words import counted
 
 
-def shared_groups(dataset: DatasetSpec, known: Collection[Path] = ()) -> Iterator[Finding]:
+def shared_group_findings(dataset: DatasetSpec, known: Collection[Path] = ()) -> Iterator[Finding]:
     """A warning for each group that training and validation share: scores of it are too high.
 
     `known` are images that have a finding already.
@@ -24,7 +24,7 @@ def shared_groups(dataset: DatasetSpec, known: Collection[Path] = ()) -> Iterato
         # The file has a finding of its own already.
         return
     except SpecError as error:
-        yield error_in(dataset.split("val").place, error, "correct 'group' of the dataset")
+        yield error_finding(dataset.split("val").place, error, "correct 'group' of the dataset")
         return
     trained_on = set(groups.labels[: len(train)])
     shared: dict[str, list[Path]] = defaultdict(list)

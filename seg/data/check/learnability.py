@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from seg.data.check.findings import Finding, Severity
-from seg.data.regions.label_raster import LabelRaster, parts_of, size_of
+from seg.data.regions.label_raster import LabelRaster, parts_of_labels, size_of_labels
 from seg.data.splits.split import Split
 from seg.labels.classes import ClassInfo
 from seg.labels.task import Task, classes_overlap, count_pixels, ignored_in
@@ -55,7 +55,7 @@ class PixelCounts:
         """Count one more image; returns its counts. Raises DataError if its labels cannot be read."""
         shown: Counter[str] = Counter()
         ignored = 0
-        for part_hw in parts_of(labels):
+        for part_hw in parts_of_labels(labels):
             counts_c = count_pixels(part_hw, task, len(classes))
             shown += Counter({c.name: count for c, count in zip(classes, counts_c.tolist(), strict=True)})
             ignored += int(np.count_nonzero(ignored_in(part_hw, task, len(classes))))
@@ -64,7 +64,7 @@ class PixelCounts:
         shown += Counter({IGNORED: ignored})
         self.images += 1
         self.pixels += shown
-        height, width = size_of(labels)
+        height, width = size_of_labels(labels)
         self.largest_hw = max(height, self.largest_hw[0]), max(width, self.largest_hw[1])
         return shown
 
@@ -122,7 +122,7 @@ def learnable_findings(
     if absent:
         names = ", ".join(absent[:_MOST_NAMED]) + (", ..." if len(absent) > _MOST_NAMED else "")
         which = f"class {names}" if len(absent) == 1 else f"{len(absent)} classes, {names}"
-        value, fix = _value_for(dataset, absent, counts)
+        value, fix = _probable_value_of_absent_class(dataset, absent, counts)
         problem = f"no pixel of {seen} is of {which}{value}"
         if len(shown) == 1 and not overlaps:
             problem += f"; all that is labelled is {shown[0]}, and there is nothing to tell apart"
@@ -146,7 +146,9 @@ def too_few_findings(place: Path, images: int, recipes: Sequence[RecipeSpec]) ->
         yield Finding("warning", place, None, problem, fix)
 
 
-def _value_for(dataset: DatasetSpec, absent: Sequence[str], counts: PixelCounts) -> tuple[str, str]:
+def _probable_value_of_absent_class(
+    dataset: DatasetSpec, absent: Sequence[str], counts: PixelCounts
+) -> tuple[str, str]:
     """The mask value that an absent class probably has, and a fix for the class."""
     fix = "label some, or remove it from the classes"
     if (

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
-from seg.data.images.image_files import bytes_of
+from seg.data.images.image_files import bytes_of_file
 from seg.errors import DataError
 from seg.labels.label_map import MAX_CLASSES
 from seg.spec.dataset.dataset import ClassId
@@ -21,23 +21,23 @@ from seg.spec.dataset.dataset import ClassId
 Side = Annotated[int, Field(ge=1, le=65536)]
 
 
-class _Part(BaseModel):
+class _CocoModel(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
 
-class CocoImage(_Part):
+class CocoImage(_CocoModel):
     id: int
     file_name: str
     height: Side
     width: Side
 
 
-class CocoCategory(_Part):
+class CocoCategory(_CocoModel):
     id: ClassId
     name: str
 
 
-class CocoRle(_Part):
+class CocoRle(_CocoModel):
     """Run lengths, column-major, zeros first: a list of counts, or COCO's compressed text."""
 
     size: tuple[int, int]
@@ -52,25 +52,25 @@ Segmentation = Annotated[list[list[float]] | CocoRle, BeforeValidator(_no_polygo
 """Polygons or run lengths; no polygon where an object has no outline."""
 
 
-class CocoAnnotation(_Part):
+class CocoAnnotation(_CocoModel):
     id: int
     image_id: int
     category_id: int
     segmentation: Segmentation = []
 
 
-class CocoFile(_Part):
+class CocoFile(_CocoModel):
     images: list[CocoImage]
     annotations: list[CocoAnnotation] = []
     categories: list[CocoCategory] = []
 
 
-class _Categories(_Part):
+class _CocoCategories(_CocoModel):
     categories: list[CocoCategory]
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class CocoMistake:
     """An entry of `images`, `annotations` or `categories` that is not COCO; its `id` may be missing."""
 
     part: str
@@ -84,7 +84,7 @@ class Mistake:
         return f"{self.part}.{self.index}" if self.id is None else f"{_SINGULAR[self.part]} {self.id}"
 
 
-_Document = TypeVar("_Document", bound=_Part)
+_Document = TypeVar("_Document", bound=_CocoModel)
 
 
 def read_coco(path: Path) -> CocoFile:
@@ -93,10 +93,10 @@ def read_coco(path: Path) -> CocoFile:
     Raises:
         DataError: the file cannot be read, is not JSON, or has an entry that violates the format.
     """
-    return _read(CocoFile, path)
+    return _read_coco_document(CocoFile, path)
 
 
-def read_right_entries(path: Path) -> tuple[CocoFile, list[Mistake]]:
+def read_valid_coco_entries(path: Path) -> tuple[CocoFile, list[CocoMistake]]:
     """Parse the valid entries of a COCO JSON, and describe the problems of the others.
 
     Raises:
@@ -108,7 +108,7 @@ def read_right_entries(path: Path) -> tuple[CocoFile, list[Mistake]]:
     except ValidationError as error:
         _refuse_other_than_coco(path, error)
         document = from_json(data)
-        mistakes = _mistakes(document, error.errors())
+        mistakes = _coco_mistakes(document, error.errors())
     wrong = {(mistake.part, mistake.index) for mistake in mistakes}
     right = {
         part: [entry for index, entry in enumerate(document[part]) if (part, index) not in wrong]
@@ -117,12 +117,14 @@ def read_right_entries(path: Path) -> tuple[CocoFile, list[Mistake]]:
     return CocoFile.model_validate(right), mistakes
 
 
-def read_categories(path: Path) -> list[CocoCategory]:
+def read_coco_categories(path: Path) -> list[CocoCategory]:
     """Parse only the categories of a COCO JSON, which is much faster; raises as `read_coco`."""
-    return _read(_Categories, path).categories
+    return _read_coco_document(_CocoCategories, path).categories
 
 
-def ambiguities(categories: Sequence[CocoCategory], images: Sequence[CocoImage] = ()) -> Iterator[str]:
+def repeated_ids_and_names(
+    categories: Sequence[CocoCategory], images: Sequence[CocoImage] = ()
+) -> Iterator[str]:
     """Ambiguities: a line for each id or name that is used more than once, or for too many categories."""
     for what, values in (
         ("image id", [image.id for image in images]),
@@ -137,18 +139,18 @@ def ambiguities(categories: Sequence[CocoCategory], images: Sequence[CocoImage] 
         yield f"there are {len(categories)} categories, a label map holds fewer than {MAX_CLASSES}"
 
 
-def _read(model: type[_Document], path: Path) -> _Document:
+def _read_coco_document(model: type[_Document], path: Path) -> _Document:
     data = _bytes_of_json(path)
     try:
         return model.model_validate_json(data)
     except ValidationError as error:
         _refuse_other_than_coco(path, error)
-        first = _mistakes(from_json(data), error.errors()[:1])[0]
+        first = _coco_mistakes(from_json(data), error.errors()[:1])[0]
         raise DataError(f"{path}: {first.place}: {first.problem}") from error
 
 
 def _bytes_of_json(path: Path) -> bytes:
-    return bytes_of(path).removeprefix(codecs.BOM_UTF8)
+    return bytes_of_file(path).removeprefix(codecs.BOM_UTF8)
 
 
 def _refuse_other_than_coco(path: Path, error: ValidationError) -> None:
@@ -161,19 +163,19 @@ def _refuse_other_than_coco(path: Path, error: ValidationError) -> None:
             raise DataError(f"{path}: {place}: {one['msg']}") from error
 
 
-def _mistakes(document: Any, errors: Sequence[ErrorDetails]) -> list[Mistake]:
+def _coco_mistakes(document: Any, errors: Sequence[ErrorDetails]) -> list[CocoMistake]:
     """The first mistake of each entry."""
-    found: dict[tuple[str, int], Mistake] = {}
+    found: dict[tuple[str, int], CocoMistake] = {}
     for error in errors:
         part, index = str(error["loc"][0]), int(error["loc"][1])
         entry = document[part][index]
         found.setdefault(
             (part, index),
-            Mistake(
+            CocoMistake(
                 part,
                 index,
                 id=entry.get("id") if isinstance(entry, dict) else None,
-                problem=_problem(error["loc"][2:], error["msg"]),
+                problem=_problem_of_field(error["loc"][2:], error["msg"]),
             ),
         )
     return list(found.values())
@@ -184,7 +186,7 @@ _LEADS_TO_AN_ENTRY = 2
 """The length of a location of an entry in the file, such as `annotations`, 3."""
 
 
-def _problem(field: Sequence[str | int], message: str) -> str:
+def _problem_of_field(field: Sequence[str | int], message: str) -> str:
     if "segmentation" in field:
         return "segmentation: is neither polygons, [[x, y, x, y, ...], ...], nor run lengths"
     return ": ".join([*map(str, field[:1]), message])

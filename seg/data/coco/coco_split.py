@@ -12,10 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, TypeVar
 
-from seg.data.coco.coco_file import CocoAnnotation, CocoCategory, ambiguities, read_coco
-from seg.data.coco.painting import PaintedObject, paint, painted_object
-from seg.data.coco.rasterise import rasterise, rasterise_to_runs
-from seg.data.images.image_files import resolved
+from seg.data.coco.coco_file import CocoAnnotation, CocoCategory, read_coco, repeated_ids_and_names
+from seg.data.coco.painting import PaintedObject, paint_objects, painted_object
+from seg.data.coco.rasterise import rasterise_to_mask, rasterise_to_runs
+from seg.data.images.image_files import resolve_image_name
 from seg.data.images.image_header import Size
 from seg.data.images.read_sample import size_of_sample
 from seg.data.labelling import ReadLabelling, WithLabelling
@@ -40,12 +40,14 @@ class CocoSplit(WithLabelling):
         self._path = annotations
         super().__init__(read_labelling)
         self._coco = read_coco(annotations)
-        for problem in ambiguities(self._coco.categories, self._coco.images):
+        for problem in repeated_ids_and_names(self._coco.categories, self._coco.images):
             raise DataError(f"{annotations}: {problem}: give each its own")
         self._of_image: dict[int, list[CocoAnnotation]] = defaultdict(list)
         for annotation in self._coco.annotations:
             self._of_image[annotation.image_id].append(annotation)
-        samples = samples_with_ids(images, [resolved(images, image.file_name) for image in self._coco.images])
+        samples = samples_with_ids(
+            images, [resolve_image_name(images, image.file_name) for image in self._coco.images]
+        )
         self.samples = tuple(
             replace(sample, coco_id=image.id, file_name=image.file_name)
             for sample, image in zip(samples, self._coco.images, strict=True)
@@ -57,10 +59,12 @@ class CocoSplit(WithLabelling):
 
     def labels(self, index: int) -> LabelMap:
         def painted(annotation: CocoAnnotation, size_hw: Size) -> PaintedObject:
-            return painted_object(self._label(annotation), rasterise(annotation.segmentation, size_hw))
+            return painted_object(
+                self._label(annotation), rasterise_to_mask(annotation.segmentation, size_hw)
+            )
 
         size_hw, objects = self._objects(index, painted)
-        return paint(size_hw, objects, self._labelling)
+        return paint_objects(size_hw, objects, self._labelling)
 
     def open_labels(self, index: int) -> LabelRaster:
         def runs(annotation: CocoAnnotation, size_hw: Size) -> LabelledRuns:
@@ -78,7 +82,7 @@ class CocoSplit(WithLabelling):
         if not self._coco.annotations:
             raise DataError(f"{self._path}: has no annotations: annotate its images to learn from them")
         size_hw = (image.height, image.width)
-        refuse_false_size(self.samples[index], size_hw)
+        refuse_false_coco_size(self.samples[index], size_hw)
         objects = []
         for annotation in self._of_image.get(image.id, ()):
             try:
@@ -106,7 +110,7 @@ class CocoSplit(WithLabelling):
         return labels_by_category(self._path, self._coco.categories, self.classes)
 
 
-def refuse_false_size(sample: Sample, size_hw: Size) -> None:
+def refuse_false_coco_size(sample: Sample, size_hw: Size) -> None:
     """Raise DataError if annotations claim a very large size that is not their image's.
 
     Otherwise a few bytes could make us allocate gigabytes.

@@ -28,7 +28,9 @@ def painted_object(label: int, mask_hw: MaskHW) -> PaintedObject:
     return PaintedObject(label, int(np.count_nonzero(mask_hw)), bounds, mask_hw[bounds].copy())
 
 
-def paint(size_hw: tuple[int, int], objects: Iterable[PaintedObject], labelling: Labelling) -> LabelMap:
+def paint_objects(
+    size_hw: tuple[int, int], objects: Iterable[PaintedObject], labelling: Labelling
+) -> LabelMap:
     """Paint objects into a label map.
 
     If a pixel has one class, the largest is at the bottom, and of equals the last on top.

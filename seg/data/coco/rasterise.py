@@ -17,30 +17,30 @@ _LONGEST_COUNT = 7
 """Characters of a compressed count: 35 bits, more pixels than an image can have."""
 
 
-def rasterise(shape: list[list[float]] | CocoRle, size_hw: tuple[int, int]) -> MaskHW:
+def rasterise_to_mask(shape: list[list[float]] | CocoRle, size_hw: tuple[int, int]) -> MaskHW:
     """The pixels of one object in an image of that size, by pycocotools' rule for polygons.
 
     Raises:
         ValueError: the shape is malformed; the message says how, without file or id.
     """
     if not isinstance(shape, CocoRle):
-        return _from_polygons(shape, size_hw)
-    return _from_run_lengths(_counts_of(shape, size_hw), size_hw)
+        return _mask_from_polygons(shape, size_hw)
+    return _mask_from_run_lengths(_run_counts_of(shape, size_hw), size_hw)
 
 
-def _counts_of(shape: CocoRle, size_hw: tuple[int, int]) -> Sequence[int] | NDArray[np.int64]:
+def _run_counts_of(shape: CocoRle, size_hw: tuple[int, int]) -> Sequence[int] | NDArray[np.int64]:
     if shape.size != size_hw:
         raise ValueError(f"its run lengths are for {shape.size}, the image is {size_hw} (height, width)")
     return _decompress_counts(shape.counts) if isinstance(shape.counts, str) else shape.counts
 
 
 def rasterise_to_runs(shape: list[list[float]] | CocoRle, size_hw: tuple[int, int]) -> RunMask:
-    """The same pixels as runs, of which any region is drawn; raises ValueError as `rasterise`."""
+    """The same pixels as runs, of which any region is drawn; raises ValueError as `rasterise_to_mask`."""
     if isinstance(shape, CocoRle):
-        counts = _counts_of(shape, size_hw)
-        _refuse_other_total(counts, size_hw)
+        counts = _run_counts_of(shape, size_hw)
+        _refuse_false_run_total(counts, size_hw)
     elif shape:
-        counts = _decompress_counts(_encoded(shape, size_hw)["counts"].decode())
+        counts = _decompress_counts(_encode_polygons(shape, size_hw)["counts"].decode())
     else:
         counts = np.zeros(0, dtype=np.int64)
     ends = np.cumsum(np.asarray(counts, dtype=np.int64))
@@ -59,24 +59,24 @@ def runs_as_coco(runs: RunMask, size_hw: tuple[int, int]) -> dict[str, Any]:
     return {"size": list(size_hw), "counts": encoded["counts"].decode()}
 
 
-def _from_polygons(polygons: list[list[float]], size_hw: tuple[int, int]) -> MaskHW:
+def _mask_from_polygons(polygons: list[list[float]], size_hw: tuple[int, int]) -> MaskHW:
     from pycocotools import mask as coco_mask
 
     if not polygons:
         return np.zeros(size_hw, dtype=np.bool_)
-    return np.asarray(coco_mask.decode(_encoded(polygons, size_hw)), dtype=np.bool_)
+    return np.asarray(coco_mask.decode(_encode_polygons(polygons, size_hw)), dtype=np.bool_)
 
 
-def _encoded(polygons: list[list[float]], size_hw: tuple[int, int]) -> Any:
+def _encode_polygons(polygons: list[list[float]], size_hw: tuple[int, int]) -> Any:
     """The union of polygons as pycocotools has it: a size and compressed counts."""
     from pycocotools import mask as coco_mask
 
     for polygon in polygons:
-        _refuse_malformed(polygon, size_hw)
+        _refuse_malformed_polygon(polygon, size_hw)
     return coco_mask.merge(coco_mask.frPyObjects(polygons, *size_hw))
 
 
-def _refuse_malformed(polygon: list[float], size_hw: tuple[int, int]) -> None:
+def _refuse_malformed_polygon(polygon: list[float], size_hw: tuple[int, int]) -> None:
     """Raise ValueError for a malformed polygon; pycocotools would take forever for a point far outside."""
     if len(polygon) < _COORDINATES_OF_A_TRIANGLE or len(polygon) % 2:
         raise ValueError(f"a polygon has at least 3 points, x and y each, got {len(polygon)} numbers")
@@ -86,14 +86,14 @@ def _refuse_malformed(polygon: list[float], size_hw: tuple[int, int]) -> None:
             raise ValueError(f"a polygon's point ({x:g}, {y:g}) is far outside the {width}x{height} image")
 
 
-def _from_run_lengths(counts: Sequence[int] | NDArray[np.int64], size_hw: tuple[int, int]) -> MaskHW:
+def _mask_from_run_lengths(counts: Sequence[int] | NDArray[np.int64], size_hw: tuple[int, int]) -> MaskHW:
     height, width = size_hw
-    _refuse_other_total(counts, size_hw)
+    _refuse_false_run_total(counts, size_hw)
     inside = np.arange(len(counts)) % 2 == 1
     return np.repeat(inside, counts).reshape(width, height).T
 
 
-def _refuse_other_total(counts: Sequence[int] | NDArray[np.int64], size_hw: tuple[int, int]) -> None:
+def _refuse_false_run_total(counts: Sequence[int] | NDArray[np.int64], size_hw: tuple[int, int]) -> None:
     """Raise ValueError for run lengths that are not those of an image of this size."""
     height, width = size_hw
     if min(counts, default=0) < 0:

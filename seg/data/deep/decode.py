@@ -11,7 +11,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from seg.data.images.band_file import BandFile, has_rasterio, silence_georeferencing_warnings
 from seg.data.images.decoding import decode_bands, decode_deep_png, upright_size
-from seg.data.images.image_files import bytes_of
+from seg.data.images.image_files import bytes_of_file
 from seg.data.images.image_header import (
     Size,
     damage_as_value_error,
@@ -23,7 +23,7 @@ from seg.data.images.pyramid import is_pyramid, open_pyramid
 from seg.data.regions.region import Region
 from seg.distribution import install_advice
 from seg.errors import DataError
-from seg.image_type import PIXEL_TYPES, ImageHWB, ImageType, PixelType, type_of
+from seg.image_type import PIXEL_TYPES, ImageHWB, ImageType, PixelType, image_type_of
 
 _TIFF: Final = (b"II", b"MM")
 _NPY: Final = b"\x93NUMPY"
@@ -46,9 +46,9 @@ def decode_deep(data: bytes) -> ImageHWB:
         DataError: a package is missing that reads it.
     """
     if data.startswith(_NPY):
-        return with_bands(damage_as_value_error(lambda: np.load(BytesIO(data), allow_pickle=False)))
+        return with_band_axis(damage_as_value_error(lambda: np.load(BytesIO(data), allow_pickle=False)))
     if _is_dicom(data):
-        return with_bands(_decode_dicom(data).astype(np.float32))
+        return with_band_axis(_decode_dicom(data).astype(np.float32))
     if data.startswith(_TIFF):
         return _decode_tiff(data)
     if is_deep_png(data):
@@ -61,13 +61,13 @@ def read_deep(path: Path) -> ImageHWB:
     """`decode_deep` of a file; raises DataError with its name."""
     try:
         if is_pyramid(path):
-            return _read_pyramid(open_pyramid(path))
-        return decode_deep(bytes_of(path))
+            return _read_whole_bands(open_pyramid(path))
+        return decode_deep(bytes_of_file(path))
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
 
 
-def header_of(data: bytes) -> tuple[Size, ImageType]:
+def header_of_deep(data: bytes) -> tuple[Size, ImageType]:
     """Height, width and type of an image as `decode_deep` returns it, by the header where one tells them.
 
     Raises:
@@ -79,11 +79,11 @@ def header_of(data: bytes) -> tuple[Size, ImageType]:
         return _png_header(data)
     if data.startswith((_NPY, *_TIFF)) or _is_dicom(data):
         image_hwb = decode_deep(data)
-        return image_hwb.shape[:2], type_of(image_hwb)
+        return image_hwb.shape[:2], image_type_of(image_hwb)
     return upright_size(data), ImageType("uint8", 1 if _is_grey(data) else 3)
 
 
-def with_bands(values: NDArray[Any]) -> ImageHWB:
+def with_band_axis(values: NDArray[Any]) -> ImageHWB:
     """Numbers `[H, W]`, `[H, W, B]` or `[B, H, W]` as an image `[H, W, B]`; raises ValueError for others."""
     if values.dtype.kind not in "biuf":
         raise ValueError(f"has values of the type {values.dtype}: numbers are expected")
@@ -102,7 +102,7 @@ def with_bands(values: NDArray[Any]) -> ImageHWB:
 def without_nodata(bands_bhw: NDArray[Any], nodata: Sequence[float | None]) -> ImageHWB:
     """Bands that rasterio read, `[B, H, W]`, as an image; what each band declares as nodata is NaN."""
     if all(value is None for value in nodata):
-        return with_bands(np.moveaxis(bands_bhw, 0, -1))
+        return with_band_axis(np.moveaxis(bands_bhw, 0, -1))
     values_bhw = bands_bhw.astype(np.float32)
     for band, value in enumerate(nodata):
         if value is not None:
@@ -118,7 +118,7 @@ def type_of_bands(dtypes: Sequence[str], nodata: Sequence[float | None]) -> Imag
     return ImageType(kept, len(dtypes))
 
 
-def _read_pyramid(file: BandFile) -> ImageHWB:
+def _read_whole_bands(file: BandFile) -> ImageHWB:
     """A slide or an OME-TIFF, whole, at its full resolution."""
     refuse_too_many_pixels(file.size_hw)
     bands_bhw = file.read(range(1, file.bands + 1), Region.whole(file.size_hw))
@@ -158,11 +158,11 @@ def _decode_tiff(data: bytes) -> ImageHWB:
     if not has_rasterio():
         image = damage_as_value_error(lambda: TiffImageFile(BytesIO(data)))
         refuse_too_many_pixels((image.height, image.width))
-        return with_bands(damage_as_value_error(lambda: np.array(image)))
-    return damage_as_value_error(lambda: _by_rasterio(data))
+        return with_band_axis(damage_as_value_error(lambda: np.array(image)))
+    return damage_as_value_error(lambda: _decode_by_rasterio(data))
 
 
-def _by_rasterio(data: bytes) -> ImageHWB:
+def _decode_by_rasterio(data: bytes) -> ImageHWB:
     from rasterio.io import MemoryFile
 
     silence_georeferencing_warnings()

@@ -23,7 +23,7 @@ def percentiles_of(image_hwb: ImageHWB, percentile: tuple[float, float]) -> tupl
     return np.array(lows, np.float32), np.array(highs, np.float32)
 
 
-def scale(image_hwb: ImageHWB, low_b: EndsB, high_b: EndsB) -> NDArray[np.float32]:
+def scale_to_ends(image_hwb: ImageHWB, low_b: EndsB, high_b: EndsB) -> NDArray[np.float32]:
     """The image with `low_b` at 0 and `high_b` at 1, not clipped; NaN stays NaN."""
     span_b = np.maximum(high_b - low_b, np.finfo(np.float32).tiny)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -33,4 +33,4 @@ def scale(image_hwb: ImageHWB, low_b: EndsB, high_b: EndsB) -> NDArray[np.float3
 
 def scale_by_percentiles(image_hwb: ImageHWB, percentile: tuple[float, float]) -> NDArray[np.float32]:
     """The image with its percentiles at 0 and 1, float32 `[H, W, B]`."""
-    return scale(image_hwb, *percentiles_of(image_hwb, percentile))
+    return scale_to_ends(image_hwb, *percentiles_of(image_hwb, percentile))

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.deep.percentiles import percentiles_of, scale
+from seg.data.deep.percentiles import percentiles_of, scale_to_ends
 from seg.image_type import ImageHWB
 from seg.labels.label_map import ImageHWC
 from seg.pixel_range import PixelRange
@@ -32,7 +32,7 @@ def picture_of(image_hwb: ImageHWB, pixel_range: PixelRange, rgb: RgbBands | Non
     check_rgb(rgb, image_hwb.shape[-1])
     shown = rgb or default_rgb(pixel_range, image_hwb.shape[-1])
     chosen = image_hwb[..., [band - 1 for band in shown]]
-    return _levels(scale(chosen, *percentiles_of(chosen, _STRETCH)))
+    return _levels_of_values(scale_to_ends(chosen, *percentiles_of(chosen, _STRETCH)))
 
 
 def check_rgb(rgb: RgbBands | None, bands: int) -> None:
@@ -44,7 +44,9 @@ def check_rgb(rgb: RgbBands | None, bands: int) -> None:
 def levels_in_range(image_hwb: ImageHWB, pixel_range: PixelRange) -> NDArray[np.uint8]:
     """All bands with the range's values as 0 and 255, as networks see them; uint8 `[H, W, B]`."""
     low, high = pixel_range.ends or (0.0, 1.0)
-    return _levels(scale(image_hwb, np.array([low], np.float32), np.array([high], np.float32)))
+    return _levels_of_values(
+        scale_to_ends(image_hwb, np.array([low], np.float32), np.array([high], np.float32))
+    )
 
 
 def default_rgb(pixel_range: PixelRange, bands: int) -> RgbBands:
@@ -53,7 +55,7 @@ def default_rgb(pixel_range: PixelRange, bands: int) -> RgbBands:
     return (seen[0], seen[1], seen[2]) if len(seen) >= 3 else (seen[0],) * 3
 
 
-def _levels(values: ImageHWB) -> NDArray[np.uint8]:
+def _levels_of_values(values: ImageHWB) -> NDArray[np.uint8]:
     finite = np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0)
     levels: NDArray[np.uint8] = np.rint(np.clip(finite, 0, 1) * 255).astype(np.uint8)
     return levels

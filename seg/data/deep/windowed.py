@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from seg.data.deep.decode import type_of_bands, without_nodata
-from seg.data.deep.percentiles import percentiles_of, scale
+from seg.data.deep.percentiles import percentiles_of, scale_to_ends
 from seg.data.images.band_file import BandFile
 from seg.data.images.raster import open_large_file
 from seg.data.regions.region import Region
@@ -36,7 +36,7 @@ class WindowedBands:
         region = Region.of_slices(place, self._file.size_hw)
         bands_bhw = self._file.read(range(1, self._file.bands + 1), region)
         image_hwb = without_nodata(bands_bhw, self._file.nodata)
-        return image_hwb if self._ends is None else scale(image_hwb, *self._ends)
+        return image_hwb if self._ends is None else scale_to_ends(image_hwb, *self._ends)
 
     def _sampled(self) -> ImageHWB:
         height, width = (min(side, _SAMPLED) for side in self._file.size_hw)

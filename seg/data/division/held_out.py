@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.division.stratify import assign_parts
-from seg.data.groups.given import given_labels, groups_by_pattern
+from seg.data.groups.given import given_groups, groups_by_pattern
 from seg.data.splits.split import Split
-from seg.data.splits.subset_split import Subset
+from seg.data.splits.subset_split import SubsetSplit
 from seg.errors import DataError
 from seg.labels.task import count_pixels
 from seg.spec.dataset.groups import GroupSpec
@@ -20,7 +20,9 @@ from seg.terminal.progress import progress
 _THREADS = 4
 
 
-def hold_out(whole: Split, spec: ShareSpec, group: GroupSpec | None) -> tuple[Subset, Subset]:
+def hold_out_images(
+    whole: Split, spec: ShareSpec, group: GroupSpec | None
+) -> tuple[SubsetSplit, SubsetSplit]:
     """The images to train on, and those held out.
 
     Args:
@@ -30,30 +32,32 @@ def hold_out(whole: Split, spec: ShareSpec, group: GroupSpec | None) -> tuple[Su
         SpecError: an image has no group.
         DataError: there are too few images or groups, or labels cannot be read.
     """
-    groups = _groups(whole, spec, group)
+    groups = _groups_to_hold_out(whole, spec, group)
     names = len(set(groups))
     if names < 2:
         what = "group" if spec.group or group else "image"
         raise DataError(
             f"val: share: the training images are {names} {what}: there must be 2 to hold one out"
         )
-    has_nc = _has_classes(whole) if spec.stratify else np.zeros((len(groups), 0), dtype=np.bool_)
+    has_nc = _classes_in_each_image(whole) if spec.stratify else np.zeros((len(groups), 0), dtype=np.bool_)
     part_n = assign_parts(has_nc, groups, [1 - spec.share, spec.share], spec.seed)
     held_out = part_n == 1
     if not held_out.any():
         held_out = np.asarray(groups) == groups[int(np.random.default_rng(spec.seed).integers(len(groups)))]
-    return Subset(whole, np.flatnonzero(~held_out).tolist()), Subset(whole, np.flatnonzero(held_out).tolist())
+    return SubsetSplit(whole, np.flatnonzero(~held_out).tolist()), SubsetSplit(
+        whole, np.flatnonzero(held_out).tolist()
+    )
 
 
-def _groups(whole: Split, spec: ShareSpec, group: GroupSpec | None) -> Sequence[str]:
+def _groups_to_hold_out(whole: Split, spec: ShareSpec, group: GroupSpec | None) -> Sequence[str]:
     if spec.group is not None:
         return groups_by_pattern([sample.id for sample in whole.samples], spec.group, "val: group")
     if group is not None:
-        return given_labels(whole.samples, group)
+        return given_groups(whole.samples, group)
     return [sample.id for sample in whole.samples]
 
 
-def _has_classes(split: Split) -> NDArray[np.bool_]:
+def _classes_in_each_image(split: Split) -> NDArray[np.bool_]:
     """Which classes are in each image, bool `[N, C]`; it reads all labels."""
     classes = len(split.classes)
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.groups.thumbnails import ThumbnailsND, nearest, pairs_above
+from seg.data.groups.thumbnails import ThumbnailsND, nearest_thumbnails, similar_thumbnail_pairs
 from seg.data.splits.split import Sample
 
 NEAR_DUPLICATE: Final = 0.97
@@ -27,34 +27,36 @@ _PARTS: Final = re.compile(r"[ _.\-]+")
 _NUMBER: Final = re.compile(r"\d+$")
 
 
-def found_labels(samples: Sequence[Sample], thumbnails_nd: ThumbnailsND) -> tuple[str, ...]:
+def find_groups(samples: Sequence[Sample], thumbnails_nd: ThumbnailsND) -> tuple[str, ...]:
     """The group of each image; images that resemble no other are groups of their own."""
-    nearest_n = nearest(thumbnails_nd)
-    named = _labels_by_names(samples, nearest_n) or _one_each(samples)
-    return _joined(named, pairs_above(thumbnails_nd, NEAR_DUPLICATE))
+    nearest_n = nearest_thumbnails(thumbnails_nd)
+    named = _groups_by_names(samples, nearest_n) or _group_for_each_image(samples)
+    return _join_duplicates(named, similar_thumbnail_pairs(thumbnails_nd, NEAR_DUPLICATE))
 
 
-def _one_each(samples: Sequence[Sample]) -> tuple[str, ...]:
+def _group_for_each_image(samples: Sequence[Sample]) -> tuple[str, ...]:
     """Ids, or paths where images of two splits have the same id."""
     ids = tuple(sample.id for sample in samples)
     return ids if len(set(ids)) == len(ids) else tuple(sample.image.as_posix() for sample in samples)
 
 
-def _labels_by_names(samples: Sequence[Sample], nearest_n: NDArray[np.intp]) -> tuple[str, ...]:
+def _groups_by_names(samples: Sequence[Sample], nearest_n: NDArray[np.intp]) -> tuple[str, ...]:
     """The coarsest groups of names with which the pictures agree; empty if they agree with none.
 
     A part of the names that all images share says nothing, unless the images follow one another as frames do.
     """
-    for labels in _candidates(samples):
+    for labels in _candidate_groups(samples):
         groups = len(set(labels))
-        if groups == 1 and _agrees(*_next_to_one_another(samples, nearest_n), len(samples)):
+        if groups == 1 and _agrees_with_pictures(*_share_next_by_name(samples, nearest_n), len(samples)):
             return labels
-        if 1 < groups < len(labels) and _agrees(*_in_the_same(labels, nearest_n), len(samples)):
+        if 1 < groups < len(labels) and _agrees_with_pictures(
+            *_share_in_same_group(labels, nearest_n), len(samples)
+        ):
             return labels
     return ()
 
 
-def _candidates(samples: Sequence[Sample]) -> list[tuple[str, ...]]:
+def _candidate_groups(samples: Sequence[Sample]) -> list[tuple[str, ...]]:
     """Groups by the beginnings of names, from the shortest; of names that are mere numbers, by folders."""
     stems = [_NUMBER.sub("", sample.image.stem) for sample in samples]
     if not any(stems):
@@ -65,7 +67,7 @@ def _candidates(samples: Sequence[Sample]) -> list[tuple[str, ...]]:
     return [*beginnings, tuple(stems)]
 
 
-def _in_the_same(labels: Sequence[str], nearest_n: NDArray[np.intp]) -> tuple[float, float]:
+def _share_in_same_group(labels: Sequence[str], nearest_n: NDArray[np.intp]) -> tuple[float, float]:
     """The share of images whose nearest is in the same group, and that share by chance."""
     counts = np.array(list(Counter(labels).values()), dtype=np.float64)
     images = len(labels)
@@ -73,28 +75,30 @@ def _in_the_same(labels: Sequence[str], nearest_n: NDArray[np.intp]) -> tuple[fl
     return met, float((counts * (counts - 1)).sum() / (images * max(1, images - 1)))
 
 
-def _next_to_one_another(samples: Sequence[Sample], nearest_n: NDArray[np.intp]) -> tuple[float, float]:
+def _share_next_by_name(samples: Sequence[Sample], nearest_n: NDArray[np.intp]) -> tuple[float, float]:
     """The same of images whose nearest is next to them in the order of their names."""
     images = len(samples)
     place_n = np.empty(images, np.intp)
-    place_n[sorted(range(images), key=lambda image: _natural(samples[image].image.stem))] = np.arange(images)
+    place_n[sorted(range(images), key=lambda image: _natural_sort_key(samples[image].image.stem))] = (
+        np.arange(images)
+    )
     met = float((np.abs(place_n[nearest_n] - place_n) <= NEXT).mean())
     return met, min(1.0, 2 * NEXT / max(1, images - 1))
 
 
-def _agrees(met: float, by_chance: float, images: int) -> bool:
+def _agrees_with_pictures(met: float, by_chance: float, images: int) -> bool:
     if by_chance >= 1:
         return False
     error = (by_chance * (1 - by_chance) / images) ** 0.5
     return bool(met - by_chance >= max(AGREEMENT * (1 - by_chance), ERRORS * error))
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def _natural_sort_key(name: str) -> list[tuple[int, str]]:
     """A sort key in which 10 comes after 9."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def _joined(labels: Sequence[str], pairs: Iterable[tuple[int, int]]) -> tuple[str, ...]:
+def _join_duplicates(labels: Sequence[str], pairs: Iterable[tuple[int, int]]) -> tuple[str, ...]:
     """Groups that share near-duplicates become one, which has the name of the first."""
     name_of: dict[str, str] = {}
 

@@ -9,19 +9,19 @@ from typing import Final
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from seg.data.images.image_files import bytes_of
-from seg.data.pairing.pattern import Pattern
-from seg.data.pairing.time_limit import time_limit
+from seg.data.images.image_files import bytes_of_file
+from seg.data.pairing.pattern import PathPattern
+from seg.data.pairing.time_limit import match_time_limit
 from seg.data.splits.split import Sample
 from seg.errors import DataError, SpecError
 from seg.spec.base import did_you_mean
-from seg.spec.dataset.groups import GroupSpec, Metadata, has_placeholders
+from seg.spec.dataset.groups import GroupSpec, Metadata, has_group_placeholders
 
 _CAMERA: Final = (ExifTags.Base.Make, ExifTags.Base.Model, ExifTags.Base.BodySerialNumber)
 _DAY: Final = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTime)
 
 
-def given_labels(samples: Sequence[Sample], spec: GroupSpec) -> tuple[str, ...]:
+def given_groups(samples: Sequence[Sample], spec: GroupSpec) -> tuple[str, ...]:
     """The group of each image.
 
     Raises:
@@ -33,9 +33,9 @@ def given_labels(samples: Sequence[Sample], spec: GroupSpec) -> tuple[str, ...]:
         names = [sample.image.as_posix() if in_path else sample.image.name for sample in samples]
         return groups_by_pattern(names, spec.pattern, "group")
     if spec.table is not None and spec.column is not None:
-        return _of_table(samples, spec.table, spec.column)
+        return _groups_of_table(samples, spec.table, spec.column)
     assert spec.metadata is not None
-    return tuple(_of_metadata(sample.image, spec.metadata) for sample in samples)
+    return tuple(_group_of_metadata(sample.image, spec.metadata) for sample in samples)
 
 
 def match_group(name: str, pattern: str) -> str | None:
@@ -47,11 +47,11 @@ def match_group(name: str, pattern: str) -> str | None:
     Raises:
         ValueError: a pattern with placeholders matches in more than one way, or it takes too long.
     """
-    if has_placeholders(pattern):
+    if has_group_placeholders(pattern):
         end = "/".join(name.split("/")[-pattern.count("/") - 1 :])
-        captures = Pattern(pattern).match(end)
+        captures = PathPattern(pattern).match(end)
         return None if captures is None else "\n".join(captures.values())
-    with time_limit():
+    with match_time_limit():
         found = re.search(pattern, name)
     return found and next((part for part in found.groups() if part is not None), found.group())
 
@@ -62,10 +62,10 @@ def groups_by_pattern(names: Sequence[str], pattern: str, place: str) -> tuple[s
     Raises:
         SpecError: the pattern does not match a name, or in more than one way.
     """
-    return tuple(_matched(name, pattern, place) for name in names)
+    return tuple(_group_by_pattern(name, pattern, place) for name in names)
 
 
-def _matched(name: str, pattern: str, place: str) -> str:
+def _group_by_pattern(name: str, pattern: str, place: str) -> str:
     try:
         group = match_group(name, pattern)
     except ValueError as error:
@@ -75,9 +75,9 @@ def _matched(name: str, pattern: str, place: str) -> str:
     return group
 
 
-def _of_table(samples: Sequence[Sample], table: Path, column: str) -> tuple[str, ...]:
+def _groups_of_table(samples: Sequence[Sample], table: Path, column: str) -> tuple[str, ...]:
     try:
-        rows = list(csv.reader(io.StringIO(bytes_of(table).decode("utf-8-sig"))))
+        rows = list(csv.reader(io.StringIO(bytes_of_file(table).decode("utf-8-sig"))))
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{table}: is no CSV in UTF-8: {error}") from error
     header = rows[0] if rows else []
@@ -95,9 +95,9 @@ def _of_table(samples: Sequence[Sample], table: Path, column: str) -> tuple[str,
     return tuple(labels)
 
 
-def _of_metadata(path: Path, metadata: Metadata) -> str:
+def _group_of_metadata(path: Path, metadata: Metadata) -> str:
     try:
-        with Image.open(io.BytesIO(bytes_of(path))) as image:
+        with Image.open(io.BytesIO(bytes_of_file(path))) as image:
             exif = image.getexif()
             values = dict(exif) | exif.get_ifd(ExifTags.IFD.Exif)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:

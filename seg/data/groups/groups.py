@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from seg.data.groups.found import found_labels
-from seg.data.groups.given import given_labels
-from seg.data.groups.thumbnails import effective_images, read_thumbnails
+from seg.data.groups.found import find_groups
+from seg.data.groups.given import given_groups
+from seg.data.groups.thumbnails import effective_number_of_images, read_thumbnails
 from seg.data.splits.split import Sample
 from seg.spec.dataset.groups import GroupSpec
 from seg.terminal.words import counted
@@ -67,10 +67,10 @@ def group_images(samples: Sequence[Sample], spec: GroupSpec | None) -> Groups:
         label_of = dict(zip(one_of_image, groups.labels, strict=True))
         return Groups(tuple(label_of[sample.image] for sample in samples), groups.source)
     if spec is not None:
-        return Groups(given_labels(samples, spec), "given")
-    return Groups(found_labels(samples, read_thumbnails(samples)), "found")
+        return Groups(given_groups(samples, spec), "given")
+    return Groups(find_groups(samples, read_thumbnails(samples)), "found")
 
 
 def independent_images(samples: Sequence[Sample]) -> float:
     """About how many independent images these are worth; raises DataError if one cannot be read."""
-    return effective_images(read_thumbnails(samples))
+    return effective_number_of_images(read_thumbnails(samples))

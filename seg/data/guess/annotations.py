@@ -5,32 +5,40 @@ from pathlib import Path
 from typing import Any
 
 from seg.data.guess.result import Guess
-from seg.data.guess.survey import Survey
+from seg.data.guess.survey import FolderSurvey
 
 _START = 1 << 16
 
 
-def guess_annotations(found: Survey) -> Guess | None:
+def guess_annotations(found: FolderSurvey) -> Guess | None:
     """labelme, Label Studio, CVAT, YOLO, Supervisely, GeoJSON and Hugging Face; None for others."""
     if found.of_kind(".parquet"):
         return Guess("a Hugging Face dataset in parquet files", import_format="huggingface")
-    if _is_yolo(found):
+    if _has_yolo_layout(found):
         return Guess("YOLO outlines: a text for each image, of polygons in 0..1", import_format="yolo")
-    if any("<annotations" in _start(path) for path in found.of_kind(".xml")):
+    if any("<annotations" in _text_at_start(path) for path in found.of_kind(".xml")):
         return Guess("a CVAT export: outlines in XML", import_format="cvat")
-    return _of_json(found)
+    return _guess_json_annotations(found)
 
 
-def _of_json(found: Survey) -> Guess | None:
+def _guess_json_annotations(found: FolderSurvey) -> Guess | None:
     files = found.of_kind(".json")
     if found.named("meta.json") and any(path.parent.name == "ann" for path in files):
         return Guess("a Supervisely project", import_format="supervisely")
     stems = {path.with_suffix("") for path in found.images}
     for path in files[:20]:
-        head = _start(path)
-        if '"shapes"' in head and '"imageData"' in _text(path) and path.with_suffix("") in stems:
+        head = _text_at_start(path)
+        if (
+            '"shapes"' in head
+            and '"imageData"' in _text_of_annotations(path)
+            and path.with_suffix("") in stems
+        ):
             return Guess("labelme: a JSON beside each image", import_format="labelme")
-        if head.lstrip().startswith("[") and '"annotations"' in head and '"data"' in _text(path):
+        if (
+            head.lstrip().startswith("[")
+            and '"annotations"' in head
+            and '"data"' in _text_of_annotations(path)
+        ):
             return Guess("a Label Studio export in JSON", import_format="label-studio")
     geojson = [path for path in (*files, *found.of_kind(".geojson")) if _is_geojson(path)]
     if geojson and not found.of_kind(".csv"):
@@ -38,16 +46,20 @@ def _of_json(found: Survey) -> Guess | None:
     return None
 
 
-def _is_yolo(found: Survey) -> bool:
+def _has_yolo_layout(found: FolderSurvey) -> bool:
     """A `data.yaml`, and a text of numbers in a folder `labels` for an image in `images`, or beside it."""
     images = {path.stem for path in found.images}
     texts = [path for path in found.of_kind(".txt") if path.stem in images][:20]
-    return bool(texts) and all(_is_polygons(path) for path in texts)
+    return bool(texts) and all(_has_yolo_polygons(path) for path in texts)
 
 
-def _is_polygons(path: Path) -> bool:
+def _has_yolo_polygons(path: Path) -> bool:
     try:
-        rows = [[float(value) for value in line.split()] for line in _text(path).splitlines() if line.strip()]
+        rows = [
+            [float(value) for value in line.split()]
+            for line in _text_of_annotations(path).splitlines()
+            if line.strip()
+        ]
     except ValueError:
         return False
     return all(
@@ -56,20 +68,20 @@ def _is_polygons(path: Path) -> bool:
 
 
 def _is_geojson(path: Path) -> bool:
-    head = _start(path)
+    head = _text_at_start(path)
     return '"geometry"' in head and '"coordinates"' in head
 
 
-def _start(path: Path) -> str:
+def _text_at_start(path: Path) -> str:
     with path.open("rb") as file:
         return file.read(_START).decode("utf-8", errors="replace")
 
 
-def _text(path: Path) -> str:
+def _text_of_annotations(path: Path) -> str:
     return path.read_bytes().decode("utf-8", errors="replace")
 
 
-def read_json(path: Path) -> Any:
+def json_or_none(path: Path) -> Any:
     """A JSON, or None if it is none."""
     try:
         return json.loads(path.read_bytes())

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seg.data.guess.annotations import read_json
+from seg.data.guess.annotations import json_or_none
 from seg.data.guess.held_out import guess_val
 from seg.data.guess.result import Guess
-from seg.data.guess.survey import Survey, split_of, split_of_path
-from seg.data.images.image_files import resolved
+from seg.data.guess.survey import FolderSurvey, split_of_path, split_of_word
+from seg.data.images.image_files import resolve_image_name
 from seg.spec.dataset.dataset import SplitName
 
 _KEYS = {"images", "annotations", "categories"}
 
 
-def guess_coco(found: Survey) -> Guess | None:
+def guess_coco(found: FolderSurvey) -> Guess | None:
     """COCO JSONs and their images; None if there is no such JSON whose images are there."""
     splits: dict[SplitName, Any] = {}
     train: list[Path] = []
@@ -22,23 +22,23 @@ def guess_coco(found: Survey) -> Guess | None:
     categories: list[dict[str, Any]] = []
     used: set[int] = set()
     for path in found.of_kind(".json"):
-        document = read_json(path)
+        document = json_or_none(path)
         if not isinstance(document, dict) or not document.keys() >= _KEYS or not document["images"]:
             continue
-        folder = _folder_of(found, [str(image["file_name"]) for image in document["images"]])
+        folder = _folder_of_coco_images(found, [str(image["file_name"]) for image in document["images"]])
         if folder is None:
             unsure.append(
                 f"{found.inner(path)}: its images, such as {document['images'][0]['file_name']}, are not here"
             )
             continue
-        name: SplitName = split_of(path.stem) or split_of_path(path, found.folder) or "train"
+        name: SplitName = split_of_word(path.stem) or split_of_path(path, found.folder) or "train"
         if name in splits:
             unsure.append(f"{found.inner(path)}: is also of {name!r}")
             continue
         if name == "predict" or document["annotations"]:
             splits[name] = {"images": folder, "annotations": path}
         if name == "train":
-            train = [resolved(folder, str(image["file_name"])) for image in document["images"]]
+            train = [resolve_image_name(folder, str(image["file_name"])) for image in document["images"]]
         categories = categories or document["categories"]
         used |= {annotation["category_id"] for annotation in document["annotations"]}
     if "train" not in splits:
@@ -46,14 +46,20 @@ def guess_coco(found: Survey) -> Guess | None:
     if "val" not in splits:
         splits["val"], about_val = guess_val(train)
         unsure.append(about_val)
-    return Guess("COCO", {**_in_order(splits), **_unlabelled(categories, used, unsure)}, tuple(unsure))
+    return Guess(
+        "COCO",
+        {**_coco_splits_in_order(splits), **_guess_unlabelled(categories, used, unsure)},
+        tuple(unsure),
+    )
 
 
-def _in_order(splits: dict[SplitName, Any]) -> dict[str, Any]:
+def _coco_splits_in_order(splits: dict[SplitName, Any]) -> dict[str, Any]:
     return {name: splits[name] for name in ("train", "val", "predict") if name in splits}
 
 
-def _unlabelled(categories: Sequence[dict[str, Any]], used: set[int], unsure: list[str]) -> dict[str, str]:
+def _guess_unlabelled(
+    categories: Sequence[dict[str, Any]], used: set[int], unsure: list[str]
+) -> dict[str, str]:
     """What pixels without an object are: the root category that exports of Roboflow have, or a new class."""
     roots = [one for one in categories if one["id"] == 0 and one["id"] not in used]
     if roots:
@@ -63,16 +69,16 @@ def _unlabelled(categories: Sequence[dict[str, Any]], used: set[int], unsure: li
     return {"unlabelled": "Background"}
 
 
-def _folder_of(found: Survey, names: Sequence[str]) -> Path | None:
+def _folder_of_coco_images(found: FolderSurvey, names: Sequence[str]) -> Path | None:
     """The folder that the names are relative to: that with most of the first images, nearest to the top."""
     folders = dict.fromkeys(
-        [found.folder, *(parent for path in found.images for parent in _above(found, path))]
+        [found.folder, *(parent for path in found.images for parent in _folders_above(found, path))]
     )
     some = names[:20]
-    counts = {folder: sum(resolved(folder, name).exists() for name in some) for folder in folders}
+    counts = {folder: sum(resolve_image_name(folder, name).exists() for name in some) for folder in folders}
     best = max(counts, key=lambda folder: (counts[folder], -len(folder.parts)))
     return best if counts[best] else None
 
 
-def _above(found: Survey, path: Path) -> list[Path]:
+def _folders_above(found: FolderSurvey, path: Path) -> list[Path]:
     return [parent for parent in path.parents if parent.is_relative_to(found.folder)]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from seg.data.deep.decode import read_deep
 from seg.data.guess.result import Guess
-from seg.data.images.image_files import ARRAY_SUFFIXES, bytes_of
+from seg.data.images.image_files import ARRAY_SUFFIXES, bytes_of_file
 from seg.data.images.image_header import LostBandsError, image_size
-from seg.data.splits.list_samples import images_at
+from seg.data.splits.list_samples import images_to_list
 from seg.errors import DataError
 from seg.image_type import ImageHWB
 
@@ -28,26 +28,28 @@ _REFLECTANCE: Final = (4, 10_000)
 _FIRST, _LAST = 1, 99
 
 
-def with_pixel_range(guess: Guess) -> Guess:
+def guess_pixel_range(guess: Guess) -> Guess:
     """The guess with `range`, and `bands` and `rgb` where they help, if some training images need them."""
     train = guess.dataset.get("train")
     if train is None:
         return guess
     images = train["images"]
     try:
-        _, paths = images_at(images if isinstance(images, Path) else images[0])
-        others = [path for path in _spread(paths, _OPENED) if _would_lose_bands(path)]
+        _, paths = images_to_list(images if isinstance(images, Path) else images[0])
+        others = [path for path in _sample_of_paths(paths, _OPENED) if _would_lose_bands(path)]
         if not others:
             return guess
-        some = dict.fromkeys([*_spread(paths, _READ), *_spread(others, _READ)])
+        some = dict.fromkeys([*_sample_of_paths(paths, _READ), *_sample_of_paths(others, _READ)])
         found = [read_deep(path) for path in some]
     except DataError:
         return guess
-    keys, unsure = _keys_of([image.shape[-1] for image in found], np.concatenate(list(map(_values, found))))
+    keys, unsure = _range_keys(
+        [image.shape[-1] for image in found], np.concatenate(list(map(_values_of_bands, found)))
+    )
     return replace(guess, dataset={**guess.dataset, **keys}, unsure=(*guess.unsure, *unsure))
 
 
-def _spread(paths: Sequence[Path], most: int) -> Sequence[Path]:
+def _sample_of_paths(paths: Sequence[Path], most: int) -> Sequence[Path]:
     """At most so many of the paths, evenly spread."""
     return paths[:: max(1, -(-len(paths) // most))]
 
@@ -56,7 +58,7 @@ def _would_lose_bands(path: Path) -> bool:
     if path.suffix.lower() in ARRAY_SUFFIXES:
         return True
     try:
-        image_size(bytes_of(path))
+        image_size(bytes_of_file(path))
     except LostBandsError:
         return True
     except ValueError:
@@ -64,13 +66,13 @@ def _would_lose_bands(path: Path) -> bool:
     return False
 
 
-def _values(image_hwb: ImageHWB) -> NDArray[np.float64]:
+def _values_of_bands(image_hwb: ImageHWB) -> NDArray[np.float64]:
     """Finite values of all bands, at most some 10,000."""
     values = image_hwb[np.isfinite(image_hwb)]
     return np.asarray(values[:: max(1, values.size // 10_000)], np.float64)
 
 
-def _keys_of(counts: Sequence[int], values: NDArray[np.float64]) -> tuple[dict[str, Any], list[str]]:
+def _range_keys(counts: Sequence[int], values: NDArray[np.float64]) -> tuple[dict[str, Any], list[str]]:
     """The keys for images of so many bands with these values, and what is unsure."""
     least = min(counts)
     keys: dict[str, Any] = {}
@@ -86,7 +88,7 @@ def _keys_of(counts: Sequence[int], values: NDArray[np.float64]) -> tuple[dict[s
         keys["range"] = [0, _REFLECTANCE[1]]
         unsure.append(f"range: the values that become 0 and 1; of some images, most are {low:g}..{high:g}")
     else:
-        keys["range"] = [_rounded(low), _rounded(high if high > low else low + 1)]
+        keys["range"] = [_rounded_range_end(low), _rounded_range_end(high if high > low else low + 1)]
         unsure.append(
             "range: most values of some images; a CT has a known 'window', and images that differ in scale,"
             " as of MRI, take 'percentile: [1, 99]'"
@@ -97,7 +99,7 @@ def _keys_of(counts: Sequence[int], values: NDArray[np.float64]) -> tuple[dict[s
     return keys, unsure
 
 
-def _rounded(value: float) -> float:
+def _rounded_range_end(value: float) -> float:
     """To three digits."""
     rounded = float(f"{value:.3g}")
     return int(rounded) if rounded.is_integer() else rounded

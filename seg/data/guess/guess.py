@@ -7,13 +7,13 @@ from typing import Final
 
 from seg.data.guess.annotations import guess_annotations
 from seg.data.guess.coco import guess_coco
-from seg.data.guess.depth import with_pixel_range
+from seg.data.guess.depth import guess_pixel_range
 from seg.data.guess.masks.files_of_classes import guess_files_of_classes
-from seg.data.guess.masks.mask_folders import guess_masks, guess_objects
+from seg.data.guess.masks.mask_folders import guess_mask_folders, guess_object_masks
 from seg.data.guess.result import Guess
-from seg.data.guess.survey import Survey, survey
+from seg.data.guess.survey import FolderSurvey, survey_folder
 from seg.data.guess.tables import guess_tables
-from seg.data.splits.list_samples import images_at
+from seg.data.splits.list_samples import images_to_list
 from seg.errors import DataError
 from seg.terminal.words import counted
 
@@ -26,8 +26,8 @@ _CROPS: Final = 1000
 
 _RECOGNISERS: Final = (
     guess_coco,
-    guess_masks,
-    guess_objects,
+    guess_mask_folders,
+    guess_object_masks,
     guess_files_of_classes,
     guess_annotations,
     guess_tables,
@@ -42,10 +42,12 @@ def guess_dataset(folder: Path) -> Guess:
     Raises:
         DataError: the folder is missing, or has no layout that is known.
     """
-    found = survey(folder.absolute())
+    found = survey_folder(folder.absolute())
     for recognise in _RECOGNISERS:
         if (guess := recognise(found)) is not None:
-            return _with_crops(_with_sample(_with_enough_to_train(with_pixel_range(guess)), found))
+            return _guess_with_crops(
+                _guess_with_sample(_with_enough_to_train(guess_pixel_range(guess)), found)
+            )
     raise DataError(
         f"{folder}: no labels are recognised: seg reads COCO JSONs, masks beside images or in a folder of"
         " their own, and tables of run lengths, and imports those of annotation tools"
@@ -59,7 +61,7 @@ def _with_enough_to_train(guess: Guess) -> Guess:
         return guess
     try:
         where = train["images"]
-        _, images = images_at(where if isinstance(where, Path) else where[0])
+        _, images = images_to_list(where if isinstance(where, Path) else where[0])
     except DataError:
         return guess
     if len(images) >= _FEWEST:
@@ -70,7 +72,7 @@ def _with_enough_to_train(guess: Guess) -> Guess:
     return replace(guess, dataset=dataset, unsure=(*unsure, f"{few} label more, and add 'val: 0.2'"))
 
 
-def _with_crops(guess: Guess) -> Guess:
+def _guess_with_crops(guess: Guess) -> Guess:
     """The guess with a recipe that draws crops, if blocks of a few images are held out."""
     val = guess.dataset.get("val")
     if not isinstance(val, Mapping) or "tiles" not in val:
@@ -79,7 +81,7 @@ def _with_crops(guess: Guess) -> Guess:
     return replace(guess, recipe={"crop": crop, "samples": _CROPS})
 
 
-def _with_sample(guess: Guess, found: Survey) -> Guess:
+def _guess_with_sample(guess: Guess, found: FolderSurvey) -> Guess:
     """The guess with the contest's sample submission, if there is one."""
     samples = [path for path in found.of_kind(".csv") if "sample" in path.stem.lower()]
     return replace(guess, sample=min(samples, key=lambda path: len(path.parts))) if samples else guess

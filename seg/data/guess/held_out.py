@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from seg.data.division.suggest_val import suggest_val
-from seg.data.importers.base import size_of
+from seg.data.importers.base import size_of_imported_image
 from seg.errors import DataError
 
 
 def guess_val(train: Sequence[Path]) -> tuple[float | dict[str, Any], str]:
     """The value of `val` for these training images, and what is unsure about it."""
     try:
-        size_hw = size_of(train[0])
+        size_hw = size_of_imported_image(train[0])
     except DataError:
         size_hw = None
     val = suggest_val(len(train), size_hw)

@@ -6,7 +6,7 @@ from typing import Any
 
 from seg.data.guess.masks.pair_names import MaskFamily, NamePattern
 from seg.data.guess.survey import common_folder
-from seg.data.images.image_files import images_in
+from seg.data.images.image_files import image_files_in
 
 
 def images_key(images: Sequence[Path]) -> Path:
@@ -23,23 +23,23 @@ def split_keys(
     where = common_folder(images)
     masks: Path | str
     if (folder := _folder_of_same_names(where, pairs)) is not None:
-        keys: dict[str, Any] = {"images": _alone(images, pairs)}
+        keys: dict[str, Any] = {"images": _folder_or_pattern(images, pairs)}
         masks = folder
     elif all(image.parent == mask.parent for image, mask in pairs.items()) and not pattern.after[0]:
         keys, masks = (
-            {"images": _alone(images, pairs)},
+            {"images": _folder_or_pattern(images, pairs)},
             f"{pattern.before[1]}{{stem}}{pattern.after[1]}{pattern.suffix}",
         )
     else:
-        keys, masks = _patterns(images, pattern, root)
+        keys, masks = _patterns_of_images_and_masks(images, pattern, root)
     keys["masks"] = {"to": masks, **encoding} if encoding else masks
     return keys
 
 
-def _alone(images: Sequence[Path], pairs: Mapping[Path, Path]) -> Path:
+def _folder_or_pattern(images: Sequence[Path], pairs: Mapping[Path, Path]) -> Path:
     """The folder of the images; where other pictures are there, too, that are not their masks, a pattern."""
     where = common_folder(images)
-    others = set(images_in(where)) - set(images) - set(pairs.values())
+    others = set(image_files_in(where)) - set(images) - set(pairs.values())
     if not others:
         return where
     is_deep = any(image.parent != where for image in images)
@@ -57,7 +57,9 @@ def _folder_of_same_names(where: Path, pairs: Mapping[Path, Path]) -> Path | Non
     return folder if same and folder != where and len(names) == len(set(names)) else None
 
 
-def _patterns(images: Sequence[Path], pattern: NamePattern, root: Path) -> tuple[dict[str, Any], Path]:
+def _patterns_of_images_and_masks(
+    images: Sequence[Path], pattern: NamePattern, root: Path
+) -> tuple[dict[str, Any], Path]:
     """Patterns of images and masks with a placeholder for each folder in which images differ."""
     parts = [image.parent.relative_to(root).parts for image in images]
     depth = max(map(len, parts))
@@ -76,7 +78,7 @@ def _patterns(images: Sequence[Path], pattern: NamePattern, root: Path) -> tuple
     ]
     if not varying and not pattern.before[0] and not pattern.after[0]:
         name = f"{pattern.before[1]}{{stem}}{pattern.after[1]}{pattern.suffix}"
-        return {"images": _alone(images, {})}, root.joinpath(*of_mask, name)
+        return {"images": _folder_or_pattern(images, {})}, root.joinpath(*of_mask, name)
     folders = [
         "*" if place in names and place not in used else folder for place, folder in enumerate(folders)
     ]

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from seg.data.guess.survey import Survey, split_of
+from seg.data.guess.survey import FolderSurvey, split_of_word
 from seg.data.pairing.lookup import ImageLookup
-from seg.data.splits.list_samples import first_column
+from seg.data.splits.list_samples import first_column_of_list
 from seg.data.splits.split import samples_with_ids
 from seg.errors import DataError
 from seg.spec.dataset.dataset import SplitName
@@ -15,19 +15,19 @@ _ALL = frozenset({"trainval", "default", "all"})
 """Names of lists of images of no split, of which some may be held out."""
 
 
-def split_lists(found: Survey, images: Sequence[Path]) -> dict[SplitName | None, Path]:
+def split_lists(found: FolderSurvey, images: Sequence[Path]) -> dict[SplitName | None, Path]:
     """The list of each split; for `None` that of all labelled images, such as CVAT's `default.txt`."""
     lookup = ImageLookup(samples_with_ids(found.folder, images))
     lists: dict[SplitName | None, Path] = {}
     for path in sorted(found.of_kind(".txt", ".csv"), key=lambda path: ("egment" not in str(path), path)):
-        if (split_of(path.stem) or path.stem in _ALL) and _names_images(path, lookup):
-            lists.setdefault(split_of(path.stem), path)
+        if (split_of_word(path.stem) or path.stem in _ALL) and _names_images(path, lookup):
+            lists.setdefault(split_of_word(path.stem), path)
     return lists if "train" in lists or None in lists else {}
 
 
 def _names_images(path: Path, lookup: ImageLookup) -> bool:
     try:
-        entries = first_column(path)
+        entries = first_column_of_list(path)
     except DataError:
         return False
     names = [entry.split()[0] for entry in entries[1:_CHECKED] or entries if entry.split()]

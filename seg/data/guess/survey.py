@@ -24,7 +24,7 @@ MOST_FILES: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class FolderSurvey:
     """All files below a folder, sorted, without hidden ones, pipes and devices."""
 
     folder: Path
@@ -33,9 +33,9 @@ class Survey:
     def of_kind(self, *suffixes: str) -> list[Path]:
         return [path for path in self.files if path.suffix.lower() in suffixes]
 
-    def only(self, files: Iterable[Path]) -> "Survey":
+    def only(self, files: Iterable[Path]) -> "FolderSurvey":
         """The same folder with some of its files."""
-        return Survey(self.folder, tuple(sorted(files)))
+        return FolderSurvey(self.folder, tuple(sorted(files)))
 
     def named(self, *names: str) -> list[Path]:
         """Files of one of the names, in the order of the names, and those nearest to the folder first."""
@@ -55,7 +55,7 @@ class Survey:
         return path.relative_to(self.folder).as_posix()
 
 
-def survey(folder: Path) -> Survey:
+def survey_folder(folder: Path) -> FolderSurvey:
     """Look at a folder.
 
     Raises:
@@ -73,10 +73,10 @@ def survey(folder: Path) -> Survey:
             raise DataError(f"{folder}: has more than {MOST_FILES} files: name the folder of one dataset")
     if not files:
         raise DataError(f"{folder}: has no files")
-    return Survey(folder, tuple(files))
+    return FolderSurvey(folder, tuple(files))
 
 
-def split_of(text: str) -> SplitName | None:
+def split_of_word(text: str) -> SplitName | None:
     """The split that a name tells, such as `train_images`, `trainannot` or `val2017`; None for `trainval`."""
     words = [_LABEL_WORD.sub("", word.lower()) for word in _WORDS.findall(text)]
     found = {_SPLITS[word] for word in words if word in _SPLITS}
@@ -86,10 +86,10 @@ def split_of(text: str) -> SplitName | None:
 def split_of_path(path: Path, folder: Path) -> SplitName | None:
     """The split that a path's folders tell, the nearest to the file first."""
     parts = path.relative_to(folder).parts[:-1]
-    return next((split for part in reversed(parts) if (split := split_of(part))), None)
+    return next((split for part in reversed(parts) if (split := split_of_word(part))), None)
 
 
-def by_split(paths: Sequence[Path], folder: Path) -> dict[SplitName | None, list[Path]]:
+def paths_by_split(paths: Sequence[Path], folder: Path) -> dict[SplitName | None, list[Path]]:
     """Paths by the split that their folders tell."""
     found: dict[SplitName | None, list[Path]] = defaultdict(list)
     for path in paths:

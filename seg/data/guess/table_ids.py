@@ -6,11 +6,11 @@ from itertools import product
 from pathlib import Path
 
 from seg.data.pairing.lookup import ImageLookup
-from seg.data.pairing.pattern import Pattern
+from seg.data.pairing.pattern import PathPattern
 
 
 @dataclass(frozen=True, slots=True)
-class IdPattern:
+class TableIdPattern:
     """Where images are, and the pattern of their ids; `id` is None if a table names them as they are."""
 
     images: Path
@@ -23,14 +23,14 @@ class IdPattern:
         if self.lookup is not None:
             place = self.lookup.find(text)
             return None if place is None else self.listed[place]
-        pattern, own = Pattern(self.images.as_posix()), Pattern(self.id or "")
+        pattern, own = PathPattern(self.images.as_posix()), PathPattern(self.id or "")
         matched = ((path, pattern.match(path.as_posix())) for path in self.listed)
         return next((path for path, captures in matched if captures and own.fill(captures) == text), None)
 
 
-def id_pattern(
+def guess_table_id_pattern(
     root: Path, images: Sequence[Path], ids: Sequence[str], others: Sequence[Path]
-) -> IdPattern | None:
+) -> TableIdPattern | None:
     """A folder's name and the first words of the file's name, joined by `_`, that make most ids.
 
     `others` are images without labels, whose folders are as deep. None if no pattern makes half of the ids.
@@ -40,20 +40,20 @@ def id_pattern(
     wanted = set(ids)
     best: tuple[int, int, int] | None = None
     for folder, words in product(range(depth), range(1, 5)):
-        made = {_made(image, root, folder, words) for image in own}
+        made = {_id_of_table(image, root, folder, words) for image in own}
         count = len(made & wanted)
         if count * 2 >= len(wanted) and (best is None or count > best[0]):
             best = count, folder, words
-    return _pattern(root, own, best[1], best[2], others) if best else None
+    return _pattern_of_table_ids(root, own, best[1], best[2], others) if best else None
 
 
-def _made(image: Path, root: Path, folder: int, words: int) -> str:
+def _id_of_table(image: Path, root: Path, folder: int, words: int) -> str:
     return "_".join([image.relative_to(root).parts[folder], *image.stem.split("_")[:words]])
 
 
-def _pattern(
+def _pattern_of_table_ids(
     root: Path, images: Sequence[Path], folder: int, words: int, others: Sequence[Path]
-) -> IdPattern:
+) -> TableIdPattern:
     parts = [image.relative_to(root).parts[:-1] for image in (*images, *others)]
     columns = list(zip(*(own for own in parts if len(own) == len(parts[0])), strict=True))
     folders = ["*" if len(set(column)) > 1 else column[0] for column in columns]
@@ -64,4 +64,4 @@ def _pattern(
     same = [column[0] if len(set(column)) == 1 else f"{{part{place}}}" for place, column in words_of]
     has_more = any(len(image.stem.split("_")) > words for image in images)
     name = "_".join(same) + ("_*" if has_more else "") + images[0].suffix
-    return IdPattern(root.joinpath(*folders, name), "_".join(["{folder}", *same]), None, images)
+    return TableIdPattern(root.joinpath(*folders, name), "_".join(["{folder}", *same]), None, images)

@@ -9,16 +9,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.deep.decode import header_of
+from seg.data.deep.decode import header_of_deep
 from seg.data.guess.held_out import guess_val
 from seg.data.guess.result import ONE_CLASS_A_PIXEL, Guess
-from seg.data.guess.survey import Survey, by_split, common_folder, split_of
-from seg.data.guess.table_ids import IdPattern, id_pattern
-from seg.data.images.image_files import bytes_of
+from seg.data.guess.survey import FolderSurvey, common_folder, paths_by_split, split_of_word
+from seg.data.guess.table_ids import TableIdPattern, guess_table_id_pattern
+from seg.data.images.image_files import bytes_of_file
 from seg.data.pairing.lookup import ImageLookup
 from seg.data.splits.split import samples_with_ids
 from seg.data.tables.run_lengths import decode_run_lengths
-from seg.data.tables.table_rows import column_of, table_lines
+from seg.data.tables.table_rows import column_of_table, read_csv_lines
 from seg.errors import DataError
 from seg.spec.dataset.labels_table import LabelsTableSpec
 
@@ -26,47 +26,47 @@ _RUNS = re.compile(r"\d+ \d+( \d+ \d+)*")
 _TRIED = 10
 
 
-def guess_tables(found: Survey) -> Guess | None:
+def guess_tables(found: FolderSurvey) -> Guess | None:
     """A CSV with an image, perhaps a class, and runs in each row; None if there is none.
 
     A table and a folder may be of validation, by their names.
     """
     tables = [path for path in found.of_kind(".csv") if "sample" not in path.stem.lower()]
-    of_val = [path for path in tables if split_of(path.stem) == "val"]
-    images = by_split(found.images, found.folder).get("val", [])
-    val = _first(found.only([*images, *of_val]), of_val) if images else None
+    of_val = [path for path in tables if split_of_word(path.stem) == "val"]
+    images = paths_by_split(found.images, found.folder).get("val", [])
+    val = _first_table_of_images(found.only([*images, *of_val]), of_val) if images else None
     rest = found.only(path for path in found.files if path not in {*images, *of_val})
-    train = _first(rest, [path for path in tables if path not in of_val]) if val else None
+    train = _first_table_of_images(rest, [path for path in tables if path not in of_val]) if val else None
     if val is None or train is None:
-        return _first(found, tables)
+        return _first_table_of_images(found, tables)
     unsure = tuple(one for one in train.unsure if not one.startswith("val:"))
     return replace(train, dataset={**train.dataset, "val": val.dataset["train"]}, unsure=unsure)
 
 
-def _first(found: Survey, tables: Iterable[Path]) -> Guess | None:
+def _first_table_of_images(found: FolderSurvey, tables: Iterable[Path]) -> Guess | None:
     """The guess by the first of the tables that is of images."""
-    return next((guess for path in tables if (guess := _of_table(found, path)) is not None), None)
+    return next((guess for path in tables if (guess := _guess_table(found, path)) is not None), None)
 
 
-def _of_table(found: Survey, path: Path) -> Guess | None:
+def _guess_table(found: FolderSurvey, path: Path) -> Guess | None:
     spec = LabelsTableSpec(file=path)
     try:
-        (_, header), *lines = table_lines(path)
-        image, runs = column_of(spec, header, "id"), column_of(spec, header, "runs")
+        (_, header), *lines = read_csv_lines(path)
+        image, runs = column_of_table(spec, header, "id"), column_of_table(spec, header, "runs")
     except (DataError, ValueError):
         return None
     rows = [row for _, row in lines]
     if image is None or runs is None or not any(_RUNS.fullmatch(row[runs]) for row in rows):
         return None
-    class_column = column_of(spec, header, "class")
+    class_column = column_of_table(spec, header, "class")
     names = [row[class_column] for row in rows] if class_column is not None else []
     ids = [row[image] for row in rows]
     if class_column is None and all(re.fullmatch(r".+\.\w+_\w+", text) for text in ids):
         ids, names = [text.rpartition("_")[0] for text in ids], [text.rpartition("_")[2] for text in ids]
-    images = by_split(found.images, found.folder)
+    images = paths_by_split(found.images, found.folder)
     test = images.pop("predict", [])
     train = [path for own in images.values() for path in own]
-    pattern = _pattern_of(found.folder, train, list(dict.fromkeys(ids)), test)
+    pattern = _pattern_of_table(found.folder, train, list(dict.fromkeys(ids)), test)
     if pattern is None:
         return None
     val, about_val = guess_val(train)
@@ -74,7 +74,7 @@ def _of_table(found: Survey, path: Path) -> Guess | None:
         about_val,
     ]
     example = next((n, row[runs]) for n, row in enumerate(rows) if _RUNS.fullmatch(row[runs]))
-    order = _order(pattern.image_of(ids[example[0]]), example[1])
+    order = _order_of_runs(pattern.image_of(ids[example[0]]), example[1])
     labels: Any = path
     if order == "rows":
         labels = {"file": path, "order": "rows"}
@@ -84,30 +84,30 @@ def _of_table(found: Survey, path: Path) -> Guess | None:
         keys["id"] = pattern.id
     dataset: dict[str, Any] = {"train": keys, "val": val}
     if test:
-        dataset["predict"] = _test(test, pattern, found.folder)
+        dataset["predict"] = _test_images_of_table(test, pattern, found.folder)
     task = "multilabel" if len(set(names)) > 1 else "binary"
     if task == "multilabel":
         unsure.append(f"task: each class has its own runs, so classes may overlap; {ONE_CLASS_A_PIXEL}")
-    dataset |= {"task": task, "classes": _classes(names, unsure)}
+    dataset |= {"task": task, "classes": _classes_of_table(names, unsure)}
     return Guess("images and a table of run lengths", dataset, tuple(unsure))
 
 
-def _pattern_of(
+def _pattern_of_table(
     root: Path, images: Sequence[Path], ids: Sequence[str], others: Sequence[Path]
-) -> IdPattern | None:
+) -> TableIdPattern | None:
     """How the table's ids name the images: by their own names, or by a pattern of folders and names."""
     if not images:
         return None
-    for own in by_split(images, root).values():
+    for own in paths_by_split(images, root).values():
         lookup = ImageLookup(samples_with_ids(root, own))
         some = ids[:_TRIED]
         if sum(lookup.find(text) is not None for text in some) * 2 > len(some):
             where = common_folder([own[place] for text in ids if (place := lookup.find(text)) is not None])
-            return IdPattern(where, None, lookup, own)
-    return id_pattern(root, images, ids, others)
+            return TableIdPattern(where, None, lookup, own)
+    return guess_table_id_pattern(root, images, ids, others)
 
 
-def _test(images: Sequence[Path], pattern: IdPattern, root: Path) -> dict[str, Any]:
+def _test_images_of_table(images: Sequence[Path], pattern: TableIdPattern, root: Path) -> dict[str, Any]:
     if pattern.id is None:
         return {"images": common_folder(images)}
     first = pattern.images.relative_to(root).parts[0]
@@ -116,7 +116,7 @@ def _test(images: Sequence[Path], pattern: IdPattern, root: Path) -> dict[str, A
     return {"images": root / text, "id": pattern.id}
 
 
-def _classes(names: Sequence[str], unsure: list[str]) -> list[Any]:
+def _classes_of_table(names: Sequence[str], unsure: list[str]) -> list[Any]:
     known = sorted(
         set(names), key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name)
     )
@@ -129,19 +129,19 @@ def _classes(names: Sequence[str], unsure: list[str]) -> list[Any]:
     return list(known)
 
 
-def _order(image: Path | None, runs: str) -> Literal["columns", "rows"]:
+def _order_of_runs(image: Path | None, runs: str) -> Literal["columns", "rows"]:
     """The order in which an object has the shorter outline."""
     if image is None:
         return "columns"
     try:
-        size_hw = header_of(bytes_of(image))[0]
+        size_hw = header_of_deep(bytes_of_file(image))[0]
         by_columns, by_rows = (
-            _outline(decode_run_lengths(runs, size_hw, way, 1)) for way in ("columns", "rows")
+            _outline_length(decode_run_lengths(runs, size_hw, way, 1)) for way in ("columns", "rows")
         )
     except (DataError, ValueError):
         return "columns"
     return "rows" if by_rows < by_columns else "columns"
 
 
-def _outline(mask_hw: NDArray[np.bool_]) -> int:
+def _outline_length(mask_hw: NDArray[np.bool_]) -> int:
     return int((mask_hw[1:] != mask_hw[:-1]).sum() + (mask_hw[:, 1:] != mask_hw[:, :-1]).sum())

@@ -26,7 +26,7 @@ from seg.data.images.image_header import (
     is_jpeg,
     open_image,
     refuse_too_many_pixels,
-    size_of,
+    size_of_header,
     without_text,
 )
 from seg.data.images.pages import refuse_several_images
@@ -53,14 +53,14 @@ def decode_bands(data: bytes) -> BandsHWC:
     """
     if is_jpeg(data):
         refuse_too_many_pixels(image_size(data))
-        bands_hwc = damage_as_value_error(lambda: _decode_jpeg(data))
-        return _upright(bands_hwc, _jpeg_orientation(data))
-    image = _checked(data)
+        bands_hwc = damage_as_value_error(lambda: _decode_jpeg_bands(data))
+        return _turn_upright(bands_hwc, _jpeg_orientation(data))
+    image = _open_checked_image(data)
     if image.format in {_TIFF, "WEBP"} and not image.has_transparency_data:
         return _decode_with_opencv(data, cv2.IMREAD_COLOR_RGB)
-    bands_hwc = damage_as_value_error(lambda: _bands(image))
+    bands_hwc = damage_as_value_error(lambda: _bands_of_image(image))
     refuse_colour_in_alpha(bands_hwc[..., 3:])
-    return _upright(bands_hwc, _orientation(image))
+    return _turn_upright(bands_hwc, _exif_orientation(image))
 
 
 def decode_indexes(data: bytes) -> LabelsHW:
@@ -70,14 +70,14 @@ def decode_indexes(data: bytes) -> LabelsHW:
         ValueError: as for an image, or it has more than one channel.
     """
     try:
-        image = _checked(data)
+        image = _open_checked_image(data)
     except LostBandsError as error:
         raise ValueError(f"has {error.bands}: {_MASK_FIX}") from error
     if len(image.getbands()) > 1:
         raise ValueError(f"has {len(image.getbands())} bands of 8 bits: {_MASK_FIX}")
     if image.format == _TIFF:
         return _decode_with_opencv(data, cv2.IMREAD_UNCHANGED)
-    grey_step = _grey_step(image)
+    grey_step = _grey_step_of_png(image)
     return damage_as_value_error(lambda: np.array(image, dtype=np.uint8)) // grey_step
 
 
@@ -87,7 +87,7 @@ def decode_index_map(data: bytes) -> NDArray[Any]:
         return decode_indexes(data)
     plain = without_text(data)
     image = damage_as_value_error(lambda: PngImageFile(BytesIO(plain)))
-    refuse_too_many_pixels(size_of(image))
+    refuse_too_many_pixels(size_of_header(image))
     damage_as_value_error(image.verify)
     return damage_as_value_error(lambda: np.array(PngImageFile(BytesIO(plain)), dtype=np.uint16))
 
@@ -98,7 +98,7 @@ def decode_deep_png(data: bytes) -> NDArray[np.uint16]:
         return np.asarray(decode_index_map(data)[..., None], dtype=np.uint16)
     plain = without_text(data)
     image = damage_as_value_error(lambda: PngImageFile(BytesIO(plain)))
-    refuse_too_many_pixels(size_of(image))
+    refuse_too_many_pixels(size_of_header(image))
     damage_as_value_error(image.verify)
     decoded = _decode_with_opencv(plain, cv2.IMREAD_UNCHANGED)
     has_colour = image.mode.startswith("RGB")
@@ -108,14 +108,14 @@ def decode_deep_png(data: bytes) -> NDArray[np.uint16]:
 def upright_size(data: bytes) -> tuple[int, int]:
     """Height and width in the EXIF orientation, by the header; raises ValueError as `decode_bands`."""
     height, width = image_size(data)
-    orientation = _jpeg_orientation(data) if is_jpeg(data) else _orientation(open_image(data))
+    orientation = _jpeg_orientation(data) if is_jpeg(data) else _exif_orientation(open_image(data))
     return (width, height) if orientation in _TRANSPOSED else (height, width)
 
 
-def _checked(data: bytes) -> ImageFile:
+def _open_checked_image(data: bytes) -> ImageFile:
     """An image that can be decoded: the only one, not too large, and a PNG's checksums are right."""
     image = open_image(data)
-    refuse_too_many_pixels(size_of(image))
+    refuse_too_many_pixels(size_of_header(image))
     refuse_several_images(image, data)
     if isinstance(image, PngImageFile):
         damage_as_value_error(image.verify)
@@ -123,14 +123,14 @@ def _checked(data: bytes) -> ImageFile:
     return image
 
 
-def _decode_jpeg(data: bytes) -> BandsHWC:
+def _decode_jpeg_bands(data: bytes) -> BandsHWC:
     try:
         return np.asarray(simplejpeg.decode_jpeg(data, "RGB"))
     except ValueError as error:
         if _SURPLUS in str(error):
             return np.asarray(simplejpeg.decode_jpeg(data, "RGB", strict=False))
         if ODD_SUBSAMPLING in str(error):
-            return _bands(open_image(data))
+            return _bands_of_image(open_image(data))
         raise
 
 
@@ -145,7 +145,7 @@ def _decode_with_opencv(data: bytes, mode: int) -> NDArray[Any]:
     return np.ascontiguousarray(decoded)
 
 
-def _bands(image: Image.Image) -> BandsHWC:
+def _bands_of_image(image: Image.Image) -> BandsHWC:
     has_alpha = image.mode in {"LA", "La", "PA", "RGBA", "RGBa"}
     mode = "RGBA" if has_alpha else "RGB"
     return np.array(image if image.mode == mode else image.convert(mode))
@@ -168,13 +168,13 @@ def refuse_colour_in_alpha(alpha: NDArray[np.uint8]) -> None:
 def _jpeg_orientation(data: bytes) -> int:
     try:
         with_exif = b"Exif\0\0" in data[: data.index(b"\xff\xda")]
-        return _orientation(open_image(data)) if with_exif else _UPRIGHT
+        return _exif_orientation(open_image(data)) if with_exif else _UPRIGHT
     except ValueError:
         # Pillow cannot parse the header, unlike libjpeg: there is no EXIF orientation.
         return _UPRIGHT
 
 
-def _orientation(image: ImageFile) -> int:
+def _exif_orientation(image: ImageFile) -> int:
     """The EXIF orientation, 1 to 8; of a TIFF, which Pillow turns itself, 1."""
     if image.format == _TIFF:
         return _UPRIGHT
@@ -187,7 +187,7 @@ def _orientation(image: ImageFile) -> int:
         return _UPRIGHT
 
 
-def _upright(pixels: BandsHWC, orientation: int) -> BandsHWC:
+def _turn_upright(pixels: BandsHWC, orientation: int) -> BandsHWC:
     """Turned as EXIF says; from 5 on rows and columns are swapped. Source: CIPA DC-008, "Orientation"."""
     if orientation in _TRANSPOSED:
         pixels = pixels.transpose(1, 0, 2)
@@ -198,7 +198,7 @@ def _upright(pixels: BandsHWC, orientation: int) -> BandsHWC:
     return np.ascontiguousarray(pixels)
 
 
-def _grey_step(image: ImageFile) -> int:
+def _grey_step_of_png(image: ImageFile) -> int:
     """The step between grey values of a PNG with fewer than 8 bits, which Pillow scales to 0..255."""
     mode, _, bits = str(image.tile[0].args).partition(";")
     return 255 // (2 ** int(bits) - 1) if mode == "L" and bits in {"2", "4"} else 1

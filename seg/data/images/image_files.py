@@ -8,7 +8,7 @@ from typing import Final
 
 from seg.errors import DataError
 from seg.files.image_suffixes import IMAGE_SUFFIXES
-from seg.files.ownership import is_marked
+from seg.files.ownership import is_own_folder
 from seg.terminal.notices import notice
 
 ARRAY_SUFFIXES: Final = frozenset({".npy", ".dcm"})
@@ -22,7 +22,7 @@ _SPECIAL: Final = {
 }
 
 
-def images_in(folder: Path) -> list[Path]:
+def image_files_in(folder: Path) -> list[Path]:
     """All image files below `folder`, sorted by path; where there are none, arrays (.npy) and DICOM (.dcm).
 
     Hidden files and folders are skipped, and folders that seg wrote as a whole, such as label maps; `folder`
@@ -33,27 +33,29 @@ def images_in(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder of images")
-    found = sorted(path for path in _image_names(folder, IMAGE_SUFFIXES) if is_usable(path))
-    found = found or sorted(path for path in _image_names(folder, ARRAY_SUFFIXES) if is_usable(path))
+    found = sorted(path for path in _image_names_in(folder, IMAGE_SUFFIXES) if is_usable_image_file(path))
+    found = found or sorted(
+        path for path in _image_names_in(folder, ARRAY_SUFFIXES) if is_usable_image_file(path)
+    )
     if not found:
         raise DataError(f"{folder}: has no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return found
 
 
-def is_usable(path: Path) -> bool:
+def is_usable_image_file(path: Path) -> bool:
     """Whether a file can be used as an image; a notice says why not."""
-    if problem := _problem(path):
+    if problem := _problem_of_image_file(path):
         notice(f"{path}: is skipped: {problem}")
     return not problem
 
 
-def resolved(folder: Path, name: str) -> Path:
+def resolve_image_name(folder: Path, name: str) -> Path:
     """The file of a name in a list; a Windows path `a\\b.png` becomes `a/b.png` if it does not exist."""
     path = folder / name
     return folder / name.replace("\\", "/") if "\\" in name and not path.exists() else path
 
 
-def bytes_of(path: Path) -> bytes:
+def bytes_of_file(path: Path) -> bytes:
     """The contents of a file.
 
     Raises:
@@ -79,20 +81,20 @@ def special_file(path: Path) -> str | None:
     return _SPECIAL.get(stat.S_IFMT(path.stat().st_mode))
 
 
-def _image_names(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
+def _image_names_in(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
     def cannot_be_listed(error: OSError) -> None:
         raise DataError(f"{error.filename}: cannot be listed: {error.strerror}") from error
 
     for where, folders, names in os.walk(folder, onerror=cannot_be_listed):
         folders[:] = [
-            name for name in folders if not name.startswith(".") and not is_marked(Path(where, name))
+            name for name in folders if not name.startswith(".") and not is_own_folder(Path(where, name))
         ]
         for name in names:
             if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
                 yield Path(where, name)
 
 
-def _problem(path: Path) -> str:
+def _problem_of_image_file(path: Path) -> str:
     try:
         str(path).encode()
     except UnicodeEncodeError:

@@ -90,10 +90,10 @@ def image_size(data: bytes) -> Size:
     """
     if is_jpeg(data):
         return _jpeg_size(data)
-    return size_of(open_image(data))
+    return size_of_header(open_image(data))
 
 
-def size_of(image: ImageFile) -> Size:
+def size_of_header(image: ImageFile) -> Size:
     """Height and width of an opened image; for a tiled TIFF at least those of a tile, decoded whole."""
     if isinstance(image, TiffImageFile):
         tile_height, tile_width = (int(image.tag_v2.get(tag, 0)) for tag in (_TILE_HEIGHT, _TILE_WIDTH))
@@ -118,14 +118,16 @@ def open_image(data: bytes) -> ImageFile:
     is_tiff = kind is TiffImageFile
     deep = _deep_tiff(damage_as_value_error(lambda: next(tiff_pages(data)))) if is_tiff else ""
     if deep:
-        raise LostBandsError(deep + _with_values(kind, data))
+        raise LostBandsError(deep + _deep_band_with_values(kind, data))
     if kind is PngImageFile:
         data = without_text(data)
     elif kind is JpegImageFile:
         data = without_fill_bytes(data)
     image = damage_as_value_error(lambda: kind(BytesIO(data)))
     if isinstance(image, PngImageFile) and ";16" in str(image.tile[0].args):
-        raise LostBandsError(f"{counted(len(image.getbands()), 'band')} of 16 bits{_with_values(kind, data)}")
+        raise LostBandsError(
+            f"{counted(len(image.getbands()), 'band')} of 16 bits{_deep_band_with_values(kind, data)}"
+        )
     return image
 
 
@@ -214,7 +216,7 @@ def _jpeg_size(data: bytes) -> Size:
         height, width, *_ = simplejpeg.decode_jpeg_header(data)
     except ValueError as error:
         if ODD_SUBSAMPLING in str(error):
-            return size_of(open_image(data))
+            return size_of_header(open_image(data))
         raise ValueError(f"is cut off or damaged: {error}") from error
     return height, width
 
@@ -249,7 +251,7 @@ def _deep_tiff(tags: ImageFileDirectory_v2) -> str:
     return f"{counted(bands, 'band')} of {bits} {sample}bits"
 
 
-def _with_values(kind: type[ImageFile], data: bytes) -> str:
+def _deep_band_with_values(kind: type[ImageFile], data: bytes) -> str:
     """The smallest and largest value of an image with one deep band; empty if they cannot be determined."""
     with suppress(Exception):
         image = kind(BytesIO(data))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.images.decoding import BandsHWC, decode_bands, decode_index_map, decode_indexes
-from seg.data.images.image_files import bytes_of
+from seg.data.images.image_files import bytes_of_file
 from seg.data.images.image_header import refuse_too_many_pixels
 from seg.data.images.pyramid import is_pyramid, open_pyramid
 from seg.data.images.windowed_image import open_as_rgb
@@ -31,20 +31,20 @@ def read_image(path: Path) -> ImageHWC:
             per channel, or other bands.
     """
     if is_pyramid(path):
-        return _read_pyramid(path)
-    return decode_image(bytes_of(path), path)
+        return _read_whole_pyramid(path)
+    return decode_image(bytes_of_file(path), path)
 
 
 def decode_image(data: bytes, name: Path | str) -> ImageHWC:
     """Decode the contents of an image file to RGB, uint8 `[H, W, 3]`; `name` is its name in errors."""
-    return without_alpha(_decoded(data, name))
+    return without_alpha(_decode_named_image(data, name))
 
 
-def read_bands(path: Path) -> BandsHWC:
+def read_image_with_alpha(path: Path) -> BandsHWC:
     """Decode an image with its alpha channel, if it has one: uint8 `[H, W, 3 or 4]`."""
     if is_pyramid(path):
-        return _read_pyramid(path)
-    return _decoded(bytes_of(path), path)
+        return _read_whole_pyramid(path)
+    return _decode_named_image(bytes_of_file(path), path)
 
 
 def without_alpha(bands_hwc: BandsHWC) -> ImageHWC:
@@ -58,7 +58,7 @@ def read_mask(path: Path) -> LabelsHW:
         DataError: as for an image, or it has more than one channel or more than 8 bits.
     """
     try:
-        return decode_indexes(bytes_of(path))
+        return decode_indexes(bytes_of_file(path))
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
 
@@ -66,7 +66,7 @@ def read_mask(path: Path) -> LabelsHW:
 def read_index_map(path: Path) -> NDArray[Any]:
     """Decode an index mask, which may be a PNG of 16 bits: uint8 or uint16 `[H, W]`."""
     try:
-        return decode_index_map(bytes_of(path))
+        return decode_index_map(bytes_of_file(path))
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
 
@@ -79,17 +79,17 @@ def write_image(path: Path, image_hwc: ImageHWC) -> None:
     """
     is_jpeg = path.suffix.lower() in _JPEG_SUFFIXES
     options = (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY) if is_jpeg else ()
-    _write(path, np.ascontiguousarray(image_hwc[..., ::-1]), options)
+    _write_encoded_image(path, np.ascontiguousarray(image_hwc[..., ::-1]), options)
 
 
 def write_mask(path: Path, labels_hw: LabelsHW) -> None:
     """Encode a label map as an 8-bit greyscale PNG, atomically."""
     if path.suffix.lower() != ".png":
         raise OutputError(f"{path}: a mask needs a lossless format: name it .png")
-    _write(path, labels_hw, ())
+    _write_encoded_image(path, labels_hw, ())
 
 
-def _read_pyramid(path: Path) -> ImageHWC:
+def _read_whole_pyramid(path: Path) -> ImageHWC:
     """A slide or an OME-TIFF, whole, at its full resolution."""
     image = open_as_rgb(path, open_pyramid(path))
     height, width, _ = image.shape
@@ -100,14 +100,14 @@ def _read_pyramid(path: Path) -> ImageHWC:
     return image[:, :]
 
 
-def _decoded(data: bytes, name: Path | str) -> BandsHWC:
+def _decode_named_image(data: bytes, name: Path | str) -> BandsHWC:
     try:
         return decode_bands(data)
     except ValueError as error:
         raise DataError(f"{name}: {error}") from error
 
 
-def _write(path: Path, pixels: NDArray[np.uint8], options: Sequence[int]) -> None:
+def _write_encoded_image(path: Path, pixels: NDArray[np.uint8], options: Sequence[int]) -> None:
     try:
         encoded, data = cv2.imencode(path.suffix.lower(), pixels, options)
     except cv2.error:

@@ -21,14 +21,14 @@ def refuse_several_images(image: ImageFile, data: bytes) -> None:
     if isinstance(image, TiffImageFile):
         several = False
         with suppress(ValueError):  # Pages behind the first need not be right.
-            several = damage_as_value_error(lambda: _has_another_page(data))
+            several = damage_as_value_error(lambda: _has_page_of_same_size(data))
     else:
         several = bool(getattr(image, "is_animated", False))
     if several:
         raise ValueError("has several images, and one is read of a file: save each as a file of its own")
 
 
-def _has_another_page(data: bytes) -> bool:
+def _has_page_of_same_size(data: bytes) -> bool:
     first, *others = tiff_pages(data)
     return any(
         (tags.get(_WIDTH), tags.get(_HEIGHT)) == (first.get(_WIDTH), first.get(_HEIGHT))

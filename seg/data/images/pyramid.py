@@ -16,7 +16,7 @@ from seg.data.images.band_file import (
 )
 from seg.data.regions.region import Region, Size
 from seg.data.slides.ome_tiff import OmeImage, is_ome
-from seg.data.slides.openslide_file import SlideFile, is_slide, level_sizes, open_slide
+from seg.data.slides.openslide_file import SlideFile, is_slide, open_slide, slide_level_sizes
 from seg.distribution import install_advice
 from seg.errors import DataError
 
@@ -61,7 +61,7 @@ def open_pyramid(path: Path, level: int = 0) -> BandFile:
     if is_slide(path):
         return SlideFile(path, level)
     pages = read_ome(path).pages if is_ome(path) else (1,)
-    files = [RasterFile(path, open_tiff(path, page, level)) for page in pages]
+    files = [RasterFile(path, open_tiff_level(path, page, level)) for page in pages]
     if any(file.size_hw != files[0].size_hw for file in files):
         raise DataError(f"{path}: its channels have different sizes: save each as a file of its own")
     return files[0] if len(files) == 1 else ChannelFile(files)
@@ -70,28 +70,28 @@ def open_pyramid(path: Path, level: int = 0) -> BandFile:
 def sizes_of_levels(path: Path) -> tuple[Size, ...]:
     """Height and width of each level, the full resolution first; empty for a file of one size."""
     if is_slide(path):
-        return level_sizes(open_slide(path))
+        return slide_level_sizes(open_slide(path))
     if path.suffix.lower() not in TIFF_SUFFIXES or not has_rasterio():
         return ()
     page = read_ome(path).pages[0] if is_ome(path) else 1
-    with open_tiff(path, page) as dataset:
+    with open_tiff_level(path, page) as dataset:
         count = 0 if has_palette(dataset) else len(dataset.overviews(1))
         full_hw = dataset.height, dataset.width
-    return (full_hw, *(_size_of(path, page, level) for level in range(1, count + 1))) if count else ()
+    return (full_hw, *(_size_of_level(path, page, level) for level in range(1, count + 1))) if count else ()
 
 
 def read_ome(path: Path) -> OmeImage:
     """The channels and pixels of an OME-TIFF, by its description; raises DataError."""
-    with open_tiff(path) as dataset:
+    with open_tiff_level(path) as dataset:
         return OmeImage.of_xml(path, dataset.tags().get(_DESCRIPTION, ""))
 
 
-def _size_of(path: Path, page: int, level: int) -> Size:
-    with open_tiff(path, page, level) as dataset:
+def _size_of_level(path: Path, page: int, level: int) -> Size:
+    with open_tiff_level(path, page, level) as dataset:
         return dataset.height, dataset.width
 
 
-def open_tiff(path: Path | str, page: int = 1, level: int = 0) -> "DatasetReader":
+def open_tiff_level(path: Path | str, page: int = 1, level: int = 0) -> "DatasetReader":
     """Open a page of a TIFF, which may be at a URI, and a level of it; raises DataError."""
     if not has_rasterio():
         raise DataError(f"{path}: its levels are read by rasterio: {install_advice('geo')}")

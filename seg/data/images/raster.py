@@ -15,13 +15,13 @@ from seg.data.images.band_file import (
     silence_georeferencing_warnings,
 )
 from seg.data.images.decoding import refuse_colour_in_alpha, upright_size
-from seg.data.images.image_files import bytes_of, special_file
+from seg.data.images.image_files import bytes_of_file, special_file
 from seg.data.images.image_header import LostBandsError
 from seg.data.images.images import read_image
-from seg.data.images.pyramid import is_pyramid, open_pyramid, open_tiff
+from seg.data.images.pyramid import is_pyramid, open_pyramid, open_tiff_level
 from seg.data.images.windowed_image import GREY_OR_RGB, WindowedImage, open_as_rgb
 from seg.data.regions.region import Size
-from seg.data.regions.tiled_copy import Bands, existing_copy, write_copy
+from seg.data.regions.tiled_copy import CopiedBands, existing_tiled_copy, write_tiled_copy
 from seg.errors import DataError
 from seg.image_type import ImageHWB
 from seg.terminal.words import counted
@@ -94,16 +94,16 @@ def open_large_image(path: Path) -> WindowedImage | None:
     dataset = _open_large(path)
     if dataset is None or has_palette(dataset):
         return None
-    _check_bands(path, dataset)
-    return WindowedImage(RasterFile(path, _by_region(path, dataset)))
+    _check_raster_bands(path, dataset)
+    return WindowedImage(RasterFile(path, _open_tiled_copy(path, dataset)))
 
 
-def open_level(path: Path, level: int) -> WindowedImage:
+def open_raster_level(path: Path, level: int) -> WindowedImage:
     """Open a level of a file as RGB of 8 bits; raises DataError if it has bands that would be lost."""
     if is_pyramid(path):
         return open_as_rgb(path, open_pyramid(path, level))
-    dataset = open_tiff(path, level=level)
-    _check_bands(path, dataset)
+    dataset = open_tiff_level(path, level=level)
+    _check_raster_bands(path, dataset)
     return WindowedImage(RasterFile(path, dataset))
 
 
@@ -117,7 +117,7 @@ def size_if_large(path: Path) -> Size | None:
         return None
     with dataset:
         if dataset.driver == _JPEG:
-            return upright_size(bytes_of(path))
+            return upright_size(bytes_of_file(path))
         return None if has_palette(dataset) else (dataset.height, dataset.width)
 
 
@@ -127,7 +127,7 @@ def open_large_file(path: Path) -> BandFile | None:
         file = open_pyramid(path)
         return file if math.prod(file.size_hw) > LARGE else None
     dataset = _open_large(path)
-    return RasterFile(path, _by_region(path, dataset)) if dataset else None
+    return RasterFile(path, _open_tiled_copy(path, dataset)) if dataset else None
 
 
 def _open_large(path: Path) -> "DatasetReader | None":
@@ -156,30 +156,31 @@ def _may_be_large(path: Path) -> bool:
         return False
 
 
-def _by_region(path: Path, dataset: "DatasetReader") -> "DatasetReader":
+def _open_tiled_copy(path: Path, dataset: "DatasetReader") -> "DatasetReader":
     """The file, or a tiled copy of one whose blocks are too large to be read for a region of them."""
     import rasterio
 
     if dataset.driver == _TIFF and math.prod(dataset.block_shapes[0]) <= _LARGEST_BLOCK:
         return dataset
     with dataset:
-        copy = existing_copy(path)
+        copy = existing_tiled_copy(path)
         if copy is None and dataset.driver == _JPEG:
-            copy = write_copy(path, Bands.of_image(read_image(path)))
+            copy = write_tiled_copy(path, CopiedBands.of_image(read_image(path)))
         return rasterio.open(
-            copy or write_copy(path, Bands.of_file(path, dataset, has_palette=has_palette(dataset)))
+            copy
+            or write_tiled_copy(path, CopiedBands.of_file(path, dataset, has_palette=has_palette(dataset)))
         )
 
 
-def _check_bands(path: Path, dataset: "DatasetReader") -> None:
+def _check_raster_bands(path: Path, dataset: "DatasetReader") -> None:
     """Raise DataError for bands that would be lost."""
     try:
-        _refuse_other_bands(dataset)
+        _refuse_lost_raster_bands(dataset)
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
 
 
-def _refuse_other_bands(dataset: "DatasetReader") -> None:
+def _refuse_lost_raster_bands(dataset: "DatasetReader") -> None:
     """Raise ValueError for bands that would be lost; a fourth band is sampled in the middle of the image."""
     from rasterio.enums import ColorInterp
     from rasterio.windows import Window

@@ -7,21 +7,28 @@ from pathlib import Path
 
 import numpy as np
 
-from seg.data.deep.decode import header_of, read_deep, type_of_bands
+from seg.data.deep.decode import header_of_deep, read_deep, type_of_bands
 from seg.data.deep.percentiles import scale_by_percentiles
 from seg.data.deep.picture import picture_of
 from seg.data.deep.windowed import WindowedBands, open_large_bands
 from seg.data.images.decoding import upright_size
-from seg.data.images.image_files import bytes_of
+from seg.data.images.image_files import bytes_of_file
 from seg.data.images.images import read_image
 from seg.data.images.pixel_size import pixel_size_of
 from seg.data.images.pyramid import is_pyramid, open_pyramid, sizes_of_levels
-from seg.data.images.raster import LARGE, Raster, open_large_file, open_level, open_raster, size_if_large
-from seg.data.images.scaled_image import open_scaled, size_at
+from seg.data.images.raster import (
+    LARGE,
+    Raster,
+    open_large_file,
+    open_raster,
+    open_raster_level,
+    size_if_large,
+)
+from seg.data.images.scaled_image import open_scaled_image, size_at_scale
 from seg.data.regions.region import Size
 from seg.data.splits.split import Sample
 from seg.errors import DataError
-from seg.image_type import RGB8, ImageHWB, ImageType, common_type
+from seg.image_type import RGB8, ImageHWB, ImageType, common_image_type
 from seg.labels.label_map import ImageHWC
 from seg.pixel_range import PixelRange
 
@@ -38,8 +45,8 @@ def read_sample(sample: Sample) -> ImageHWB:
         return open_sample(sample)[:, :]
     if sample.pixel_range is None:
         return read_image(sample.image)
-    slices = [_read_bands(path, sample.pixel_range) for path in sample.stack or (sample.image,)]
-    return slices[0] if len(slices) == 1 else _stacked(sample, slices)
+    slices = [_read_slice_of_sample(path, sample.pixel_range) for path in sample.stack or (sample.image,)]
+    return slices[0] if len(slices) == 1 else _stack_slices(sample, slices)
 
 
 def open_sample(sample: Sample) -> Raster:
@@ -47,35 +54,37 @@ def open_sample(sample: Sample) -> Raster:
     if sample.region is not None or sample.stack:
         return read_sample(sample)
     if sample.scale is not None:
-        return open_scaled(sample.image, sample.scale, _levels_of(sample), partial(_open_level, sample))
-    return _open_level(sample, 0)
+        return open_scaled_image(
+            sample.image, sample.scale, _levels_of_sample(sample), partial(_open_sample_at_level, sample)
+        )
+    return _open_sample_at_level(sample, 0)
 
 
-def _open_level(sample: Sample, level: int) -> Raster:
+def _open_sample_at_level(sample: Sample, level: int) -> Raster:
     path, pixel_range = sample.image, sample.pixel_range
     if level and pixel_range is None:
-        return open_level(path, level)
+        return open_raster_level(path, level)
     if level and pixel_range is not None:
         return WindowedBands(open_pyramid(path, level), pixel_range.percentile)
-    return open_raster(path) if pixel_range is None else open_bands(path, pixel_range)
+    return open_raster(path) if pixel_range is None else open_bands_to_tile(path, pixel_range)
 
 
-def _levels_of(sample: Sample) -> tuple[Size, ...]:
+def _levels_of_sample(sample: Sample) -> tuple[Size, ...]:
     """The size of each level of its file, the full resolution first."""
     return sizes_of_levels(sample.image) or (full_size_of_sample(sample),)
 
 
-def open_bands(path: Path, pixel_range: PixelRange) -> Raster:
+def open_bands_to_tile(path: Path, pixel_range: PixelRange) -> Raster:
     """An image of any bands to cut tiles from: by region if it is a large file; raises DataError."""
-    return open_large_bands(path, pixel_range.percentile) or _read_bands(path, pixel_range)
+    return open_large_bands(path, pixel_range.percentile) or _read_slice_of_sample(path, pixel_range)
 
 
 def draw_sample(sample: Sample) -> ImageHWC:
     """A sample's image as a picture, uint8 RGB `[H, W, 3]`; raises DataError as `read_sample`."""
-    return as_picture(sample, read_sample(sample))
+    return sample_as_picture(sample, read_sample(sample))
 
 
-def as_picture(sample: Sample, pixels: ImageHWB) -> ImageHWC:
+def sample_as_picture(sample: Sample, pixels: ImageHWB) -> ImageHWC:
     """Pixels of a sample's image as a picture; raises DataError if it lacks bands that pictures show."""
     if sample.pixel_range is None:
         return pixels
@@ -91,7 +100,7 @@ def size_of_sample(sample: Sample) -> Size:
         return sample.region.size_hw
     if sample.scale is None:
         return full_size_of_sample(sample)
-    return size_at(sample.image, sample.scale, _levels_of(sample))
+    return size_at_scale(sample.image, sample.scale, _levels_of_sample(sample))
 
 
 def size_if_by_region(sample: Sample) -> Size | None:
@@ -108,14 +117,14 @@ def full_size_of_sample(sample: Sample) -> Size:
         return open_pyramid(sample.image).size_hw
     if large_hw := size_if_large(sample.image):
         return large_hw
-    data = bytes_of(sample.image)
+    data = bytes_of_file(sample.image)
     try:
-        return upright_size(data) if sample.pixel_range is None else header_of(data)[0]
+        return upright_size(data) if sample.pixel_range is None else header_of_deep(data)[0]
     except ValueError as error:
         raise DataError(f"{sample.image}: {error}") from error
 
 
-def micrometres_read(sample: Sample) -> float | None:
+def micrometres_of_sample(sample: Sample) -> float | None:
     """The side of a pixel of a sample as it is read, if it is known and in micrometres."""
     found = pixel_size_of(sample.image)
     if found is not None and found.unit != "um":
@@ -129,37 +138,37 @@ def type_of_sample(sample: Sample) -> ImageType:
     """The type of a sample's image, by the headers of its files; raises DataError."""
     if sample.pixel_range is None:
         return RGB8
-    types = [_type_of(path) for path in sample.stack or (sample.image,)]
-    pixels = "float32" if sample.pixel_range.percentile else reduce(common_type, types).pixels
+    types = [_type_of_file(path) for path in sample.stack or (sample.image,)]
+    pixels = "float32" if sample.pixel_range.percentile else reduce(common_image_type, types).pixels
     return ImageType(pixels, sum(one.bands for one in types))
 
 
-def may_lack_data(sample: Sample) -> bool:
+def sample_may_lack_data(sample: Sample) -> bool:
     """Whether its files may have values that are NaN, by their headers; raises DataError."""
     slices = set(sample.stack or (sample.image,))
-    return sample.pixel_range is not None and any(_type_of(path).pixels == "float32" for path in slices)
+    return sample.pixel_range is not None and any(_type_of_file(path).pixels == "float32" for path in slices)
 
 
-def in_range(image_hwb: ImageHWB, pixel_range: PixelRange) -> ImageHWB:
+def scale_to_pixel_range(image_hwb: ImageHWB, pixel_range: PixelRange) -> ImageHWB:
     """An image that was read elsewhere, scaled by its percentiles if the range has some."""
     percentile = pixel_range.percentile
     return image_hwb if percentile is None else scale_by_percentiles(image_hwb, percentile)
 
 
-def _read_bands(path: Path, pixel_range: PixelRange) -> ImageHWB:
-    return in_range(read_deep(path), pixel_range)
+def _read_slice_of_sample(path: Path, pixel_range: PixelRange) -> ImageHWB:
+    return scale_to_pixel_range(read_deep(path), pixel_range)
 
 
-def _type_of(path: Path) -> ImageType:
+def _type_of_file(path: Path) -> ImageType:
     if large := open_pyramid(path) if is_pyramid(path) else open_large_file(path):
         return type_of_bands(large.dtypes, large.nodata)
     try:
-        return header_of(bytes_of(path))[1]
+        return header_of_deep(bytes_of_file(path))[1]
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
 
 
-def _stacked(sample: Sample, slices: list[ImageHWB]) -> ImageHWB:
+def _stack_slices(sample: Sample, slices: list[ImageHWB]) -> ImageHWB:
     for path, one in zip(sample.stack, slices, strict=True):
         if one.shape[:2] != slices[0].shape[:2]:
             sizes = " and ".join(f"{part.shape[1]}x{part.shape[0]}" for part in (one, slices[0]))

@@ -21,14 +21,14 @@ _ONLY_FILES: Final = "protocol_whitelist;file"
 
 
 @dataclass(frozen=True, slots=True)
-class VideoFacts:
+class VideoHeader:
     """The header of a video; its number of `frames` may be wrong."""
 
     frames: int
     frames_a_second: float
 
 
-def video_facts(path: Path) -> VideoFacts:
+def read_video_header(path: Path) -> VideoHeader:
     """Read a video's header.
 
     Raises:
@@ -36,7 +36,7 @@ def video_facts(path: Path) -> VideoFacts:
     """
     capture = _open_video(path)
     try:
-        return VideoFacts(
+        return VideoHeader(
             max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))), capture.get(cv2.CAP_PROP_FPS) or 25.0
         )
     finally:
@@ -71,20 +71,20 @@ def write_video(path: Path, frames: Iterable[ImageHWC], frames_a_second: float) 
             full.
     """
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    refuse_unknown_ending(path)
+    refuse_unknown_video_ending(path)
     count = 0
     writer: cv2.VideoWriter | None = None
     with atomic_path(path) as temporary:
         try:
             for frame_hwc in frames:
                 even_hwc = _with_even_sides(frame_hwc)
-                writer = writer or _writer(path, temporary, even_hwc, frames_a_second)
+                writer = writer or _open_video_writer(path, temporary, even_hwc, frames_a_second)
                 writer.write(np.ascontiguousarray(even_hwc[..., ::-1]))
                 count += 1
         finally:
             if writer is not None:
                 writer.release()
-        _refuse_cut_off(path, temporary, count)
+        _refuse_cut_off_video(path, temporary, count)
     return count
 
 
@@ -95,7 +95,7 @@ def _with_even_sides(frame_hwc: ImageHWC) -> ImageHWC:
     return np.pad(frame_hwc, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
-def refuse_unknown_ending(path: Path) -> None:
+def refuse_unknown_video_ending(path: Path) -> None:
     """Raise OutputError if the suffix is not that of a video format that can be written."""
     if path.suffix.lower() not in CODECS:
         raise OutputError(f"{path}: is not a video format that can be written: {', '.join(sorted(CODECS))}")
@@ -115,10 +115,10 @@ def _open_video(path: Path) -> cv2.VideoCapture:
     return capture
 
 
-def _refuse_cut_off(path: Path, written: Path, count: int) -> None:
+def _refuse_cut_off_video(path: Path, written: Path, count: int) -> None:
     """Raise OutputError if frames are missing: OpenCV does not report a full disk."""
     try:
-        found = video_facts(written).frames if count else 0
+        found = read_video_header(written).frames if count else 0
     except DataError:
         found = 0
     if found < count:
@@ -127,7 +127,9 @@ def _refuse_cut_off(path: Path, written: Path, count: int) -> None:
         )
 
 
-def _writer(path: Path, temporary: Path, frame_hwc: ImageHWC, frames_a_second: float) -> cv2.VideoWriter:
+def _open_video_writer(
+    path: Path, temporary: Path, frame_hwc: ImageHWC, frames_a_second: float
+) -> cv2.VideoWriter:
     height, width = frame_hwc.shape[:2]
     codec = cv2.VideoWriter.fourcc(*CODECS[path.suffix.lower()])
     writer = cv2.VideoWriter(str(temporary), codec, frames_a_second, (width, height))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from seg.data.coco.rasterise import MaskHW
-from seg.data.deep.decode import header_of
-from seg.data.images.image_files import bytes_of, images_in
+from seg.data.deep.decode import header_of_deep
+from seg.data.images.image_files import bytes_of_file, image_files_in
 from seg.data.images.raster import size_if_large
 from seg.data.regions.run_mask import RunMask
 from seg.errors import DataError
@@ -68,27 +68,27 @@ Importer = Callable[[Path, Dropped], ImportedDataset]
 IGNORED = UNLABELLED_IGNORED
 
 
-def read_json(path: Path) -> Any:
+def read_annotation_json(path: Path) -> Any:
     """The content of a JSON; raises DataError."""
     try:
-        return json.loads(bytes_of(path).decode("utf-8-sig"))
+        return json.loads(bytes_of_file(path).decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is not JSON: {error}") from error
 
 
-def numbered(names: Iterable[str]) -> dict[str, int]:
+def number_imported_classes(names: Iterable[str]) -> dict[str, int]:
     """Ids of classes from 1: 0 is for pixels without an object."""
     return {name: number for number, name in enumerate(dict.fromkeys(names), start=1)}
 
 
-def split_of(name: str) -> SplitName:
+def import_split_of(name: str) -> SplitName:
     """The split that a folder or file is named after; training where it is neither validation nor test."""
     name = name.lower()
     return "val" if name.startswith("val") else "predict" if name.startswith("test") else "train"
 
 
 @contextmanager
-def parsing(path: Path, form: str) -> Iterator[None]:
+def errors_of_format_named(path: Path, form: str) -> Iterator[None]:
     """Turns what a file of another structure raises into a DataError that names the file."""
     try:
         yield
@@ -96,22 +96,22 @@ def parsing(path: Path, form: str) -> Iterator[None]:
         raise DataError(f"{path}: is not as {form} writes it: {type(error).__name__}: {error}") from error
 
 
-def size_of(image: Path) -> tuple[int, int]:
+def size_of_imported_image(image: Path) -> tuple[int, int]:
     """Height and width of an image as it is read; raises DataError."""
     if large_hw := size_if_large(image):
         return large_hw
     try:
-        return header_of(bytes_of(image))[0]
+        return header_of_deep(bytes_of_file(image))[0]
     except ValueError as error:
         raise DataError(f"{image}: {error}") from error
 
 
 def images_by_stem(folder: Path) -> dict[str, Path]:
     """All images below a folder by their path in it without ending; raises DataError if there are none."""
-    return {image.relative_to(folder).with_suffix("").as_posix(): image for image in images_in(folder)}
+    return {image.relative_to(folder).with_suffix("").as_posix(): image for image in image_files_in(folder)}
 
 
-def image_beside(annotation: Path) -> Path | None:
+def image_beside_annotation(annotation: Path) -> Path | None:
     """The image of the same name in the same folder."""
     named = (
         annotation.with_suffix(ending)

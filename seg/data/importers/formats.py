@@ -20,7 +20,7 @@ def importer_of(name: Format) -> Importer:
     return importer
 
 
-def parse_format(text: str) -> Format:
+def parse_import_format(text: str) -> Format:
     """Check a format's name; raises SpecError with the nearest name."""
     for name in FORMATS:
         if text == name:

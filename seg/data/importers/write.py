@@ -48,33 +48,33 @@ def import_dataset(name: Format, source: Path, target: Path, *, overwrite: bool 
     report = ImportReport()
     dataset = importer_of(name)(source, report.dropped)
     with output.writing() as final, output_folder(final) as folder:
-        images = _collect(dataset, folder, final, report)
+        images = _collect_imported_images(dataset, folder, final, report)
         if not images:
             raise DataError(f"{source}: has no image that {name} labels")
-        report.classes = _classes(dataset, images)
+        report.classes = _ids_of_imported_classes(dataset, images)
         if not report.classes:
             raise DataError(f"{source}: has no object with a class")
         for split in images:
-            _write_coco(folder / f"{split}.json", images[split], report.classes)
-        text = _yaml(name, dataset, images, report)
+            _write_imported_coco(folder / f"{split}.json", images[split], report.classes)
+        text = _yaml_of_import(name, dataset, images, report)
         (folder / YAML_NAME).write_text(text, encoding="utf-8", newline="\n")
     report.dropped = +report.dropped
     return report
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _ImportedEntry:
     """An image as COCO has it, with its objects by class name."""
 
     image: dict[str, Any]
     objects: Sequence[tuple[str, dict[str, Any]]]
 
 
-def _collect(
+def _collect_imported_images(
     dataset: ImportedDataset, folder: Path, final: Path, report: ImportReport
-) -> dict[str, list[_Entry]]:
+) -> dict[str, list[_ImportedEntry]]:
     """Every image with its objects as COCO has them, by split; images without files are written."""
-    images: dict[str, list[_Entry]] = defaultdict(list)
+    images: dict[str, list[_ImportedEntry]] = defaultdict(list)
     for image in dataset.images:
         place = os.path.relpath(image.path.absolute(), final.absolute())
         if image.content is not None:
@@ -83,17 +83,19 @@ def _collect(
             (folder / place).write_bytes(image.content)
         height, width = image.size_hw
         described = {"file_name": Path(place).as_posix(), "height": height, "width": width}
-        objects = [found for one in image.objects if (found := _object(one, image, report.dropped))]
-        images[image.split].append(_Entry(described, objects))
+        objects = [found for one in image.objects if (found := _object_as_coco(one, image, report.dropped))]
+        images[image.split].append(_ImportedEntry(described, objects))
         report.images[image.split] += 1
         report.objects[image.split] += len(objects)
     return images
 
 
-def _object(one: ImportedObject, image: ImportedImage, dropped: Dropped) -> tuple[str, dict[str, Any]] | None:
+def _object_as_coco(
+    one: ImportedObject, image: ImportedImage, dropped: Dropped
+) -> tuple[str, dict[str, Any]] | None:
     """An object as COCO has it; None if it covers no pixel, or its outline is none."""
     try:
-        encoded = _encoded(one, image)
+        encoded = _encode_imported_object(one, image)
     except ValueError:
         dropped["outline with too few points, or far outside the image"] += 1
         return None
@@ -106,7 +108,7 @@ def _object(one: ImportedObject, image: ImportedImage, dropped: Dropped) -> tupl
     return one.name, {"segmentation": segmentation, "area": area, "bbox": bbox, "iscrowd": 0}
 
 
-def _encoded(one: ImportedObject, image: ImportedImage) -> dict[str, Any]:
+def _encode_imported_object(one: ImportedObject, image: ImportedImage) -> dict[str, Any]:
     """The pixels of an object as COCO's compressed run lengths; raises ValueError where it is no outline."""
     size_hw = image.size_hw
     if isinstance(one.shape, np.ndarray):
@@ -118,7 +120,9 @@ def _encoded(one: ImportedObject, image: ImportedImage) -> dict[str, Any]:
     return runs_as_coco(runs, size_hw)
 
 
-def _classes(dataset: ImportedDataset, images: dict[str, list[_Entry]]) -> dict[str, int]:
+def _ids_of_imported_classes(
+    dataset: ImportedDataset, images: dict[str, list[_ImportedEntry]]
+) -> dict[str, int]:
     """Ids by name: of the classes that the format lists, and of others that objects have.
 
     Of these, a number is its own id, and names have the next free ones.
@@ -134,7 +138,7 @@ def _classes(dataset: ImportedDataset, images: dict[str, list[_Entry]]) -> dict[
     return id_of
 
 
-def _write_coco(path: Path, entries: Sequence[_Entry], id_of: Mapping[str, int]) -> None:
+def _write_imported_coco(path: Path, entries: Sequence[_ImportedEntry], id_of: Mapping[str, int]) -> None:
     images = [{"id": number, **entry.image} for number, entry in enumerate(entries, start=1)]
     annotations = [
         {"image_id": image["id"], "category_id": id_of[name], **one}
@@ -149,7 +153,7 @@ def _write_coco(path: Path, entries: Sequence[_Entry], id_of: Mapping[str, int])
     path.write_text(json.dumps(document) + "\n", encoding="utf-8", newline="\n")
 
 
-def _held_out(sizes: Sequence[tuple[int, int]]) -> list[str]:
+def _held_out_line(sizes: Sequence[tuple[int, int]]) -> list[str]:
     """The line of `val`: a share of the training images, or of the blocks of a few large ones."""
     val = suggest_val(len(sizes), min(sizes, default=None))
     if isinstance(val, dict):
@@ -157,8 +161,11 @@ def _held_out(sizes: Sequence[tuple[int, int]]) -> list[str]:
     return [f"val: {val} # a random share of the training images"] if len(sizes) > 1 else []
 
 
-def _yaml(
-    name: Format, dataset: ImportedDataset, images: Mapping[str, Sequence[_Entry]], report: ImportReport
+def _yaml_of_import(
+    name: Format,
+    dataset: ImportedDataset,
+    images: Mapping[str, Sequence[_ImportedEntry]],
+    report: ImportReport,
 ) -> str:
     """The dataset YAML; pixels without an object are of the format's own background, if it has one."""
     unlabelled = dataset.unlabelled
@@ -169,5 +176,5 @@ def _yaml(
         if report.images[split]:
             lines.append(f"{split}: {{ images: ., annotations: {split}.json }}")
         elif split == "val":
-            lines += _held_out([(one.image["height"], one.image["width"]) for one in images["train"]])
+            lines += _held_out_line([(one.image["height"], one.image["width"]) for one in images["train"]])
     return "\n".join([*lines, f"unlabelled: {json.dumps(unlabelled)}", ""])

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.coco.painting import paint, painted_object
+from seg.data.coco.painting import paint_objects, painted_object
 from seg.data.labelling import Labelling
-from seg.data.masks.mask_raster import is_above
+from seg.data.masks.mask_raster import mask_above_threshold
 from seg.data.masks.mask_values import MaskValues, read_mask_values
 from seg.errors import DataError
 from seg.labels.label_map import LabelsHW
@@ -28,9 +28,9 @@ class BinaryMasks:
 
     def labels(self, paths: Sequence[Path]) -> LabelsHW:
         """The label map of an image's masks, which are of one size; raises DataError."""
-        labels_hw = _is_above(paths[0], self._threshold)
+        labels_hw = _mask_is_above(paths[0], self._threshold)
         for path in paths[1:]:
-            more_hw = _is_above(path, self._threshold)
+            more_hw = _mask_is_above(path, self._threshold)
             if more_hw.shape != labels_hw.shape:
                 raise DataError(
                     f"{path}: has another size than {paths[0].name}: masks of an image are of one size"
@@ -40,13 +40,13 @@ class BinaryMasks:
 
     def labels_of(self, masks: Sequence[MaskValues]) -> LabelsHW:
         """The label map of the values of an image's masks."""
-        labels_hw = is_above(masks[0], self._threshold)
+        labels_hw = mask_above_threshold(masks[0], self._threshold)
         for values in masks[1:]:
-            labels_hw |= is_above(values, self._threshold)
+            labels_hw |= mask_above_threshold(values, self._threshold)
         return labels_hw.astype(np.uint8)
 
 
-def labels_of_classes(
+def labels_of_class_masks(
     paths: Mapping[int, Path], size_hw: Size, labelling: Labelling, threshold: float = 0
 ) -> LabelMap:
     """A label map from a mask for each label, whose pixels above the threshold are of that class.
@@ -61,15 +61,15 @@ def labels_of_classes(
     for label, path in paths.items():
         if not path.exists():
             continue
-        mask_hw = _is_above(path, threshold)
+        mask_hw = _mask_is_above(path, threshold)
         if mask_hw.shape != size_hw:
             height, width = mask_hw.shape
             raise DataError(
                 f"{path}: is {width}x{height}, its image is {size_hw[1]}x{size_hw[0]}: resize one of them"
             )
         objects.append(painted_object(label, mask_hw))
-    return paint(size_hw, objects, labelling)
+    return paint_objects(size_hw, objects, labelling)
 
 
-def _is_above(path: Path, threshold: float) -> NDArray[np.bool_]:
-    return is_above(read_mask_values(path, lossy=threshold > 0), threshold)
+def _mask_is_above(path: Path, threshold: float) -> NDArray[np.bool_]:
+    return mask_above_threshold(read_mask_values(path, lossy=threshold > 0), threshold)

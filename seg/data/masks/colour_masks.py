@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.masks.index_masks import with_counts
+from seg.data.masks.index_masks import values_with_counts
 from seg.data.masks.mask_values import MaskValues, read_mask_values
 from seg.errors import DataError
 from seg.labels.classes import Colour
@@ -25,9 +25,9 @@ class ColourMasks:
     ) -> None:
         self._tolerance = tolerance or 0
         colours = np.array(list(label_of), dtype=np.int64).reshape(-1, 3)
-        order = np.argsort(_codes(colours))
+        order = np.argsort(_colour_codes(colours))
         self._colours = colours[order]
-        self._sorted_codes = _codes(self._colours)
+        self._sorted_codes = _colour_codes(self._colours)
         self._labels = np.array(list(label_of.values()), dtype)[order]
 
     def labels(self, path: Path) -> LabelMap:
@@ -36,7 +36,7 @@ class ColourMasks:
 
     def labels_of(self, values: MaskValues, path: Path) -> LabelMap:
         """The label map of a mask's colours, uint8 `[H, W, 3]`, or greys `[H, W]`."""
-        codes_hw = _codes(values if values.ndim == 3 else np.repeat(values[..., None], 3, axis=-1))
+        codes_hw = _colour_codes(values if values.ndim == 3 else np.repeat(values[..., None], 3, axis=-1))
         place_hw = np.minimum(np.searchsorted(self._sorted_codes, codes_hw), len(self._labels) - 1)
         labels_hw: LabelMap = self._labels[place_hw]
         unknown_hw = self._sorted_codes[place_hw] != codes_hw
@@ -58,13 +58,14 @@ class ColourMasks:
         if too_far.any():
             named = [",".join(map(str, colour)) for colour in colours[too_far].tolist()]
             raise DataError(
-                f"{path}: has colours {with_counts(named, counts[too_far])}, of no class: give it to a class"
-                " under 'classes', list it under 'unlabelled_colours', or allow near ones with 'tolerance'"
+                f"{path}: has colours {values_with_counts(named, counts[too_far])}, of no class:"
+                " give it to a class under 'classes', list it under 'unlabelled_colours', or allow near ones"
+                " with 'tolerance'"
             )
         return self._labels[nearest][inverse]
 
 
-def _codes(colours: MaskValues) -> NDArray[np.int64]:
+def _colour_codes(colours: MaskValues) -> NDArray[np.int64]:
     """Red, green and blue in the last axis as one number."""
     red, green, blue = np.moveaxis(colours.astype(np.int64), -1, 0)
     codes: NDArray[np.int64] = red << 16 | green << 8 | blue

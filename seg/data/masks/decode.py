@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from seg.data.images.read_sample import size_of_sample
 from seg.data.labelling import Labelling
-from seg.data.masks.binary_masks import BinaryMasks, labels_of_classes
+from seg.data.masks.binary_masks import BinaryMasks, labels_of_class_masks
 from seg.data.masks.colour_masks import ColourMasks
 from seg.data.masks.index_masks import IndexMasks
 from seg.data.masks.mask_raster import ClassMaskRaster, MaskRaster, open_large_mask
@@ -39,23 +39,23 @@ def mask_decoder(dataset: DatasetSpec, masks: MasksSpec, labelling: Labelling) -
     """What turns masks into labels: their files for each class, a threshold, colours, or ids."""
     if masks.of_class:
         label_of = {c.name: label for label, c in enumerate(labelling.classes)}
-        return _ByClass(label_of, labelling, masks.binary or 0)
+        return _ClassMaskDecoder(label_of, labelling, masks.binary or 0)
     if masks.binary is not None:
-        return _ByThreshold(BinaryMasks(masks.binary))
+        return _BinaryMaskDecoder(BinaryMasks(masks.binary))
     index = IndexMasks(labelling, dataset.unlabelled_values, masks.divide)
     if masks.divide is not None:
-        return _ByValue(index)
+        return _ValueMaskDecoder(index)
     value_of = _value_of_colour(dataset, labelling)
     if masks.tolerance is not None:
-        return _ByValue(ColourMasks(value_of, labelling.dtype, masks.tolerance))
-    return _ByContent(index, ColourMasks(value_of, labelling.dtype) if value_of else None)
+        return _ValueMaskDecoder(ColourMasks(value_of, labelling.dtype, masks.tolerance))
+    return _IdOrColourMaskDecoder(index, ColourMasks(value_of, labelling.dtype) if value_of else None)
 
 
 # Classes, not functions within functions, since splits are sent to the processes that load batches.
 
 
 @dataclass(frozen=True, slots=True)
-class _ByClass:
+class _ClassMaskDecoder:
     """A file for each class."""
 
     label_of: Mapping[str, int]
@@ -63,7 +63,9 @@ class _ByClass:
     threshold: float
 
     def labels(self, sample: Sample, masks: Masks) -> LabelMap:
-        return labels_of_classes(self._paths(masks), size_of_sample(sample), self.labelling, self.threshold)
+        return labels_of_class_masks(
+            self._paths(masks), size_of_sample(sample), self.labelling, self.threshold
+        )
 
     def open(self, masks: Masks) -> LabelRaster | None:
         paths = {label: path for label, path in self._paths(masks).items() if path.exists()}
@@ -76,7 +78,7 @@ class _ByClass:
 
 
 @dataclass(frozen=True, slots=True)
-class _ByThreshold:
+class _BinaryMaskDecoder:
     """Two values, in a file for each image or each object."""
 
     binary: BinaryMasks
@@ -90,7 +92,7 @@ class _ByThreshold:
 
 
 @dataclass(frozen=True, slots=True)
-class _ByValue:
+class _ValueMaskDecoder:
     """Ids, or colours."""
 
     values: IndexMasks | ColourMasks
@@ -105,7 +107,7 @@ class _ByValue:
 
 
 @dataclass(frozen=True, slots=True)
-class _ByContent:
+class _IdOrColourMaskDecoder:
     """Ids in masks of one channel, colours in those of three, if the classes have colours."""
 
     index: IndexMasks

@@ -33,7 +33,7 @@ class IndexMasks:
 
     def labels_of(self, values: MaskValues, path: Path) -> LabelMap:
         """The label map of a mask's values."""
-        values_hw = _one_channel(values, path)
+        values_hw = _one_channel_of_mask(values, path)
         if self._divide is not None and (is_instance_hw := values_hw >= self._divide).any():
             values_hw = np.where(is_instance_hw, values_hw // self._divide, values_hw)
         label_of_value, is_known = self._tables
@@ -42,8 +42,8 @@ class IndexMasks:
         if unknown_hw.any():
             unknown, counts = np.unique(values_hw[unknown_hw], return_counts=True)
             raise DataError(
-                f"{path}: has pixel values {with_counts(unknown.tolist(), counts)}, the id of no class: name"
-                " it under 'classes' or list it under 'unlabelled_values'"
+                f"{path}: has pixel values {values_with_counts(unknown.tolist(), counts)}, the id of no"
+                " class: name it under 'classes' or list it under 'unlabelled_values'"
             )
         labels_hw: LabelMap = label_of_value[in_table_hw]
         return labels_hw
@@ -65,7 +65,7 @@ class IndexMasks:
         return label_of_value, is_known
 
 
-def _one_channel(values: MaskValues, path: Path) -> NDArray[Any]:
+def _one_channel_of_mask(values: MaskValues, path: Path) -> NDArray[Any]:
     """The values of a mask; of a grey image that was saved in colour, one channel."""
     if values.ndim == 2:
         return values
@@ -77,7 +77,7 @@ def _one_channel(values: MaskValues, path: Path) -> NDArray[Any]:
     )
 
 
-def with_counts(values: Sequence[object], counts: NDArray[np.int64]) -> str:
+def values_with_counts(values: Sequence[object], counts: NDArray[np.int64]) -> str:
     """Such as `9 (12 pixels), 11 (1 pixel)`; the most frequent first."""
     order = np.argsort(-counts, kind="stable")
     parts = [f"{values[place]} ({counted(int(counts[place]), 'pixel')})" for place in order[:_MOST_SHOWN]]

@@ -8,15 +8,15 @@ import numpy as np
 from seg.data.images.band_file import BandFile
 from seg.data.images.raster import open_large_file
 from seg.data.labelling import Labelling
-from seg.data.masks.mask_values import MaskValues, whole_numbers
-from seg.data.regions.region import Region, Size, grid
+from seg.data.masks.mask_values import MaskValues, whole_number_mask
+from seg.data.regions.region import Region, Size, grid_of_regions
 from seg.errors import DataError
 from seg.labels.task import LabelMap
 
 _AT_ONCE = (2048, 2048)
 
 
-class MaskFile:
+class LargeMaskFile:
     """The pixel values of a large mask, `[H, W]` or colours `[H, W, 3]`, read by region."""
 
     def __init__(self, path: Path, file: BandFile, *, palette: bool) -> None:
@@ -33,25 +33,27 @@ class MaskFile:
         if len(values_bhw) > 1:
             return np.ascontiguousarray(values_bhw.transpose(1, 2, 0))
         try:
-            return whole_numbers(values_bhw[0])
+            return whole_number_mask(values_bhw[0])
         except ValueError as error:
             raise DataError(f"{self._path}: {error}") from error
 
 
-def open_large_mask(path: Path, *, palette: bool = False) -> MaskFile | None:
+def open_large_mask(path: Path, *, palette: bool = False) -> LargeMaskFile | None:
     """Open a mask to read it by region; None for those that are small enough to be decoded whole.
 
     Args:
         palette: whether the colours of a palette are read instead of its indexes.
     """
     file = open_large_file(path)
-    return MaskFile(path, file, palette=palette) if file else None
+    return LargeMaskFile(path, file, palette=palette) if file else None
 
 
 class MaskRaster:
     """The label map of masks of one image, decoded region by region."""
 
-    def __init__(self, masks: Sequence[MaskFile], decode: Callable[[Sequence[MaskValues]], LabelMap]) -> None:
+    def __init__(
+        self, masks: Sequence[LargeMaskFile], decode: Callable[[Sequence[MaskValues]], LabelMap]
+    ) -> None:
         self._masks = masks
         self._decode = decode
         self.shape = masks[0].shape
@@ -63,24 +65,26 @@ class MaskRaster:
 class ClassMaskRaster:
     """The label map of a mask for each class; if a pixel has one class, the smaller mask is on top."""
 
-    def __init__(self, masks: Mapping[int, MaskFile], labelling: Labelling, threshold: float) -> None:
+    def __init__(self, masks: Mapping[int, LargeMaskFile], labelling: Labelling, threshold: float) -> None:
         self.shape = next(iter(masks.values())).shape
         self._labelling = labelling
         self._threshold = threshold
-        self._masks = sorted(masks.items(), key=lambda one: -_area(one[1], threshold))
+        self._masks = sorted(masks.items(), key=lambda one: -_area_of_mask(one[1], threshold))
 
     def __getitem__(self, place: tuple[slice, slice], /) -> LabelMap:
         labels_hw = self._labelling.blank(Region.of_slices(place, self.shape).size_hw)
         for label, mask in self._masks:
-            self._labelling.paint(labels_hw, is_above(mask[place], self._threshold), label)
+            self._labelling.paint(labels_hw, mask_above_threshold(mask[place], self._threshold), label)
         return labels_hw
 
 
-def is_above(values: MaskValues, threshold: float) -> "np.ndarray[tuple[int, int], np.dtype[np.bool_]]":
+def mask_above_threshold(
+    values: MaskValues, threshold: float
+) -> "np.ndarray[tuple[int, int], np.dtype[np.bool_]]":
     """Where a mask, or one of its channels, is above a threshold, bool `[H, W]`."""
     return np.asarray(np.atleast_3d(values > threshold).any(axis=-1))
 
 
-def _area(mask: MaskFile, threshold: float) -> int:
-    parts = grid(mask.shape, _AT_ONCE)
-    return sum(int(np.count_nonzero(is_above(mask[part.slices], threshold))) for part in parts)
+def _area_of_mask(mask: LargeMaskFile, threshold: float) -> int:
+    parts = grid_of_regions(mask.shape, _AT_ONCE)
+    return sum(int(np.count_nonzero(mask_above_threshold(mask[part.slices], threshold))) for part in parts)

@@ -3,13 +3,13 @@
 import hashlib
 from functools import cached_property
 
-from seg.data.images.image_files import bytes_of
+from seg.data.images.image_files import bytes_of_file
 from seg.data.labelling import ReadLabelling, WithLabelling
 from seg.data.masks.decode import MaskDecoder, mask_decoder
-from seg.data.pairing.find_images import find_images, samples_of
+from seg.data.pairing.find_images import find_images, samples_of_found_images
 from seg.data.pairing.find_masks import Masks, find_masks
 from seg.data.regions.label_raster import LabelRaster
-from seg.data.splits.list_samples import chosen
+from seg.data.splits.list_samples import choose_samples
 from seg.errors import DataError
 from seg.labels.task import LabelMap
 from seg.spec.dataset.dataset import DatasetSpec
@@ -37,9 +37,9 @@ class MaskSplit(WithLabelling):
             raise DataError(
                 f"{spec.images[0]}: every image there is also a mask: name another place of masks"
             )
-        samples = samples_of(spec, [images[place] for place in kept])
+        samples = samples_of_found_images(spec, [images[place] for place in kept])
         masks_of = {sample.image: files[place] for sample, place in zip(samples, kept, strict=True)}
-        self.samples = chosen(samples, spec.list) if spec.list else samples
+        self.samples = choose_samples(samples, spec.list) if spec.list else samples
         self.masks: list[Masks] = [masks_of[sample.image] for sample in self.samples]
         self.unlisted_masks = are_masks - {mask.path for own in self.masks for mask in own}
 
@@ -50,7 +50,7 @@ class MaskSplit(WithLabelling):
             digest.update(sample.id.encode())
             for mask in masks:
                 if mask.of_class is None or mask.path.exists():
-                    digest.update(bytes_of(mask.path))
+                    digest.update(bytes_of_file(mask.path))
         return digest.hexdigest()
 
     def labels(self, index: int) -> LabelMap:

@@ -13,7 +13,7 @@ from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from seg.data.images.decoding import decode_bands, decode_index_map
-from seg.data.images.image_files import bytes_of
+from seg.data.images.image_files import bytes_of_file
 from seg.data.images.image_header import (
     LostBandsError,
     damage_as_value_error,
@@ -51,19 +51,19 @@ def read_mask_values(path: Path, *, lossy: bool = False, palette: bool = False) 
     Raises:
         DataError: the file is missing, damaged, no mask, or lossy.
     """
-    data = bytes_of(path)
+    data = bytes_of_file(path)
     try:
-        return _decoded(data, lossy=lossy, palette=palette)
+        return _decode_mask_values(data, lossy=lossy, palette=palette)
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
 
 
-def _decoded(data: bytes, *, lossy: bool, palette: bool) -> MaskValues:
+def _decode_mask_values(data: bytes, *, lossy: bool, palette: bool) -> MaskValues:
     if data.startswith(_NPY):
-        return whole_numbers(_array(data))
+        return whole_number_mask(_decode_npy_mask(data))
     other = next((kind for sign, kind in _OTHER_KINDS.items() if data.startswith(sign)), None)
     if other:
-        return _by_pillow(lambda: other(BytesIO(data)), palette=palette)
+        return _decode_mask_by_pillow(lambda: other(BytesIO(data)), palette=palette)
     if is_jpeg(data) and not lossy:
         raise ValueError(
             "is a JPEG, which changes pixel values: save masks as PNG, or set 'binary: 127' for black and"
@@ -73,22 +73,22 @@ def _decoded(data: bytes, *, lossy: bool, palette: bool) -> MaskValues:
         mode = open_image(data).mode
     except LostBandsError:
         if data.startswith(_TIFF):
-            return _by_pillow(lambda: TiffImageFile(BytesIO(data)), palette=palette)
+            return _decode_mask_by_pillow(lambda: TiffImageFile(BytesIO(data)), palette=palette)
         return decode_index_map(data)
     if mode not in _ONE_BAND or (mode == "P" and palette):
         return np.ascontiguousarray(decode_bands(data)[..., :3])
     return decode_index_map(data)
 
 
-def _by_pillow(read: Callable[[], ImageFile], *, palette: bool) -> MaskValues:
+def _decode_mask_by_pillow(read: Callable[[], ImageFile], *, palette: bool) -> MaskValues:
     image = damage_as_value_error(read)
     refuse_too_many_pixels((image.height, image.width))
     if image.mode in _ONE_BAND and not (image.mode == "P" and palette):
-        return whole_numbers(damage_as_value_error(lambda: np.array(image)))
+        return whole_number_mask(damage_as_value_error(lambda: np.array(image)))
     return damage_as_value_error(lambda: np.array(image.convert("RGB")))
 
 
-def _array(data: bytes) -> NDArray[Any]:
+def _decode_npy_mask(data: bytes) -> NDArray[Any]:
     array: NDArray[Any] = damage_as_value_error(lambda: np.load(BytesIO(data), allow_pickle=False))
     if array.ndim == 3 and array.shape[0] == 1:
         array = array[0]
@@ -100,7 +100,7 @@ def _array(data: bytes) -> NDArray[Any]:
     return array
 
 
-def whole_numbers(values: NDArray[Any]) -> MaskValues:
+def whole_number_mask(values: NDArray[Any]) -> MaskValues:
     """Values of any type as whole numbers; raises ValueError for fractions and negative values."""
     if values.dtype == np.bool_:
         return values.astype(np.uint8)

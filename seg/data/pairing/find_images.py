@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seg.data.pairing.pattern import Pattern, has_placeholders
-from seg.data.splits.list_samples import chosen, images_at
+from seg.data.pairing.pattern import PathPattern, has_placeholders
+from seg.data.splits.list_samples import choose_samples, images_to_list
 from seg.data.splits.split import Sample, samples_with_ids
 from seg.errors import DataError
 from seg.spec.dataset.split import SplitSpec
@@ -31,10 +31,10 @@ def find_images(spec: SplitSpec) -> list[FoundImage]:
     Raises:
         DataError: there is none, or a pattern matches a path in more than one way.
     """
-    return [one for source, where in enumerate(spec.images) for one in _at(where, source)]
+    return [one for source, where in enumerate(spec.images) for one in _find_images_at(where, source)]
 
 
-def samples_of(spec: SplitSpec, images: Sequence[FoundImage]) -> tuple[Sample, ...]:
+def samples_of_found_images(spec: SplitSpec, images: Sequence[FoundImage]) -> tuple[Sample, ...]:
     """Samples in the order of the images, with the ids that the spec gives them, and not yet chosen.
 
     Raises:
@@ -44,9 +44,9 @@ def samples_of(spec: SplitSpec, images: Sequence[FoundImage]) -> tuple[Sample, .
     samples = samples_with_ids(folder, [image.path for image in images])
     if spec.id is None:
         return samples
-    pattern = Pattern(spec.id)
+    pattern = PathPattern(spec.id)
     renamed = [
-        replace(sample, id=_id_of(pattern, image, spec))
+        replace(sample, id=_id_of_found_image(pattern, image, spec))
         for sample, image in zip(samples, images, strict=True)
     ]
     first: dict[str, Path] = {}
@@ -60,38 +60,38 @@ def samples_of(spec: SplitSpec, images: Sequence[FoundImage]) -> tuple[Sample, .
 
 def listed_samples(spec: SplitSpec) -> tuple[Sample, ...]:
     """The images of a split as samples, chosen by its list if it has one; raises DataError."""
-    samples = samples_of(spec, find_images(spec))
-    return chosen(samples, spec.list) if spec.list else samples
+    samples = samples_of_found_images(spec, find_images(spec))
+    return choose_samples(samples, spec.list) if spec.list else samples
 
 
-def _at(where: Path, source: int) -> list[FoundImage]:
-    folder, paths = images_at(where)
-    pattern = Pattern(where.as_posix()) if has_placeholders(str(where)) else None
+def _find_images_at(where: Path, source: int) -> list[FoundImage]:
+    folder, paths = images_to_list(where)
+    pattern = PathPattern(where.as_posix()) if has_placeholders(str(where)) else None
     found = []
     for path in paths:
         try:
             captures = pattern.match(path.as_posix()) if pattern else {}
         except ValueError as error:
             raise DataError(f"{where}: {error}") from error
-        found.append(FoundImage(path, source, {**_usual(path, folder), **(captures or {})}))
+        found.append(FoundImage(path, source, {**_usual_captures(path, folder), **(captures or {})}))
     return found
 
 
-def _usual(path: Path, folder: Path) -> dict[str, str]:
+def _usual_captures(path: Path, folder: Path) -> dict[str, str]:
     inner = path.parent.relative_to(folder) if path.is_relative_to(folder) else Path()
     return {"stem": path.stem, "folder": inner.as_posix()}
 
 
 def _fixed_folder(where: Path) -> Path:
     """The folder that holds all images of a place."""
-    return where if where.is_dir() else next(one for one in where.parents if not _varies(one))
+    return where if where.is_dir() else next(one for one in where.parents if not _has_varying_name(one))
 
 
-def _varies(path: Path) -> bool:
+def _has_varying_name(path: Path) -> bool:
     return any(sign in str(path) for sign in "*?[{") and not path.exists()
 
 
-def _id_of(pattern: Pattern, image: FoundImage, spec: SplitSpec) -> str:
+def _id_of_found_image(pattern: PathPattern, image: FoundImage, spec: SplitSpec) -> str:
     try:
         return pattern.fill(image.captures)
     except KeyError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from seg.data.pairing.find_images import FoundImage
-from seg.data.pairing.pattern import Captures, Pattern, has_placeholders
+from seg.data.pairing.pattern import Captures, PathPattern, has_placeholders
 from seg.errors import DataError
 from seg.files.image_suffixes import PICTURE_SUFFIXES
 from seg.spec.dataset.masks import MasksSpec
@@ -40,7 +40,7 @@ def find_masks(images: Sequence[FoundImage], spec: MasksSpec) -> list[Masks]:
     """
     if spec.of_class:
         by_class = [
-            [MaskFile(path, name) for path in _one_place(images, where, spec.from_)]
+            [MaskFile(path, name) for path in _find_masks_at(images, where, spec.from_)]
             for name, where in spec.of_class.items()
         ]
         _refuse_no_masks(spec.of_class, by_class)
@@ -51,41 +51,43 @@ def find_masks(images: Sequence[FoundImage], spec: MasksSpec) -> list[Masks]:
     found: list[Masks] = []
     for source, where in enumerate(places):
         own = [image for image in images if image.source == source]
-        found += [tuple(map(MaskFile, paths)) for paths in _several(own, where, spec)]
-    _refuse_shared(images, found)
+        found += [tuple(map(MaskFile, paths)) for paths in _find_masks_of_images(own, where, spec)]
+    _refuse_shared_masks(images, found)
     return found
 
 
-def is_pattern(where: Path) -> bool:
+def is_mask_pattern(where: Path) -> bool:
     """Whether masks are named by a pattern; otherwise by a folder."""
     return has_placeholders(str(where)) or "*" in where.name
 
 
-def _several(images: Sequence[FoundImage], where: Path, spec: MasksSpec) -> list[tuple[Path, ...]]:
+def _find_masks_of_images(
+    images: Sequence[FoundImage], where: Path, spec: MasksSpec
+) -> list[tuple[Path, ...]]:
     """The masks of each image; more than one only where masks are united."""
-    candidates = _candidates(images, where, spec.from_)
+    candidates = _candidate_masks(images, where, spec.from_)
     if spec.binary is None:
-        _refuse_several(where, images, candidates)
+        _refuse_several_masks(where, images, candidates)
     return candidates
 
 
-def _one_place(images: Sequence[FoundImage], where: Path, from_: str | None) -> list[Path]:
-    candidates = _candidates(images, where, from_)
-    _refuse_several(where, images, candidates)
+def _find_masks_at(images: Sequence[FoundImage], where: Path, from_: str | None) -> list[Path]:
+    candidates = _candidate_masks(images, where, from_)
+    _refuse_several_masks(where, images, candidates)
     return [paths[0] for paths in candidates]
 
 
-def _candidates(images: Sequence[FoundImage], where: Path, from_: str | None) -> list[tuple[Path, ...]]:
-    if not is_pattern(where):
-        return _of_same_name(images, where)
-    return [_filled(image, where, _captures(image, from_)) for image in images]
+def _candidate_masks(images: Sequence[FoundImage], where: Path, from_: str | None) -> list[tuple[Path, ...]]:
+    if not is_mask_pattern(where):
+        return _masks_of_same_name(images, where)
+    return [_masks_of_pattern(image, where, _captures_of_image(image, from_)) for image in images]
 
 
-def _captures(image: FoundImage, from_: str | None) -> Captures:
+def _captures_of_image(image: FoundImage, from_: str | None) -> Captures:
     """The placeholders of an image, of its own pattern or of `from`, which is the end of its path."""
     if from_ is None:
         return image.captures
-    pattern = Pattern(from_)
+    pattern = PathPattern(from_)
     parts = image.path.parts
     end = "/".join(parts[len(parts) - 1 - from_.count("/") :]) if "**" not in from_ else image.path.as_posix()
     try:
@@ -99,9 +101,9 @@ def _captures(image: FoundImage, from_: str | None) -> Captures:
     return {**image.captures, **found}
 
 
-def _filled(image: FoundImage, where: Path, captures: Captures) -> tuple[Path, ...]:
+def _masks_of_pattern(image: FoundImage, where: Path, captures: Captures) -> tuple[Path, ...]:
     try:
-        path = Path(os.path.normpath(image.path.parent / Pattern(where.as_posix()).fill(captures)))
+        path = Path(os.path.normpath(image.path.parent / PathPattern(where.as_posix()).fill(captures)))
     except KeyError as error:
         known = ", ".join(f"{{{name}}}" for name in captures)
         raise DataError(
@@ -113,18 +115,19 @@ def _filled(image: FoundImage, where: Path, captures: Captures) -> tuple[Path, .
     return tuple(sorted(one for one in path.parent.glob(path.name) if one != image.path)) or (path,)
 
 
-def _of_same_name(images: Sequence[FoundImage], folder: Path) -> list[tuple[Path, ...]]:
+def _masks_of_same_name(images: Sequence[FoundImage], folder: Path) -> list[tuple[Path, ...]]:
     """In a folder of masks: those of the image's path below `images`, with any ending."""
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder of masks")
     of_name: Mapping[Path, list[Path]] = _masks_by_name(folder)
     wanted = [folder / image.captures["folder"] / image.path.stem for image in images]
     return [
-        tuple(of_name.get(path, ())) or (path.with_name(path.name + _USUAL),) for path in map(_normal, wanted)
+        tuple(of_name.get(path, ())) or (path.with_name(path.name + _USUAL),)
+        for path in map(_normal_path, wanted)
     ]
 
 
-def _normal(path: Path) -> Path:
+def _normal_path(path: Path) -> Path:
     return Path(os.path.normpath(path))
 
 
@@ -144,12 +147,12 @@ def mask_files(folder: Path) -> list[Path]:
     )
 
 
-def _refuse_several(
+def _refuse_several_masks(
     where: Path, images: Sequence[FoundImage], candidates: Sequence[tuple[Path, ...]]
 ) -> None:
     several = [(image, paths) for image, paths in zip(images, candidates, strict=True) if len(paths) > 1]
     if several:
-        examples = (f"{image.path.name}: {_names(paths)}" for image, paths in several[:_EXAMPLES])
+        examples = (f"{image.path.name}: {_names_of_masks(paths)}" for image, paths in several[:_EXAMPLES])
         raise DataError(
             f"{where}: {counted(len(several), 'image')} of {len(images)} have more than one mask"
             f" ({'; '.join(examples)}): name one with a pattern such as '{{stem}}{several[0][1][0].suffix}'"
@@ -164,27 +167,27 @@ def _refuse_no_masks(places: Mapping[str, Path], by_class: Sequence[Sequence[Mas
             raise DataError(f"{where}: there is no such folder of masks")
         nowhere = nowhere and not any(mask.path.exists() for mask in masks)
     if nowhere:
-        examples = _names(masks[0].path for masks in by_class)
+        examples = _names_of_masks(masks[0].path for masks in by_class)
         raise DataError(
             f"{next(iter(places.values()))}: no image has a mask of any class, such as {examples}: correct"
             " the pattern or the folder"
         )
 
 
-def _refuse_shared(images: Sequence[FoundImage], masks: Sequence[Masks]) -> None:
+def _refuse_shared_masks(images: Sequence[FoundImage], masks: Sequence[Masks]) -> None:
     images_of: dict[Path, list[Path]] = defaultdict(list)
     for image, own in zip(images, masks, strict=True):
         for mask in own:
             images_of[mask.path].append(image.path)
     shared = [(mask, paths) for mask, paths in images_of.items() if len(paths) > 1 and mask not in paths]
     if shared:
-        examples = (f"{mask.name}: {_names(paths)}" for mask, paths in shared[:_EXAMPLES])
+        examples = (f"{mask.name}: {_names_of_masks(paths)}" for mask, paths in shared[:_EXAMPLES])
         raise DataError(
             f"{shared[0][0]}: {counted(len(shared), 'mask')} would be that of more than one image"
             f" ({'; '.join(examples)}): name masks by a pattern with more of the image's path"
         )
 
 
-def _names(paths: Iterable[Path]) -> str:
+def _names_of_masks(paths: Iterable[Path]) -> str:
     listed = [path.name for path in paths]
     return ", ".join(listed[:_EXAMPLES]) + (", ..." if len(listed) > _EXAMPLES else "")

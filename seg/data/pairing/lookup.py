@@ -41,12 +41,12 @@ class ImageLookup:
         """Images by each end of their path, with ending and without; None for an end of several."""
         found: dict[str, int | None] = {}
         for position, sample in enumerate(self._samples):
-            for end in set(_ends(sample)):
+            for end in set(_ends_of_path(sample)):
                 found[end] = None if end in found else position
         return found
 
 
-def _ends(sample: Sample) -> Iterator[str]:
+def _ends_of_path(sample: Sample) -> Iterator[str]:
     parts = sample.image.parts
     for start in range(1, len(parts)):
         yield "/".join(parts[start:])

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Final
 
-from seg.data.pairing.time_limit import time_limit
+from seg.data.pairing.time_limit import match_time_limit
 
 _PART: Final = re.compile(r"\{(\w+)\}|(\*\*/)|(\*)|(\?)|([^{*?]+|\{)")
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
@@ -19,7 +19,7 @@ Captures = Mapping[str, str]
 """The text of each placeholder."""
 
 
-class Pattern:
+class PathPattern:
     """A path pattern.
 
     Example:
@@ -46,7 +46,7 @@ class Pattern:
         Raises:
             ValueError: it has no wildcard, and matches in more than one way, or it takes too long.
         """
-        with time_limit():
+        with match_time_limit():
             captures = self._captures(self._shortest, path)
             other = captures and self._captures(self._longest, path)
         if captures and other and other != captures and "*" not in self.text:
@@ -71,18 +71,18 @@ class Pattern:
 
     @cached_property
     def _shortest(self) -> re.Pattern[str]:
-        return _compiled(self.text, "[^/]+?")
+        return _compile_path_pattern(self.text, "[^/]+?")
 
     @cached_property
     def _longest(self) -> re.Pattern[str]:
-        return _compiled(self.text, "[^/]+")
+        return _compile_path_pattern(self.text, "[^/]+")
 
 
 def has_placeholders(text: str) -> bool:
     return bool(_PLACEHOLDER.search(text))
 
 
-def _compiled(text: str, of_placeholder: str) -> re.Pattern[str]:
+def _compile_path_pattern(text: str, of_placeholder: str) -> re.Pattern[str]:
     seen: dict[str, int] = {}
 
     def expression(part: re.Match[str]) -> str:

@@ -11,7 +11,7 @@ LONGEST_S: Final = 2.0
 
 
 @contextmanager
-def time_limit() -> Iterator[None]:
+def match_time_limit() -> Iterator[None]:
     """Interrupts matching after `LONGEST_S` seconds.
 
     Only in the main thread and where there are timers that signal, so not on Windows.
@@ -22,7 +22,7 @@ def time_limit() -> Iterator[None]:
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGALRM, _interrupt)
+    before = signal.signal(signal.SIGALRM, _interrupt_matching)
     signal.setitimer(signal.ITIMER_REAL, LONGEST_S)
     try:
         yield
@@ -31,7 +31,7 @@ def time_limit() -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _interrupt_matching(number: int, frame: FrameType | None) -> None:
     raise ValueError(
         f"takes longer than {LONGEST_S:.0f} s to match: put fixed text between its parts, and repeat"
         " none that repeats"

@@ -20,35 +20,37 @@ def covered_span(start: int, end: int, length: int, of: int) -> tuple[int, int]:
     return start * of // length, -(-end * of // length)
 
 
-def nearest(start: int, end: int, length: int, of: int) -> NDArray[np.int64]:
+def nearest_positions(start: int, end: int, length: int, of: int) -> NDArray[np.int64]:
     """For each pixel `start` to `end` of a line of `length`: the pixel of a line of `of` at its middle."""
     middles: NDArray[np.int64] = (2 * np.arange(start, end) + 1) * of // (2 * length)
     return middles
 
 
-def rows_at_once(region: Region, size_hw: Size, of_hw: Size) -> int:
+def resampled_rows_at_once(region: Region, size_hw: Size, of_hw: Size) -> int:
     """How many rows of a region are resampled at once, so that what they cover fits into memory."""
     left, right = covered_span(region.left, region.right, size_hw[1], of_hw[1])
     return max(1, math.floor(_AT_ONCE / max(1, right - left) * size_hw[0] / of_hw[0]))
 
 
-def by_area(source_hwb: ImageHWB, source: Region, region: Region, size_hw: Size, of_hw: Size) -> ImageHWB:
+def resample_by_area(
+    source_hwb: ImageHWB, source: Region, region: Region, size_hw: Size, of_hw: Size
+) -> ImageHWB:
     """A region of an image of `size_hw`, each pixel the mean of what it covers in the image of `of_hw`.
 
     Args:
         source_hwb: the pixels of the image of `of_hw` in `source`, whose edges `covered_span` gives.
     """
     values = np.asarray(source_hwb, dtype=np.float32)
-    values = _along_rows(values, region.top, region.bottom, size_hw[0], of_hw[0], source.top)
+    values = _resample_rows(values, region.top, region.bottom, size_hw[0], of_hw[0], source.top)
     turned = values.transpose(1, 0, 2)
-    turned = _along_rows(turned, region.left, region.right, size_hw[1], of_hw[1], source.left)
+    turned = _resample_rows(turned, region.left, region.right, size_hw[1], of_hw[1], source.left)
     means = turned.transpose(1, 0, 2)
     if np.issubdtype(source_hwb.dtype, np.integer):
         means = np.rint(means)
     return np.ascontiguousarray(means, dtype=source_hwb.dtype)
 
 
-def _along_rows(
+def _resample_rows(
     values: NDArray[np.float32], start: int, end: int, length: int, of: int, first: int
 ) -> NDArray[np.float32]:
     """Weighted sums of rows. Shares of pixels are whole numbers over `of`, the same in every window."""

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.regions.label_raster import LabelRaster, size_of
+from seg.data.regions.label_raster import LabelRaster, size_of_labels
 from seg.data.regions.region import Region
 from seg.labels.task import LabelMap, Task, classes_overlap, masks_of
 
@@ -30,12 +30,12 @@ class ClassMap:
     @classmethod
     def of(cls, labels: LabelRaster, task: Task, classes: int) -> "ClassMap":
         """Count a label map region by region; ignored pixels are of no class."""
-        height, width = size_of(labels)
+        height, width = size_of_labels(labels)
         counted = classes + classes_overlap(task)
         counts_chw = np.zeros((counted, -(-height // CELL), -(-width // CELL)), dtype=np.uint16)
         for top, left in product(range(0, height, _AT_ONCE), range(0, width, _AT_ONCE)):
             part = Region(top, left, _AT_ONCE, _AT_ONCE).intersection(Region.whole((height, width)))
-            cells_chw = _count_cells(labels[part.slices], task, classes)
+            cells_chw = _count_class_map_cells(labels[part.slices], task, classes)
             _, rows, columns = cells_chw.shape
             counts_chw[:, top // CELL :, left // CELL :][:, :rows, :columns] = cells_chw
         return cls(counts_chw)
@@ -47,7 +47,7 @@ class ClassMap:
         return counts
 
 
-def _count_cells(labels_hw: LabelMap, task: Task, classes: int) -> NDArray[np.int64]:
+def _count_class_map_cells(labels_hw: LabelMap, task: Task, classes: int) -> NDArray[np.int64]:
     """Counts of each class in the cells of a part, int64 `[C, rows, columns]`."""
     height, width = labels_hw.shape
     rows, columns = -(-height // CELL), -(-width // CELL)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.division.stratify import assign_parts
-from seg.data.regions.label_raster import size_of
-from seg.data.regions.region import Region, grid
-from seg.data.regions.region_split import ImageRegion, RegionSplit, SplitWithout
+from seg.data.regions.label_raster import size_of_labels
+from seg.data.regions.region import Region, grid_of_regions
+from seg.data.regions.region_split import ImageRegion, RegionSplit, SplitWithoutRegions
 from seg.data.splits.split import Split
 from seg.errors import DataError
 from seg.labels.task import LabelMap, Task, classes_overlap, count_pixels
@@ -25,7 +25,7 @@ Block = tuple[int, Region]
 """The number of an image, and a block of it."""
 
 
-def hold_out_blocks(whole: Split, spec: BlocksSpec) -> tuple[SplitWithout, RegionSplit]:
+def hold_out_blocks(whole: Split, spec: BlocksSpec) -> tuple[SplitWithoutRegions, RegionSplit]:
     """The images without the blocks held out, and these blocks as images.
 
     Labels of these blocks and of the margin around them are ignored in the first. Every class has its share
@@ -38,22 +38,24 @@ def hold_out_blocks(whole: Split, spec: BlocksSpec) -> tuple[SplitWithout, Regio
     with progress("divide into blocks", len(whole.samples), unit="images") as advance:
         for index in range(len(whole.samples)):
             labels = whole.open_labels(index)
-            sizes.append(size_of(labels))
-            for region in grid(sizes[-1], (spec.block, spec.block)):
+            sizes.append(size_of_labels(labels))
+            for region in grid_of_regions(sizes[-1], (spec.block, spec.block)):
                 blocks.append((index, region))
-                has_classes.append(_has_classes(labels[region.slices], whole.task, len(whole.classes)))
+                has_classes.append(_classes_in_block(labels[region.slices], whole.task, len(whole.classes)))
             advance()
-    held_out = _choose(blocks, np.array(has_classes), spec)
+    held_out = _choose_held_out_blocks(blocks, np.array(has_classes), spec)
     hidden: dict[int, list[Region]] = defaultdict(list)
     for index, region in held_out:
         hidden[index].append(region.grown(spec.margin, sizes[index]))
     return (
-        SplitWithout(whole, {index: tuple(regions) for index, regions in hidden.items()}),
+        SplitWithoutRegions(whole, {index: tuple(regions) for index, regions in hidden.items()}),
         RegionSplit(whole, [ImageRegion(index, region) for index, region in held_out]),
     )
 
 
-def _choose(blocks: Sequence[Block], has_nc: NDArray[np.bool_], spec: BlocksSpec) -> list[Block]:
+def _choose_held_out_blocks(
+    blocks: Sequence[Block], has_nc: NDArray[np.bool_], spec: BlocksSpec
+) -> list[Block]:
     labelled = np.flatnonzero(has_nc.any(axis=1))
     if len(labelled) < 2:
         raise DataError(
@@ -68,7 +70,7 @@ def _choose(blocks: Sequence[Block], has_nc: NDArray[np.bool_], spec: BlocksSpec
     return [blocks[position] for position in held_out]
 
 
-def _has_classes(labels_hw: LabelMap, task: Task, classes: int) -> NDArray[np.bool_]:
+def _classes_in_block(labels_hw: LabelMap, task: Task, classes: int) -> NDArray[np.bool_]:
     """Which classes are in a block; where they overlap, also whether pixels of no class are."""
     sampled_hw = labels_hw[::SAMPLE_STEP, ::SAMPLE_STEP]
     has_c = count_pixels(sampled_hw, task, classes) > 0

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.regions.region import Region, grid
+from seg.data.regions.region import Region, grid_of_regions
 from seg.labels.label_map import LabelsHW
 from seg.labels.task import LabelMap, Task, count_pixels
 
@@ -25,7 +25,7 @@ class LabelRaster(Protocol):
         ...
 
 
-class LabelsWithout:
+class LabelsWithoutRegions:
     """A label map in which some regions are to be ignored, with the value `ignored`."""
 
     def __init__(self, labels: LabelRaster, hidden: tuple[Region, ...], ignored: int) -> None:
@@ -38,7 +38,7 @@ class LabelsWithout:
         return self._labels.shape
 
     def __getitem__(self, place: tuple[slice, slice], /) -> LabelMap:
-        region = Region.of_slices(place, size_of(self._labels))
+        region = Region.of_slices(place, size_of_labels(self._labels))
         labels_hw = np.array(self._labels[region.slices])
         for hidden in self._hidden:
             covered = hidden.intersection(region)
@@ -69,24 +69,24 @@ def mask_of_class(labels: LabelRaster, bit: int) -> LabelRaster:
     return mask[:, :] if isinstance(labels, np.ndarray) else mask
 
 
-def size_of(labels: LabelRaster) -> tuple[int, int]:
+def size_of_labels(labels: LabelRaster) -> tuple[int, int]:
     """Height and width of a label map."""
     height, width = labels.shape[:2]
     return height, width
 
 
-def parts_of(labels: LabelRaster) -> Iterator[LabelMap]:
+def parts_of_labels(labels: LabelRaster) -> Iterator[LabelMap]:
     """A label map in parts that fit into memory: an array as a whole, other maps region by region."""
     if isinstance(labels, np.ndarray):
         yield labels
         return
-    for region in grid(size_of(labels), (AT_ONCE, AT_ONCE)):
+    for region in grid_of_regions(size_of_labels(labels), (AT_ONCE, AT_ONCE)):
         yield labels[region.slices]
 
 
 def count_labels(labels: LabelRaster, task: Task, classes: int) -> NDArray[np.int64]:
     """The pixels of each class, int64 `[C]`; others, such as ignored ones, are not counted."""
     counts_c = np.zeros(classes, dtype=np.int64)
-    for part_hw in parts_of(labels):
+    for part_hw in parts_of_labels(labels):
         counts_c += count_pixels(part_hw, task, classes)
     return counts_c

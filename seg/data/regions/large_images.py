@@ -3,7 +3,7 @@
 from typing import Final
 
 from seg.data.images.read_sample import size_if_by_region
-from seg.data.regions.region_split import in_regions
+from seg.data.regions.region_split import split_in_regions
 from seg.data.splits.split import Sample, Split
 
 MEASURED_SIDE: Final = 2048
@@ -17,16 +17,16 @@ NETWORK_SIDE: Final = 512
 def cut_for_networks(split: Split) -> Split:
     """The split with the regions of large images small enough for a network to see each at once."""
     sizes = [sample.region.size_hw if sample.region else None for sample in split.samples]
-    return in_regions(split, sizes, (NETWORK_SIDE, NETWORK_SIDE))
+    return split_in_regions(split, sizes, (NETWORK_SIDE, NETWORK_SIDE))
 
 
 def cut_large_images(split: Split) -> Split:
     """The split with its large images in regions, each measured as an image of its own."""
-    sizes = [size_if_by_region(sample) if _is_cut(sample) else None for sample in split.samples]
-    return in_regions(split, sizes, (MEASURED_SIDE, MEASURED_SIDE))
+    sizes = [size_if_by_region(sample) if _is_cut_into_regions(sample) else None for sample in split.samples]
+    return split_in_regions(split, sizes, (MEASURED_SIDE, MEASURED_SIDE))
 
 
-def _is_cut(sample: Sample) -> bool:
+def _is_cut_into_regions(sample: Sample) -> bool:
     """Whether regions are read from its file: stacks and images scaled by percentiles are read whole."""
     is_read_whole = sample.stack or (sample.pixel_range and sample.pixel_range.percentile)
     return sample.region is None and not is_read_whole

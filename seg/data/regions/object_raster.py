@@ -17,7 +17,7 @@ class LabelledRuns(NamedTuple):
 
 
 class ObjectRaster:
-    """Label maps of regions, equal to those cut from `seg.data.coco.painting.paint` of the whole image."""
+    """Label maps of regions, equal to those cut from `paint_objects` of the whole image."""
 
     def __init__(self, size_hw: Size, objects: Sequence[LabelledRuns], labelling: Labelling) -> None:
         self.shape = size_hw

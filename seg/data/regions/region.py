@@ -69,10 +69,10 @@ class Region:
         return larger.intersection(Region.whole(size_hw))
 
 
-def grid(size_hw: Size, side_hw: Size) -> list[Region]:
+def grid_of_regions(size_hw: Size, side_hw: Size) -> list[Region]:
     """An image of that size in regions side by side, row by row, nearly equal and at most `side_hw`."""
     rows, columns = (
-        list(pairwise(_edges(extent, side))) for extent, side in zip(size_hw, side_hw, strict=True)
+        list(pairwise(_edges_of_grid(extent, side))) for extent, side in zip(size_hw, side_hw, strict=True)
     )
     return [
         Region(top, left, bottom - top, right - left)
@@ -80,11 +80,11 @@ def grid(size_hw: Size, side_hw: Size) -> list[Region]:
     ]
 
 
-def cut(region: Region, side_hw: Size) -> list[Region]:
-    """A region in smaller ones, as `grid`."""
-    return [part.moved(region.top, region.left) for part in grid(region.size_hw, side_hw)]
+def cut_region(region: Region, side_hw: Size) -> list[Region]:
+    """A region in smaller ones, as `grid_of_regions`."""
+    return [part.moved(region.top, region.left) for part in grid_of_regions(region.size_hw, side_hw)]
 
 
-def _edges(extent: int, side: int) -> list[int]:
+def _edges_of_grid(extent: int, side: int) -> list[int]:
     parts = max(1, math.ceil(extent / side))
     return [extent * part // parts for part in range(parts + 1)]

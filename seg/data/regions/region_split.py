@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from seg.data.regions.label_raster import LabelRaster, LabelsWithout
-from seg.data.regions.region import Region, Size, grid
+from seg.data.regions.label_raster import LabelRaster, LabelsWithoutRegions
+from seg.data.regions.region import Region, Size, grid_of_regions
 from seg.data.splits.derived_split import DerivedSplit
 from seg.data.splits.split import Sample, Split
 from seg.labels.task import LabelMap, ignore_value
@@ -29,7 +29,7 @@ class RegionSplit(DerivedSplit):
 
     @cached_property
     def samples(self) -> tuple[Sample, ...]:
-        return tuple(part_of(self._whole.samples[part.index], part.region) for part in self.parts)
+        return tuple(region_of_sample(self._whole.samples[part.index], part.region) for part in self.parts)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -56,7 +56,7 @@ class RegionSplit(DerivedSplit):
         return {**self.__dict__, "_opened": None}
 
 
-class SplitWithout(DerivedSplit):
+class SplitWithoutRegions(DerivedSplit):
     """A split in whose label maps some regions are ignored, so that nothing is learnt from them."""
 
     def __init__(self, whole: Split, hidden: Mapping[int, tuple[Region, ...]]) -> None:
@@ -74,10 +74,10 @@ class SplitWithout(DerivedSplit):
 
     def open_labels(self, index: int) -> LabelRaster:
         ignored = ignore_value(self.task, len(self.classes))
-        return LabelsWithout(self._whole.open_labels(index), self._hidden.get(index, ()), ignored)
+        return LabelsWithoutRegions(self._whole.open_labels(index), self._hidden.get(index, ()), ignored)
 
 
-def in_regions(split: Split, sizes: Sequence[Size | None], side_hw: Size) -> Split:
+def split_in_regions(split: Split, sizes: Sequence[Size | None], side_hw: Size) -> Split:
     """The split with some images cut into regions of at most `side_hw`, side by side.
 
     Args:
@@ -90,12 +90,12 @@ def in_regions(split: Split, sizes: Sequence[Size | None], side_hw: Size) -> Spl
         [
             ImageRegion(index, region)
             for index, size_hw in enumerate(sizes)
-            for region in (grid(size_hw, side_hw) if size_hw else [None])
+            for region in (grid_of_regions(size_hw, side_hw) if size_hw else [None])
         ],
     )
 
 
-def part_of(sample: Sample, region: Region | None) -> Sample:
+def region_of_sample(sample: Sample, region: Region | None) -> Sample:
     """A region of a sample as a sample, with the region in its id."""
     if region is None:
         return sample

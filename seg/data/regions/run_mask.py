@@ -35,7 +35,7 @@ class RunMask:
     def of_runs(cls, starts: Numbers, lengths: Numbers, size_hw: Size, order: Order) -> Self:
         """The mask of runs in an image of that size; pixels are numbered from 0, and runs may overlap."""
         long_line = size_hw[0] if order == "columns" else size_hw[1]
-        starts, ends = _merged(starts, starts + lengths)
+        starts, ends = _merge_runs_of_mask(starts, starts + lengths)
         first, last = starts // long_line, (ends - 1) // long_line
         pieces = last - first + 1
         line = np.repeat(first - np.cumsum(pieces) + pieces, pieces) + np.arange(pieces.sum())
@@ -92,7 +92,7 @@ class RunMask:
         return inside if by_rows else np.ascontiguousarray(inside.T)
 
 
-def _merged(starts: Numbers, ends: Numbers) -> tuple[Numbers, Numbers]:
+def _merge_runs_of_mask(starts: Numbers, ends: Numbers) -> tuple[Numbers, Numbers]:
     """Runs in order, without empty ones; those that overlap or touch as one."""
     kept = ends > starts
     order = np.argsort(starts[kept], kind="stable")

@@ -27,7 +27,7 @@ ROWS_AT_ONCE: Final = TILE
 
 
 @dataclass(frozen=True, slots=True)
-class Bands:
+class CopiedBands:
     """What is copied: bands of rows from the top, `[B, rows, W]`, and the colours of a palette by index."""
 
     size_hw: Size
@@ -42,7 +42,7 @@ class Bands:
         """The bands of an opened file, read row by row."""
         height, width = dataset.height, dataset.width
         rows = (
-            _read_rows(path, dataset, top, min(ROWS_AT_ONCE, height - top))
+            _read_rows_to_copy(path, dataset, top, min(ROWS_AT_ONCE, height - top))
             for top in range(0, height, ROWS_AT_ONCE)
         )
         palette = dataset.colormap(1) if has_palette else None
@@ -59,24 +59,24 @@ class Bands:
         return cls((height, width), count, str(image_hwc.dtype), rows)
 
 
-def existing_copy(path: Path) -> Path | None:
+def existing_tiled_copy(path: Path) -> Path | None:
     """The tiled copy of a file as it is now, if it was made."""
-    copy = _place(path)
+    copy = _path_of_tiled_copy(path)
     return copy if copy.is_file() else None
 
 
-def write_copy(path: Path, bands: Bands) -> Path:
+def write_tiled_copy(path: Path, bands: CopiedBands) -> Path:
     """Write the tiled copy of a file.
 
     Raises:
         DataError: the file is truncated or damaged.
         OutputError: the cache cannot be written.
     """
-    copy = _place(path)
+    copy = _path_of_tiled_copy(path)
     try:
         copy.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(copy) as temporary:
-            _write(bands, temporary)
+            _write_tiles(bands, temporary)
     except (OSError, OutputError) as error:
         raise OutputError(
             f"{copy.parent}: a tiled copy of {path.name} cannot be written: {error}: set XDG_CACHE_HOME to a"
@@ -85,7 +85,7 @@ def write_copy(path: Path, bands: Bands) -> Path:
     return copy
 
 
-def _read_rows(path: Path, dataset: "DatasetReader", top: int, count: int) -> NDArray[Any]:
+def _read_rows_to_copy(path: Path, dataset: "DatasetReader", top: int, count: int) -> NDArray[Any]:
     import rasterio
     from rasterio.windows import Window
 
@@ -95,7 +95,7 @@ def _read_rows(path: Path, dataset: "DatasetReader", top: int, count: int) -> ND
         raise DataError(f"{path}: is cut off or damaged below row {top}") from error
 
 
-def _write(bands: Bands, target: Path) -> None:
+def _write_tiles(bands: CopiedBands, target: Path) -> None:
     import rasterio
     from rasterio.windows import Window
 
@@ -125,7 +125,7 @@ def _write(bands: Bands, target: Path) -> None:
             top += rows_bhw.shape[1]
 
 
-def _place(path: Path) -> Path:
+def _path_of_tiled_copy(path: Path) -> Path:
     found = path.stat()
     facts = (str(path.absolute()), found.st_size, found.st_mtime_ns)
     name = hashlib.blake2b(repr(facts).encode(), digest_size=12).hexdigest()

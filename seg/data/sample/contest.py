@@ -85,14 +85,18 @@ def write_sample_contest(
             return False
         with progress("data sample", sum(counts.values()), unit="images") as advance:
             for number, (split, count) in enumerate(counts.items()):
-                rows = list(_draw(unfinished, split, count, len(names), size_hw, (seed, number), advance))
-                _write_tables(unfinished, split, rows)
+                rows = list(
+                    _draw_contest_images(
+                        unfinished, split, count, len(names), size_hw, (seed, number), advance
+                    )
+                )
+                _write_contest_tables(unfinished, split, rows)
         classes = "\n".join(f"  - {{ name: {name}, id: {label + 1} }}" for label, name in enumerate(names))
         write_text(unfinished / "dataset.yaml", _YAML.format(task=task, classes=classes))
     return True
 
 
-def _draw(
+def _draw_contest_images(
     folder: Path,
     split: str,
     count: int,
@@ -102,7 +106,7 @@ def _draw(
     advance: Advance,
 ) -> Iterator[_Row]:
     """Write the images of a split; a row for each class of each."""
-    present_nc = _presence(count, np.random.default_rng([*seed, _PRESENCE]))
+    present_nc = _draw_defect_presence(count, np.random.default_rng([*seed, _PRESENCE]))
     for number, present in enumerate(present_nc.tolist(), start=1):
         name = f"{split}_{number:04}.jpg"
         image_hwc, masks_chw = draw_surface(size_hw, present, np.random.default_rng([*seed, number]))
@@ -112,22 +116,22 @@ def _draw(
         advance()
 
 
-def _presence(images: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+def _draw_defect_presence(images: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Which classes each image shows, bool `[N, C]`: each class is in the same number of images."""
     shown = np.arange(images) < round(PRESENT * images)
     return np.stack([rng.permutation(shown) for _ in DEFECTS], axis=1)
 
 
-def _write_tables(folder: Path, split: str, rows: list[_Row]) -> None:
+def _write_contest_tables(folder: Path, split: str, rows: list[_Row]) -> None:
     """The labels of a split; of the test, the true rows and those of a sample submission."""
     if split != "test":
-        _write_table(folder / f"{split}.csv", [row for row in rows if row[-1]])
+        _write_contest_table(folder / f"{split}.csv", [row for row in rows if row[-1]])
         return
-    _write_table(folder / "held_out.csv", rows)
-    _write_table(folder / "sample_submission.csv", [(image, number, "") for image, number, _ in rows])
+    _write_contest_table(folder / "held_out.csv", rows)
+    _write_contest_table(folder / "sample_submission.csv", [(image, number, "") for image, number, _ in rows])
 
 
-def _write_table(path: Path, rows: list[_Row]) -> None:
+def _write_contest_table(path: Path, rows: list[_Row]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("ImageId", "ClassId", "EncodedPixels"))

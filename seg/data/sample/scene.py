@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from seg.data.sample.shapes import SHAPES, Points, ShapeName
 from seg.data.sample.surroundings import Surroundings
-from seg.data.sample.textures import TEXTURES, Plane, TextureName, clouds, two_tones
+from seg.data.sample.textures import TEXTURES, Plane, TextureName, cloud_texture, two_texture_tones
 from seg.labels.label_map import ImageHWC
 
 Mask = NDArray[np.bool_]
@@ -45,7 +45,7 @@ _HUE_SPREAD: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class SceneObject:
     """An object to annotate: its category (from 1) and a bool mask `[H, W]`."""
 
     category: int
@@ -53,7 +53,7 @@ class Thing:
 
 
 @dataclass(frozen=True, slots=True)
-class _Placed:
+class _PlacedObject:
     category: int
     """0 for a plank, which belongs to the background."""
     mask_hw: Mask
@@ -61,51 +61,53 @@ class _Placed:
 
 def draw_scene(
     size_hw: tuple[int, int], rng: np.random.Generator, place: Surroundings | None = None
-) -> tuple[ImageHWC, list[Thing]]:
+) -> tuple[ImageHWC, list[SceneObject]]:
     """An image, uint8 RGB `[H, W, 3]`, and its objects; of a place, or of nowhere in particular."""
-    canvas = _ground_of(place, size_hw, rng) if place else ground(size_hw, rng, _GROUND_CELL)
-    categories = _categories_of(place, rng) if place else _some_categories(rng)
+    canvas = _ground_of_place(place, size_hw, rng) if place else draw_ground(size_hw, rng, _GROUND_CELL)
+    categories = _categories_of_place(place, rng) if place else _some_categories_of_scene(rng)
     placed = [
-        _draw_object(canvas, category, None if place else _hue_of(category, rng), rng)
+        _draw_scene_object(canvas, category, None if place else _hue_of_scene_category(category, rng), rng)
         for category in categories
     ]
     if rng.random() < _PLANKS:
         placed.append(_draw_plank(canvas, placed[int(rng.integers(len(placed)))], rng))
-    return developed(place.seen(canvas, rng) if place else canvas, rng), _annotated(placed)
+    return develop_scene(place.seen(canvas, rng) if place else canvas, rng), _annotate_scene_objects(placed)
 
 
-def _some_categories(rng: np.random.Generator) -> list[int]:
+def _some_categories_of_scene(rng: np.random.Generator) -> list[int]:
     """Few classes with several objects each, so that an image repeats its classes."""
     few = rng.choice(np.arange(1, len(CLASSES) + 1), size=4, replace=False)
     return [int(c) for c in rng.choice(few, size=int(rng.integers(*_OBJECTS)))]
 
 
-def _categories_of(place: Surroundings, rng: np.random.Generator) -> list[int]:
+def _categories_of_place(place: Surroundings, rng: np.random.Generator) -> list[int]:
     """Classes as often as the place has them."""
     count = int(rng.integers(*place.objects))
     return [int(c) for c in rng.choice(len(CLASSES), size=count, p=place.frequencies) + 1]
 
 
-def ground(size_hw: tuple[int, int], rng: np.random.Generator, cell: int) -> Plane:
+def draw_ground(size_hw: tuple[int, int], rng: np.random.Generator, cell: int) -> Plane:
     """Drawn ground with features of about `cell` pixels, float64 RGB `[H, W, 3]` in 0..1."""
     pattern = _ground_pattern(size_hw, rng, cell)
-    return _between(*two_tones(rng, contrast=0.35), pattern)
+    return _between_tones(*two_texture_tones(rng, contrast=0.35), pattern)
 
 
-def _ground_of(place: Surroundings, size_hw: tuple[int, int], rng: np.random.Generator) -> Plane:
-    return _between(*place.ground_tones, _ground_pattern(size_hw, rng, place.ground_cell))
+def _ground_of_place(place: Surroundings, size_hw: tuple[int, int], rng: np.random.Generator) -> Plane:
+    return _between_tones(*place.ground_tones, _ground_pattern(size_hw, rng, place.ground_cell))
 
 
 def _ground_pattern(size_hw: tuple[int, int], rng: np.random.Generator, cell: int) -> Plane:
-    pattern = 0.6 * clouds(size_hw, rng, cell) + 0.25 * clouds(size_hw, rng, 5)
+    pattern = 0.6 * cloud_texture(size_hw, rng, cell) + 0.25 * cloud_texture(size_hw, rng, 5)
     return pattern + 0.15 * rng.random(size_hw)
 
 
-def _hue_of(category: int, rng: np.random.Generator) -> float:
+def _hue_of_scene_category(category: int, rng: np.random.Generator) -> float:
     return (category - 1) / len(CLASSES) + rng.normal(0, _HUE_SPREAD)
 
 
-def _draw_object(canvas: Plane, category: int, hue: float | None, rng: np.random.Generator) -> _Placed:
+def _draw_scene_object(
+    canvas: Plane, category: int, hue: float | None, rng: np.random.Generator
+) -> _PlacedObject:
     """Draw an object of a hue; of a random one by default."""
     shape, texture = list(CLASSES.values())[category - 1]
     height, width = canvas.shape[:2]
@@ -114,20 +116,20 @@ def _draw_object(canvas: Plane, category: int, hue: float | None, rng: np.random
     centre = rng.uniform((0.1 * width, 0.1 * height), (0.9 * width, 0.9 * height))
     turn = np.array([(np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))])
     outline = SHAPES[shape](rng) @ turn * scale + centre
-    mask_hw = filled(outline, (height, width))
+    mask_hw = fill_outline(outline, (height, width))
     rows, columns = np.indices((height, width))
     local = (np.stack((columns, rows), axis=-1) - centre) / scale @ turn.T
     brightness = TEXTURES[texture](local[..., 0], local[..., 1], rng)
     _cast_shadow(canvas, mask_hw)
-    canvas[mask_hw] = _between(*two_tones(rng, 0.5, hue), brightness)[mask_hw]
-    return _Placed(category, mask_hw)
+    canvas[mask_hw] = _between_tones(*two_texture_tones(rng, 0.5, hue), brightness)[mask_hw]
+    return _PlacedObject(category, mask_hw)
 
 
-def _draw_plank(canvas: Plane, over: _Placed, rng: np.random.Generator) -> _Placed:
+def _draw_plank(canvas: Plane, over: _PlacedObject, rng: np.random.Generator) -> _PlacedObject:
     """A long thin board across an object, which leaves it in two parts."""
     rows, columns = np.nonzero(over.mask_hw)
     if not rows.size:
-        return _Placed(0, over.mask_hw)
+        return _PlacedObject(0, over.mask_hw)
     centre = np.array((columns.mean(), rows.mean()))
     angle = rng.uniform(0, np.pi)
     along = np.array((np.cos(angle), np.sin(angle)))
@@ -135,14 +137,14 @@ def _draw_plank(canvas: Plane, over: _Placed, rng: np.random.Generator) -> _Plac
     length, breadth = max(canvas.shape), rng.uniform(3.0, 5.0)
     signs = ((-1, -1), (1, -1), (1, 1), (-1, 1))
     outline = np.array([centre + s * length * along + t * breadth * across for s, t in signs])
-    mask_hw = filled(outline, (canvas.shape[0], canvas.shape[1]))
+    mask_hw = fill_outline(outline, (canvas.shape[0], canvas.shape[1]))
     _cast_shadow(canvas, mask_hw)
-    grain = clouds((canvas.shape[0], canvas.shape[1]), rng, 3)
-    canvas[mask_hw] = _between(*two_tones(rng, contrast=0.25), grain)[mask_hw]
-    return _Placed(0, mask_hw)
+    grain = cloud_texture((canvas.shape[0], canvas.shape[1]), rng, 3)
+    canvas[mask_hw] = _between_tones(*two_texture_tones(rng, contrast=0.25), grain)[mask_hw]
+    return _PlacedObject(0, mask_hw)
 
 
-def _annotated(placed: list[_Placed]) -> list[Thing]:
+def _annotate_scene_objects(placed: list[_PlacedObject]) -> list[SceneObject]:
     """Objects as an annotator outlines them.
 
     What covers an object is cut out of it, unless it is another object and much smaller: then the
@@ -159,11 +161,11 @@ def _annotated(placed: list[_Placed]) -> list[Thing]:
         for other in above:
             if other.category == 0 or other.mask_hw.sum() > _MUCH_SMALLER * visible:
                 mask_hw &= ~other.mask_hw
-        things.append(Thing(thing.category, mask_hw))
+        things.append(SceneObject(thing.category, mask_hw))
     return things
 
 
-def filled(outline: Points, size_hw: tuple[int, int]) -> Mask:
+def fill_outline(outline: Points, size_hw: tuple[int, int]) -> Mask:
     """The pixels inside an outline, bool `[H, W]`."""
     mask = np.zeros(size_hw, dtype=np.uint8)
     cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], 1, shift=4)
@@ -175,14 +177,14 @@ def _cast_shadow(canvas: Plane, mask_hw: Mask) -> None:
     canvas *= 1 - 0.35 * cv2.GaussianBlur(shifted, (0, 0), 1.5)[..., None]
 
 
-def developed(canvas: Plane, rng: np.random.Generator) -> ImageHWC:
+def develop_scene(canvas: Plane, rng: np.random.Generator) -> ImageHWC:
     """A canvas as a camera sees it, uint8 RGB `[H, W, 3]`: uneven light, a little blur, grain."""
     size_hw = (canvas.shape[0], canvas.shape[1])
-    light = 0.75 + 0.4 * clouds(size_hw, rng, max(size_hw) // 2)
+    light = 0.75 + 0.4 * cloud_texture(size_hw, rng, max(size_hw) // 2)
     soft = cv2.GaussianBlur(canvas * light[..., None], (0, 0), 0.5)
     grainy = soft + rng.normal(0, 0.015, canvas.shape)
     return np.clip(grainy * 255, 0, 255).astype(np.uint8)
 
 
-def _between(dark: Plane, light: Plane, brightness: Plane) -> Plane:
+def _between_tones(dark: Plane, light: Plane, brightness: Plane) -> Plane:
     return np.asarray(dark + (light - dark) * brightness[..., None], dtype=np.float64)

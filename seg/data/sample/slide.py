@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.sample.shapes import Points, blob
+from seg.data.sample.shapes import Points, blob_outline
 from seg.labels.label_map import ImageHWC
 
 SLIDE_CLASSES: Final = ("Tissue", "Glomerulus", "Vessel")
@@ -56,7 +56,7 @@ class ClassOutline:
 
 
 @dataclass(frozen=True, slots=True)
-class Slide:
+class SyntheticSlide:
     """A slide that is not drawn yet. Of its structures, later ones lie on earlier ones."""
 
     size_hw: tuple[int, int]
@@ -67,60 +67,60 @@ class Slide:
     def draw(cls, size_hw: tuple[int, int], seed: tuple[int, ...]) -> Self:
         """Lay out the pieces of tissue and what is in them."""
         rng = np.random.default_rng(seed)
-        tissue = [_piece(size_hw, number, rng) for number in range(_PIECES)]
-        inner = [one for piece in tissue for one in _structures_in(piece, rng)]
+        tissue = [_draw_tissue_piece(size_hw, number, rng) for number in range(_PIECES)]
+        inner = [one for piece in tissue for one in _draw_tissue_structures(piece, rng)]
         return cls(size_hw, (*tissue, *inner), seed)
 
-    def bands(self) -> Iterator[ImageHWC]:
+    def image_strips(self) -> Iterator[ImageHWC]:
         """The pixels in bands of `ROWS` rows from the top, uint8 RGB."""
         height, width = self.size_hw
         coarse = np.random.default_rng((*self.seed, 1)).random(
             (height // _CELL + 3, width // _CELL + 3), dtype=np.float32
         )
         for top in range(0, height, ROWS):
-            yield self._band(top, min(ROWS, height - top), coarse)
+            yield self._draw_strip(top, min(ROWS, height - top), coarse)
 
-    def _band(self, top: int, rows: int, coarse: NDArray[np.float32]) -> ImageHWC:
+    def _draw_strip(self, top: int, rows: int, coarse: NDArray[np.float32]) -> ImageHWC:
         width = self.size_hw[1]
         noise_hw = np.random.default_rng((*self.seed, 2, top)).random((rows, width), dtype=np.float32)
         band_hwc = np.empty((rows, width, 3), dtype=np.float32)
         band_hwc[:] = _GLASS
-        texture_hw = 0.7 * _enlarged(coarse, top, rows, width) + 0.3 * noise_hw
+        texture_hw = 0.7 * _enlarge_texture(coarse, top, rows, width) + 0.3 * noise_hw
         for one in self.structures:
             if one.bottom < top or one.top > top + rows:
                 continue
             left = max(0, int(one.outline[:, 0].min()) - 1)
             columns = slice(left, int(one.outline[:, 0].max()) + 2)
-            mask_hw = _filled(one.outline - (left, top), texture_hw[:, columns].shape)
+            mask_hw = _fill_slide_outline(one.outline - (left, top), texture_hw[:, columns].shape)
             dark, light = (np.array(tone, dtype=np.float32) for tone in _TONES[one.name])
             band_hwc[:, columns][mask_hw] = dark + (light - dark) * texture_hw[:, columns][mask_hw][:, None]
         band_hwc += (noise_hw[..., None] - 0.5) * 6
         return band_hwc.clip(0, 255).astype(np.uint8)
 
 
-def _piece(size_hw: tuple[int, int], number: int, rng: np.random.Generator) -> ClassOutline:
+def _draw_tissue_piece(size_hw: tuple[int, int], number: int, rng: np.random.Generator) -> ClassOutline:
     """A piece of tissue in its own column of the slide, so that pieces do not overlap."""
     height, width = size_hw
     diameter = np.sqrt(_TISSUE_SHARE * height * width / _PIECES) * rng.uniform(1.1, 1.5)
     stretch = min(1.0, 0.9 * width / _PIECES / diameter)
-    outline = blob(rng) * diameter * (stretch, 1 / stretch)
+    outline = blob_outline(rng) * diameter * (stretch, 1 / stretch)
     centre = width * (number + 0.5) / _PIECES, height * rng.uniform(0.35, 0.65)
     return ClassOutline("Tissue", np.clip(outline + centre, 1, (width - 2, height - 2)))
 
 
-def _structures_in(piece: ClassOutline, rng: np.random.Generator) -> Iterator[ClassOutline]:
+def _draw_tissue_structures(piece: ClassOutline, rng: np.random.Generator) -> Iterator[ClassOutline]:
     low, high = piece.outline.min(axis=0), piece.outline.max(axis=0)
     contour = piece.outline.astype(np.float32)[:, None]
     count = int(cv2.contourArea(contour) / _PIXELS_PER_STRUCTURE)
     for name, (least, most) in _DIAMETERS.items():
         for _ in range(count):
             centre, diameter = rng.uniform(low, high), rng.uniform(least, most)
-            outline = blob(rng) * diameter + centre
+            outline = blob_outline(rng) * diameter + centre
             if cv2.pointPolygonTest(contour, (float(centre[0]), float(centre[1])), True) > 0.6 * diameter:
                 yield ClassOutline(name, outline)
 
 
-def _enlarged(coarse: NDArray[np.float32], top: int, rows: int, width: int) -> NDArray[np.float32]:
+def _enlarge_texture(coarse: NDArray[np.float32], top: int, rows: int, width: int) -> NDArray[np.float32]:
     """Some rows of a coarse texture at full size, where each of its values takes `_CELL` pixels."""
     first = top // _CELL
     few = coarse[first : first + rows // _CELL + 3]
@@ -130,7 +130,7 @@ def _enlarged(coarse: NDArray[np.float32], top: int, rows: int, width: int) -> N
     return np.asarray(enlarged[offset : offset + rows, :width], dtype=np.float32)
 
 
-def _filled(outline: Points, size_hw: tuple[int, ...]) -> NDArray[np.bool_]:
+def _fill_slide_outline(outline: Points, size_hw: tuple[int, ...]) -> NDArray[np.bool_]:
     mask_hw = np.zeros(size_hw[:2], dtype=np.uint8)
     cv2.fillPoly(mask_hw, [np.round(outline * 2**_BITS).astype(np.int32)], 1, shift=_BITS)
     return mask_hw.astype(np.bool_)

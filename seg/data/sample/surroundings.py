@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.sample.textures import Plane, two_tones
+from seg.data.sample.textures import Plane, two_texture_tones
 
 _CONCENTRATION: Final = 0.6
 """Of the Dirichlet distribution of classes. The lower, the fewer classes a place has."""
@@ -51,7 +51,7 @@ class Surroundings:
             contrast=float(rng.uniform(0.6, 1.1)),
             blur=float(rng.uniform(0.0, 1.1)),
             grain=float(rng.uniform(0.005, 0.05)),
-            ground_tones=two_tones(rng, contrast=0.35),
+            ground_tones=two_texture_tones(rng, contrast=0.35),
             ground_cell=int(rng.integers(8, 40)),
         )
 

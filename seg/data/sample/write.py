@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 
 from seg.data.images.images import write_image
-from seg.data.sample.scene import BACKGROUND, CLASSES, Mask, Thing, draw_scene
+from seg.data.sample.scene import BACKGROUND, CLASSES, Mask, SceneObject, draw_scene
 from seg.data.sample.surroundings import Surroundings
 from seg.errors import OutputError
-from seg.files.atomic import atomic_folder, is_there, remove_leftovers, write_text
+from seg.files.atomic import atomic_folder, path_exists, remove_leftovers_of, write_text
 from seg.terminal.progress import Advance, progress
 
 _SPLITS: Final = ("train", "val", "predict")
@@ -67,8 +67,8 @@ def write_sample_dataset(
         counts = dict(zip(_SPLITS, (train, val, predict), strict=True))
         with progress("data sample", sum(counts.values()), unit="images") as advance:
             for number, (name, count) in enumerate(counts.items()):
-                places = _places(scenes, number, seed)
-                _write_split(unfinished, name, count, size_hw, (seed, number), places, advance)
+                places = _draw_places_of_split(scenes, number, seed)
+                _write_sample_split(unfinished, name, count, size_hw, (seed, number), places, advance)
         write_text(unfinished / "dataset.yaml", _DATASET_YAML + (_GROUP_LINE if scenes else ""))
     return True
 
@@ -84,16 +84,16 @@ def new_sample_folder(folder: Path, settings: Mapping[str, Any]) -> Iterator[Pat
     if (folder / _STAMP).exists() and (folder / _STAMP).read_text(encoding="utf-8") == stamp:
         yield None
         return
-    if is_there(folder) and (not folder.is_dir() or any(folder.iterdir())):
+    if path_exists(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise OutputError(f"{folder}: holds something else: remove it or name another folder")
     if folder.parent.is_dir():
-        remove_leftovers(folder)
+        remove_leftovers_of(folder)
     with atomic_folder(folder) as unfinished:
         yield unfinished
         write_text(unfinished / _STAMP, stamp)
 
 
-def _places(scenes: int, split: int, seed: int) -> dict[str, Surroundings]:
+def _draw_places_of_split(scenes: int, split: int, seed: int) -> dict[str, Surroundings]:
     """The places of one of the three splits, by name."""
     numbers = range(scenes * split // len(_SPLITS), scenes * (split + 1) // len(_SPLITS))
     return {
@@ -104,7 +104,7 @@ def _places(scenes: int, split: int, seed: int) -> dict[str, Surroundings]:
     }
 
 
-def _write_split(
+def _write_sample_split(
     folder: Path,
     name: str,
     count: int,
@@ -124,28 +124,28 @@ def _write_split(
         height, width = size_hw
         images.append({"id": number, "file_name": file_name, "height": height, "width": width})
         for thing in things:
-            annotations.append(_annotation(len(annotations) + 1, number, thing))
+            annotations.append(_annotation_of_scene_object(len(annotations) + 1, number, thing))
         advance()
     categories = [{"id": number, "name": name} for number, name in enumerate(CLASSES, start=1)]
     document = {"images": images, "annotations": annotations, "categories": categories}
     write_text(folder / f"{name}.json", json.dumps(document) + "\n")
 
 
-def _annotation(number: int, image: int, thing: Thing) -> dict[str, Any]:
+def _annotation_of_scene_object(number: int, image: int, thing: SceneObject) -> dict[str, Any]:
     rows, columns = np.nonzero(thing.mask_hw)
     left, top = int(columns.min()), int(rows.min())
     return {
         "id": number,
         "image_id": image,
         "category_id": thing.category,
-        "segmentation": _polygons(thing.mask_hw),
+        "segmentation": _polygons_of_mask(thing.mask_hw),
         "area": int(thing.mask_hw.sum()),
         "bbox": [left, top, int(columns.max()) - left + 1, int(rows.max()) - top + 1],
         "iscrowd": 0,
     }
 
 
-def _polygons(mask_hw: Mask) -> list[list[float]]:
+def _polygons_of_mask(mask_hw: Mask) -> list[list[float]]:
     """Outlines along the outer edges of pixels, traced on a grid three times as fine."""
     fine = mask_hw.astype(np.uint8).repeat(3, axis=0).repeat(3, axis=1)
     contours, _ = cv2.findContours(fine, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from seg.data.images.band_file import has_rasterio, silence_georeferencing_warnings
-from seg.data.sample.slide import ROWS, SLIDE_CLASSES, Slide
+from seg.data.sample.slide import ROWS, SLIDE_CLASSES, SyntheticSlide
 from seg.data.sample.write import new_sample_folder
 from seg.distribution import install_advice
 from seg.errors import DataError
@@ -43,13 +43,13 @@ def write_slides(folder: Path, side: int, *, seed: int = 0) -> bool:
         if unfinished is None:
             return False
         for number, name in enumerate(_SPLITS):
-            _write_slide(unfinished, name, Slide.draw((side, side), (seed, number)))
+            _write_slide(unfinished, name, SyntheticSlide.draw((side, side), (seed, number)))
         block = max(_LEAST_BLOCK, side // _BLOCKS_ALONG_A_SIDE)
         write_text(unfinished / "dataset.yaml", _DATASET_YAML.format(block=block))
     return True
 
 
-def _write_slide(folder: Path, name: str, slide: Slide) -> None:
+def _write_slide(folder: Path, name: str, slide: SyntheticSlide) -> None:
     import rasterio
     from rasterio.windows import Window
 
@@ -71,14 +71,14 @@ def _write_slide(folder: Path, name: str, slide: Slide) -> None:
         progress(f"draw {name}.tif", height, unit="rows") as advance,
         rasterio.open(folder / f"{name}.tif", "w", **profile) as file,
     ):
-        for number, band_hwc in enumerate(slide.bands()):
+        for number, band_hwc in enumerate(slide.image_strips()):
             window = Window(0, number * ROWS, width, len(band_hwc))
             file.write(np.ascontiguousarray(band_hwc.transpose(2, 0, 1)), window=window)
             advance(len(band_hwc))
-    write_text(folder / f"{name}.json", json.dumps(_coco(f"{name}.tif", slide)) + "\n")
+    write_text(folder / f"{name}.json", json.dumps(_coco_of_slide(f"{name}.tif", slide)) + "\n")
 
 
-def _coco(file_name: str, slide: Slide) -> dict[str, Any]:
+def _coco_of_slide(file_name: str, slide: SyntheticSlide) -> dict[str, Any]:
     height, width = slide.size_hw
     annotations = []
     for number, one in enumerate(slide.structures, start=1):

@@ -39,11 +39,11 @@ class OmeImage:
             DataError: it is no XML of OME, or the image has several planes of a channel, or lies elsewhere.
         """
         try:
-            pixels = _pixels_of(xml)
+            pixels = _pixels_of_ome(xml)
             counts = {word: int(pixels.get(name, 1)) for name, word in _OTHER_AXES.items()}
-            samples = [int(one.get("SamplesPerPixel", 1)) for one in _children(pixels, "Channel")]
+            samples = [int(one.get("SamplesPerPixel", 1)) for one in _xml_children(pixels, "Channel")]
             planes = len(samples) if samples and max(samples) == 1 else 1
-            pages = _pages_of(path, pixels, planes)
+            pages = _pages_of_ome_channels(path, pixels, planes)
         except (ElementTree.ParseError, IndexError, ValueError) as error:
             raise DataError(
                 f"{path}: is named as an OME-TIFF, and has no OME-XML that can be read: rename it to .tif"
@@ -54,7 +54,7 @@ class OmeImage:
                     f"{path}: has {count} {word}, and one image is read of a file: save each as a file of its"
                     " own"
                 )
-        down, across = (_micrometres(pixels, axis) for axis in ("Y", "X"))
+        down, across = (_ome_pixel_side(pixels, axis) for axis in ("Y", "X"))
         pixel_hw = (down or across, across or down)
         return cls(pages, pixel_hw if all(pixel_hw) else None)
 
@@ -64,19 +64,19 @@ def is_ome(path: Path) -> bool:
     return _ENDING.search(path.name) is not None
 
 
-def _pixels_of(xml: str) -> ElementTree.Element:
+def _pixels_of_ome(xml: str) -> ElementTree.Element:
     """What the XML says of the pixels of the first image; raises ParseError, IndexError or ValueError."""
     if "<!DOCTYPE" in xml or len(xml) > _MOST_XML:
         raise ValueError("has entities, or is too long")
-    image = _children(ElementTree.fromstring(xml), "Image")[0]
-    return _children(image, "Pixels")[0]
+    image = _xml_children(ElementTree.fromstring(xml), "Image")[0]
+    return _xml_children(image, "Pixels")[0]
 
 
-def _pages_of(path: Path, pixels: ElementTree.Element, planes: int) -> tuple[int, ...]:
+def _pages_of_ome_channels(path: Path, pixels: ElementTree.Element, planes: int) -> tuple[int, ...]:
     """The page of each plane, from 1, as `TiffData` lists them; in order where it does not."""
     page_of = {plane: plane + 1 for plane in range(planes)}
-    for entry in _children(pixels, "TiffData"):
-        if any(one.get("FileName", path.name) != path.name for one in _children(entry, "UUID")):
+    for entry in _xml_children(pixels, "TiffData"):
+        if any(one.get("FileName", path.name) != path.name for one in _xml_children(entry, "UUID")):
             raise DataError(f"{path}: its channels lie in several files: save them in one")
         if "IFD" in entry.attrib and planes > 1:
             first, page = int(entry.get("FirstC", 0)), int(entry.get("IFD", 0)) + 1
@@ -85,7 +85,7 @@ def _pages_of(path: Path, pixels: ElementTree.Element, planes: int) -> tuple[int
     return tuple(page_of[plane] for plane in range(planes))
 
 
-def _micrometres(pixels: ElementTree.Element, axis: str) -> float:
+def _ome_pixel_side(pixels: ElementTree.Element, axis: str) -> float:
     """The side of a pixel along an axis; 0 if it is not known."""
     unit = _MICROMETRES.get(pixels.get(f"PhysicalSize{axis}Unit", "µm"), 0.0)
     try:
@@ -94,5 +94,5 @@ def _micrometres(pixels: ElementTree.Element, axis: str) -> float:
         return 0.0
 
 
-def _children(element: ElementTree.Element, name: str) -> list[ElementTree.Element]:
+def _xml_children(element: ElementTree.Element, name: str) -> list[ElementTree.Element]:
     return [child for child in element if child.tag.rpartition("}")[2] == name]

@@ -42,7 +42,7 @@ class SlideFile:
         self._path = path
         self._slide = open_slide(path)
         self._level = level
-        self.size_hw: Size = level_sizes(self._slide)[level]
+        self.size_hw: Size = slide_level_sizes(self._slide)[level]
         colour = self._slide.properties.get("openslide.background-color", _WHITE)
         self._background = np.frombuffer(bytes.fromhex(colour), dtype=np.uint8)
 
@@ -113,6 +113,6 @@ def open_slide(path: Path) -> "OpenSlide":
         raise DataError(f"{path}: OpenSlide cannot read it: {str(error).splitlines()[0]}") from error
 
 
-def level_sizes(slide: "OpenSlide") -> tuple[Size, ...]:
+def slide_level_sizes(slide: "OpenSlide") -> tuple[Size, ...]:
     """Height and width of each level, the full resolution first."""
     return tuple((height, width) for width, height in slide.level_dimensions)

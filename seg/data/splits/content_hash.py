@@ -17,7 +17,7 @@ def hash_of_images(samples: Sequence[Sample]) -> str:
     """
     digest = hashlib.blake2b(digest_size=16)
     for path in dict.fromkeys(sample.image for sample in samples):
-        digest.update(_blake2b_of(path))
+        digest.update(_blake2b_of_file(path))
     return digest.hexdigest()
 
 
@@ -37,7 +37,7 @@ def _content_key(sample: Sample, whole: Mapping[Path, str]) -> str:
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
-def _blake2b_of(path: Path) -> bytes:
+def _blake2b_of_file(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, hashlib.blake2b).digest()

@@ -8,9 +8,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from seg.data.images.image_files import bytes_of, images_in, is_usable, resolved
+from seg.data.images.image_files import (
+    bytes_of_file,
+    image_files_in,
+    is_usable_image_file,
+    resolve_image_name,
+)
 from seg.data.pairing.lookup import ImageLookup
-from seg.data.pairing.pattern import Pattern, has_placeholders
+from seg.data.pairing.pattern import PathPattern, has_placeholders
 from seg.data.splits.split import Sample, samples_with_ids
 from seg.errors import DataError
 from seg.files.image_suffixes import IMAGE_SUFFIXES
@@ -35,12 +40,12 @@ def list_samples(where: Path, ids: Path | None = None) -> tuple[Sample, ...]:
     Raises:
         DataError: nothing is there, or an id is that of no image.
     """
-    folder, images = images_at(where)
+    folder, images = images_to_list(where)
     samples = samples_with_ids(folder, images)
-    return samples if ids is None else chosen(samples, ids)
+    return samples if ids is None else choose_samples(samples, ids)
 
 
-def first_column(path: Path, is_entry: Callable[[str], bool] = lambda _: False) -> list[str]:
+def first_column_of_list(path: Path, is_entry: Callable[[str], bool] = lambda _: False) -> list[str]:
     """The first column of a CSV, or the lines of a list, without empty ones.
 
     A line for which `is_entry` is true as a whole, such as a file name with a comma, is not split.
@@ -49,7 +54,7 @@ def first_column(path: Path, is_entry: Callable[[str], bool] = lambda _: False) 
         DataError: the file cannot be read, or is not UTF-8 text.
     """
     try:
-        text = bytes_of(path).decode("utf-8-sig")
+        text = bytes_of_file(path).decode("utf-8-sig")
         rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: is not a UTF-8 list: {error}") from error
@@ -60,29 +65,32 @@ def first_column(path: Path, is_entry: Callable[[str], bool] = lambda _: False) 
     return [entry for entry in entries if entry]
 
 
-def images_at(where: Path) -> tuple[Path, list[Path]]:
+def images_to_list(where: Path) -> tuple[Path, list[Path]]:
     """The images that `where` names, as for `list_samples`, and the folder that their ids are relative to."""
     if where.suffix.lower() in LIST_SUFFIXES and not where.is_dir():
-        return where.parent, _listed(where)
+        return where.parent, _listed_images(where)
     if (_WILDCARD.search(str(where)) or has_placeholders(str(where))) and not where.exists():
-        return _matching(where)
+        return _images_matching(where)
     if where.is_file():
         return where.parent, [where]
-    return where, images_in(where)
+    return where, image_files_in(where)
 
 
-def _listed(path: Path) -> list[Path]:
+def _listed_images(path: Path) -> list[Path]:
     def is_image(name: str) -> bool:
-        return resolved(path.parent, name).exists()
+        return resolve_image_name(path.parent, name).exists()
 
-    images = [resolved(path.parent, name) for name in _without_header(first_column(path, is_image), is_image)]
+    images = [
+        resolve_image_name(path.parent, name)
+        for name in _list_without_header(first_column_of_list(path, is_image), is_image)
+    ]
     if not images:
         raise DataError(f"{path}: lists no image")
     return images
 
 
-def _matching(pattern: Path) -> tuple[Path, list[Path]]:
-    parts = Path(Pattern(str(pattern)).glob).parts
+def _images_matching(pattern: Path) -> tuple[Path, list[Path]]:
+    parts = Path(PathPattern(str(pattern)).glob).parts
     fixed = next(number for number, part in enumerate(parts) if _WILDCARD.search(part))
     folder = Path(*parts[:fixed])
     try:
@@ -92,29 +100,32 @@ def _matching(pattern: Path) -> tuple[Path, list[Path]]:
     images = [
         path
         for path in found
-        if not _is_hidden(path, folder) and not path.is_dir() and _fits(pattern, path) and is_usable(path)
+        if not _is_hidden_image(path, folder)
+        and not path.is_dir()
+        and _fits_pattern(pattern, path)
+        and is_usable_image_file(path)
     ]
     if not images:
         raise DataError(f"{pattern}: matches no file")
     return folder, images
 
 
-def _fits(pattern: Path, path: Path) -> bool:
+def _fits_pattern(pattern: Path, path: Path) -> bool:
     """Whether a path that the glob found has the same text where a placeholder is named twice."""
     if not has_placeholders(str(pattern)):
         return True
     try:
-        return Pattern(pattern.as_posix()).match(path.as_posix()) is not None
+        return PathPattern(pattern.as_posix()).match(path.as_posix()) is not None
     except ValueError as error:
         raise DataError(f"{pattern}: {error}") from error
 
 
-def _is_hidden(path: Path, folder: Path) -> bool:
+def _is_hidden_image(path: Path, folder: Path) -> bool:
     """Whether a path has a hidden part, such as the `._a.png` that macOS writes beside `a.png`."""
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
-def chosen(samples: Sequence[Sample], listed: Path) -> tuple[Sample, ...]:
+def choose_samples(samples: Sequence[Sample], listed: Path) -> tuple[Sample, ...]:
     """The samples that a list names by id, file name or path, in its order; repeated ones count once.
 
     Raises:
@@ -129,15 +140,16 @@ def chosen(samples: Sequence[Sample], listed: Path) -> tuple[Sample, ...]:
     def is_known(entry: str) -> bool:
         return bool(entry) and position(entry) is not None
 
-    entries = dict.fromkeys(_without_header(first_column(listed, is_known), is_known))
+    entries = dict.fromkeys(_list_without_header(first_column_of_list(listed, is_known), is_known))
     if not entries:
         raise DataError(f"{listed}: names no image: one id per line is expected")
     found = {entry: position(entry) for entry in entries}
     unknown = [entry for entry, place in found.items() if place is None]
     if len(unknown) == len(entries):
         raise DataError(
-            f"{listed}: none of its {counted(len(entries), 'id')} is an image: it has {_some(entries)}, and"
-            f" the images are {_some(sample.id for sample in samples)}"
+            f"{listed}: none of its {counted(len(entries), 'id')} is an image:"
+            f" it has {_some_sample_names(entries)},"
+            f" and the images are {_some_sample_names(sample.id for sample in samples)}"
         )
     if unknown:
         raise DataError(
@@ -146,7 +158,7 @@ def chosen(samples: Sequence[Sample], listed: Path) -> tuple[Sample, ...]:
     return tuple(samples[place] for place in dict.fromkeys(found.values()) if place is not None)
 
 
-def _without_header(entries: list[str], is_known: Callable[[str], bool]) -> list[str]:
+def _list_without_header(entries: list[str], is_known: Callable[[str], bool]) -> list[str]:
     if not entries or is_known(entries[0]):
         return entries
     first = entries[0]
@@ -154,6 +166,6 @@ def _without_header(entries: list[str], is_known: Callable[[str], bool]) -> list
     return entries[1:] if is_header else entries
 
 
-def _some(names: Iterable[str]) -> str:
+def _some_sample_names(names: Iterable[str]) -> str:
     first = [repr(name) for name in islice(names, _MOST_SHOWN + 1)]
     return ", ".join(first[:_MOST_SHOWN] + ["..."] * (len(first) > _MOST_SHOWN))

@@ -3,15 +3,15 @@
 import numpy as np
 
 from seg.data.images.raster import Raster
-from seg.data.images.read_sample import may_lack_data, open_sample
-from seg.data.regions.label_raster import LabelRaster, size_of
+from seg.data.images.read_sample import open_sample, sample_may_lack_data
+from seg.data.regions.label_raster import LabelRaster, size_of_labels
 from seg.data.regions.region import Region
 from seg.data.splits.split import Sample, Split
 from seg.labels.classes import ClassInfo
 from seg.labels.task import LabelMap, Task, ignore_value
 
 
-class IgnoreNodata:
+class IgnoreNodataSplit:
     """A split in which pixels without data are ignored: those that are NaN in every band."""
 
     def __init__(self, split: Split) -> None:
@@ -40,10 +40,10 @@ class IgnoreNodata:
 
     def _ignoring(self, labels: LabelRaster, index: int) -> LabelRaster:
         sample = self.samples[index]
-        if not may_lack_data(sample):
+        if not sample_may_lack_data(sample):
             return labels
         image = open_sample(sample)
-        if image.shape[:2] != size_of(labels):
+        if image.shape[:2] != size_of_labels(labels):
             return labels
         return _LabelsWithData(labels, image, ignore_value(self.task, len(self.classes)))
 
@@ -61,7 +61,7 @@ class _LabelsWithData:
         return self._labels.shape
 
     def __getitem__(self, place: tuple[slice, slice], /) -> LabelMap:
-        region = Region.of_slices(place, size_of(self._labels))
+        region = Region.of_slices(place, size_of_labels(self._labels))
         missing_hw = np.isnan(self._image[region.slices]).all(axis=-1)
         labels_hw = self._labels[region.slices]
         return np.where(missing_hw, labels_hw.dtype.type(self._ignore), labels_hw)

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from seg.data.images.image_files import bytes_of
+from seg.data.images.image_files import bytes_of_file
 from seg.data.images.images import read_mask, write_mask
 from seg.data.regions.label_raster import LabelRaster
 from seg.data.splits.list_samples import list_samples
@@ -27,10 +27,10 @@ from seg.labels.classes import ClassInfo
 from seg.labels.task import (
     LabelMap,
     Task,
-    bytes_apart,
-    bytes_together,
     classes_overlap,
     ignored_in,
+    join_label_bytes,
+    split_label_bytes,
     truth_dtype,
 )
 
@@ -66,7 +66,7 @@ class PseudoSplit:
         self.classes = tuple(classes)
         self.samples = list_samples(images)
         self._masks = masks
-        record = _read(masks)
+        record = _read_pseudo_record(masks)
         names = tuple(c.name for c in classes)
         if record.classes != names:
             raise DataError(
@@ -80,7 +80,7 @@ class PseudoSplit:
         digest = hashlib.sha256()
         for sample in self.samples:
             digest.update(sample.id.encode())
-            digest.update(bytes_of(pseudo_mask(self._masks, sample)))
+            digest.update(bytes_of_file(pseudo_mask(self._masks, sample)))
         return digest.hexdigest()
 
     def labels(self, index: int) -> LabelMap:
@@ -90,7 +90,7 @@ class PseudoSplit:
         planes_hw = read_mask(path)
         if len(planes_hw) % size:
             raise DataError(f"{path}: is no label map of {classes} classes: run seg pseudo-label again")
-        labels_hw = bytes_together(planes_hw, size)
+        labels_hw = join_label_bytes(planes_hw, size)
         known = labels_hw[~ignored_in(labels_hw, self.task, classes)]
         largest = (1 << classes) - 1 if classes_overlap(self.task) else classes - 1
         if known.size and known.max() > largest:
@@ -110,10 +110,10 @@ def pseudo_mask(masks: Path, sample: Sample) -> Path:
 
 def write_pseudo_mask(path: Path, labels_hw: LabelMap) -> None:
     """Write ground truth of any task; see the top of this file."""
-    write_mask(path, bytes_apart(labels_hw))
+    write_mask(path, split_label_bytes(labels_hw))
 
 
-def _read(masks: Path) -> PseudoRecord:
+def _read_pseudo_record(masks: Path) -> PseudoRecord:
     path = masks / RECORD
     try:
         return PseudoRecord.model_validate_json(regular(path).read_bytes())

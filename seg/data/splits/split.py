@@ -92,15 +92,16 @@ def samples_with_ids(folder: Path, images: Sequence[Path]) -> tuple[Sample, ...]
             longer(folder, image) if count[name] > 1 else name
             for name, image in zip(names, images, strict=True)
         ]
-        longer = _path
+        longer = _path_below_folder
     return tuple(
-        Sample(name, image, file_name=_path(folder, image)) for name, image in zip(names, images, strict=True)
+        Sample(name, image, file_name=_path_below_folder(folder, image))
+        for name, image in zip(names, images, strict=True)
     )
 
 
-def _path(folder: Path, image: Path) -> str:
+def _path_below_folder(folder: Path, image: Path) -> str:
     return image.relative_to(folder).as_posix() if image.is_relative_to(folder) else image.as_posix()
 
 
 def _path_without_ending(folder: Path, image: Path) -> str:
-    return _path(folder, image.with_suffix(""))
+    return _path_below_folder(folder, image.with_suffix(""))

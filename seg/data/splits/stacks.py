@@ -7,7 +7,7 @@ from pathlib import Path
 
 from seg.data.splits.split import Sample
 from seg.errors import DataError
-from seg.spec.dataset.id_pattern import parse_pattern
+from seg.spec.dataset.id_pattern import parse_id_pattern
 from seg.spec.dataset.stack import StackSpec
 
 
@@ -29,12 +29,12 @@ def with_stacks(samples: Sequence[Sample], spec: StackSpec) -> tuple[Sample, ...
     stack_of = {
         sample.image: stack
         for slices in volumes.values()
-        for sample, stack in _stacks([slices[number] for number in sorted(slices)], spec)
+        for sample, stack in _stacks_of_volume([slices[number] for number in sorted(slices)], spec)
     }
     return tuple(replace(sample, stack=stack_of[sample.image]) for sample in samples)
 
 
-def _stacks(slices: Sequence[Sample], spec: StackSpec) -> Iterator[tuple[Sample, tuple[Path, ...]]]:
+def _stacks_of_volume(slices: Sequence[Sample], spec: StackSpec) -> Iterator[tuple[Sample, tuple[Path, ...]]]:
     """Each slice of a volume with the files of its stack; the first and last are repeated beyond the ends."""
     last = len(slices) - 1
     for place, sample in enumerate(slices):
@@ -44,7 +44,7 @@ def _stacks(slices: Sequence[Sample], spec: StackSpec) -> Iterator[tuple[Sample,
 
 def _volume_and_number(sample: Sample, spec: StackSpec) -> tuple[tuple[str, ...], int]:
     try:
-        *volume, number = parse_pattern(spec.by).values(sample.file_name).values()
+        *volume, number = parse_id_pattern(spec.by).values(sample.file_name).values()
     except ValueError as error:
         raise DataError(f"{sample.image}: {error}: change 'stack.by'") from error
     if not number.isdecimal():

@@ -9,7 +9,7 @@ from seg.data.splits.split import Sample, Split
 from seg.labels.task import LabelMap
 
 
-class Subset(DerivedSplit):
+class SubsetSplit(DerivedSplit):
     """A split with the samples of another at the given positions, in that order."""
 
     def __init__(self, whole: Split, positions: Sequence[int]) -> None:

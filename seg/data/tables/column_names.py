@@ -19,12 +19,12 @@ NAMES: Final[Mapping[TableColumn, tuple[str, ...]]] = {
 """Plain names of columns, the likelier first."""
 
 
-def plain_name(name: str) -> str:
+def plain_column_name(name: str) -> str:
     """A name in small letters and without `_`, spaces and hyphens."""
     return "".join(filter(str.isalnum, name.lower()))
 
 
 def known_column(header: Sequence[str], kind: TableColumn) -> int | None:
     """The position of the column that is known by its name; None if there is none."""
-    plain = list(map(plain_name, header))
+    plain = list(map(plain_column_name, header))
     return next((plain.index(name) for name in NAMES[kind] if name in plain), None)

@@ -11,11 +11,11 @@ EMPTY = frozenset({"", "-1", "nan", "NaN"})
 
 
 def decode_run_lengths(text: str, size_hw: tuple[int, int], order: Order, first: int) -> NDArray[np.bool_]:
-    """The mask, bool `[H, W]`, of the runs of an object; arguments and errors are those of `parse_runs`."""
-    return parse_runs(text, size_hw, order, first).mask_in(Region.whole(size_hw))
+    """The mask, bool `[H, W]`, of an object's runs; arguments and errors are those of `parse_run_mask`."""
+    return parse_run_mask(text, size_hw, order, first).mask_in(Region.whole(size_hw))
 
 
-def parse_runs(text: str, size_hw: tuple[int, int], order: Order, first: int) -> RunMask:
+def parse_run_mask(text: str, size_hw: tuple[int, int], order: Order, first: int) -> RunMask:
     """The runs of an object, of which any region is drawn.
 
     Args:
@@ -26,7 +26,7 @@ def parse_runs(text: str, size_hw: tuple[int, int], order: Order, first: int) ->
         ValueError: the text is no list of pairs, or a run leaves the image.
     """
     height, width = size_hw
-    starts, lengths = _pairs(text)
+    starts, lengths = _run_pairs(text)
     starts = starts - first
     wrong = (starts < 0) | (lengths < 0) | (lengths > height * width - np.maximum(starts, 0))
     if wrong.any():
@@ -44,7 +44,7 @@ def encode_run_lengths(mask_hw: NDArray[np.bool_], order: Order, first: int) -> 
     return " ".join(map(str, np.stack((starts + first, ends - starts), axis=1).ravel().tolist()))
 
 
-def _pairs(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _run_pairs(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     if text.strip() in EMPTY:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     parts = text.replace(",", " ").split()

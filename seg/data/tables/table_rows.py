@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from seg.data.images.image_files import bytes_of
+from seg.data.images.image_files import bytes_of_file
 from seg.data.tables.column_names import known_column
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
@@ -15,7 +15,7 @@ from seg.spec.base import did_you_mean
 from seg.spec.dataset.labels_table import LabelsTableSpec, TableColumn
 
 
-class TableRow(NamedTuple):
+class LabelTableRow(NamedTuple):
     """A class's runs in an image; `image` is what the table calls it."""
 
     line: int
@@ -24,7 +24,9 @@ class TableRow(NamedTuple):
     runs: str
 
 
-def read_rows(spec: LabelsTableSpec, classes: Sequence[ClassInfo], background: int | None) -> list[TableRow]:
+def read_table_rows(
+    spec: LabelsTableSpec, classes: Sequence[ClassInfo], background: int | None
+) -> list[LabelTableRow]:
     """All rows, in the order of the file; a row with a column for each class becomes several.
 
     Args:
@@ -34,28 +36,28 @@ def read_rows(spec: LabelsTableSpec, classes: Sequence[ClassInfo], background: i
     Raises:
         DataError: the file cannot be read, a column is missing, or a class is unknown.
     """
-    lines = list(table_lines(spec.file))
+    lines = list(read_csv_lines(spec.file))
     if not lines:
         raise DataError(f"{spec.file}: is empty: a header and a row an image are expected")
     (_, header), *rows = lines
-    label_of = _label_of(classes)
-    image_column = _required(spec, header, "id")
+    label_of = _labels_by_class_name(classes)
+    image_column = _required_column(spec, header, "id")
     by_class = {place: label_of[name] for place, name in enumerate(header) if name in label_of}
-    runs_column = column_of(spec, header, "runs")
+    runs_column = column_of_table(spec, header, "runs")
     if runs_column is None and by_class:
         return [
-            TableRow(line, row[image_column], label, row[place])
+            LabelTableRow(line, row[image_column], label, row[place])
             for line, row in rows
             for place, label in by_class.items()
         ]
-    runs_column = _required(spec, header, "runs")
-    class_column = column_of(spec, header, "class")
+    runs_column = _required_column(spec, header, "runs")
+    class_column = column_of_table(spec, header, "class")
     if class_column is not None:
         return [
-            TableRow(
+            LabelTableRow(
                 line,
                 row[image_column],
-                _label(spec.file, line, row[class_column], label_of),
+                _label_of_row(spec.file, line, row[class_column], label_of),
                 row[runs_column],
             )
             for line, row in rows
@@ -68,12 +70,12 @@ def read_rows(spec: LabelsTableSpec, classes: Sequence[ClassInfo], background: i
 
 def _without_class_column(
     file: Path, rows: Sequence[tuple[int, str, str]], label_of: Mapping[str, int], labels: Sequence[int]
-) -> list[TableRow]:
+) -> list[LabelTableRow]:
     """The class at the end of each id, as in `0002cc93.jpg_1`; or the only one there is."""
     ends = [image.rpartition("_") for _, image, _ in rows]
     if rows and len(labels) > 1 and all(name and end in label_of for name, _, end in ends):
         return [
-            TableRow(line, name, label_of[end], runs)
+            LabelTableRow(line, name, label_of[end], runs)
             for (line, _, runs), (name, _, end) in zip(rows, ends, strict=True)
         ]
     if len(labels) != 1:
@@ -81,14 +83,14 @@ def _without_class_column(
             f"{file}: has no column of classes, and there are {len(labels)}: name it with"
             " 'columns: { class: ... }', or list the one class of the table and an 'unlabelled' one"
         )
-    return [TableRow(line, image, labels[0], runs) for line, image, runs in rows]
+    return [LabelTableRow(line, image, labels[0], runs) for line, image, runs in rows]
 
 
-def table_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+def read_csv_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The rows of a CSV with their line numbers, the header first; raises DataError."""
     csv.field_size_limit(sys.maxsize)
     try:
-        text = bytes_of(path).decode("utf-8-sig")
+        text = bytes_of_file(path).decode("utf-8-sig")
         reader = csv.reader(io.StringIO(text, newline=""))
         width = 0
         for row in reader:
@@ -101,21 +103,21 @@ def table_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise DataError(f"{path}: is not a CSV in UTF-8: {error}") from error
 
 
-def _label_of(classes: Sequence[ClassInfo]) -> dict[str, int]:
+def _labels_by_class_name(classes: Sequence[ClassInfo]) -> dict[str, int]:
     """Labels by class name and by id."""
     ids = {str(c.id): label for label, c in enumerate(classes)}
     return ids | {c.name: label for label, c in enumerate(classes)}
 
 
-def _label(file: Path, line: int, name: str, label_of: Mapping[str, int]) -> int:
+def _label_of_row(file: Path, line: int, name: str, label_of: Mapping[str, int]) -> int:
     try:
         return label_of[name]
     except KeyError:
         raise DataError(f"{file}:{line}: {name!r} is no class: {did_you_mean(name, label_of)}") from None
 
 
-def _required(spec: LabelsTableSpec, header: Sequence[str], kind: TableColumn) -> int:
-    place = column_of(spec, header, kind)
+def _required_column(spec: LabelsTableSpec, header: Sequence[str], kind: TableColumn) -> int:
+    place = column_of_table(spec, header, kind)
     if place is None:
         raise DataError(
             f"{spec.file}: no column is known to be {kind!r}: name it with 'columns: {{ {kind}: ... }}', it"
@@ -124,7 +126,7 @@ def _required(spec: LabelsTableSpec, header: Sequence[str], kind: TableColumn) -
     return place
 
 
-def column_of(spec: LabelsTableSpec, header: Sequence[str], kind: TableColumn) -> int | None:
+def column_of_table(spec: LabelsTableSpec, header: Sequence[str], kind: TableColumn) -> int | None:
     """The place of a column, by the name that the spec gives or by a usual one; raises DataError."""
     if (name := spec.columns.get(kind)) is not None:
         if name not in header:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Final
 
-from seg.data.images.image_files import bytes_of
+from seg.data.images.image_files import bytes_of_file
 from seg.data.images.read_sample import size_of_sample
 from seg.data.labelling import ReadLabelling, WithLabelling
 from seg.data.pairing.find_images import listed_samples
@@ -14,8 +14,8 @@ from seg.data.pairing.lookup import ImageLookup
 from seg.data.regions.label_raster import LabelRaster
 from seg.data.regions.object_raster import LabelledRuns, ObjectRaster
 from seg.data.regions.run_mask import RunMask
-from seg.data.tables.run_lengths import parse_runs
-from seg.data.tables.table_rows import TableRow, read_rows
+from seg.data.tables.run_lengths import parse_run_mask
+from seg.data.tables.table_rows import LabelTableRow, read_table_rows
 from seg.errors import DataError
 from seg.labels.task import LabelMap
 from seg.spec.dataset.labels_table import LabelsTableSpec
@@ -39,7 +39,7 @@ class TableSplit(WithLabelling):
 
     @cached_property
     def fingerprint(self) -> str:
-        digest = hashlib.sha256(bytes_of(self.table.file))
+        digest = hashlib.sha256(bytes_of_file(self.table.file))
         digest.update("\n".join(sample.id for sample in self.samples).encode())
         return digest.hexdigest()
 
@@ -54,18 +54,18 @@ class TableSplit(WithLabelling):
         """The objects of an image of that size, one for each row with runs; raises DataError."""
         return [LabelledRuns(row.label, self._runs(row, size_hw)) for row in self._rows_of.get(index, ())]
 
-    def _runs(self, row: TableRow, size_hw: tuple[int, int]) -> RunMask:
+    def _runs(self, row: LabelTableRow, size_hw: tuple[int, int]) -> RunMask:
         try:
-            return parse_runs(row.runs, size_hw, self.table.order, self.table.first)
+            return parse_run_mask(row.runs, size_hw, self.table.order, self.table.first)
         except ValueError as error:
             raise DataError(
                 f"{self.table.file}:{row.line}: {error}: check 'order' and 'first' of the table"
             ) from error
 
     @cached_property
-    def _rows_of(self) -> Mapping[int, list[TableRow]]:
+    def _rows_of(self) -> Mapping[int, list[LabelTableRow]]:
         """The rows of each image; raises DataError if no row is of an image."""
-        found: dict[int, list[TableRow]] = defaultdict(list)
+        found: dict[int, list[LabelTableRow]] = defaultdict(list)
         for row in self.rows:
             if (place := self._lookup.find(row.image)) is not None:
                 found[place].append(row)
@@ -80,9 +80,9 @@ class TableSplit(WithLabelling):
         return found
 
     @cached_property
-    def rows(self) -> list[TableRow]:
+    def rows(self) -> list[LabelTableRow]:
         """All rows of the table."""
-        return read_rows(self.table, self.classes, self._labelling.background)
+        return read_table_rows(self.table, self.classes, self._labelling.background)
 
     @property
     def unknown_images(self) -> list[str]:

@@ -23,7 +23,7 @@ class TilePyramid:
     """Takes rows of an image, uint8 `[rows, W, C]`, and saves the tiles of all levels."""
 
     def __init__(self, size_hw: tuple[int, int], save: SaveTile) -> None:
-        self.levels = last_level(size_hw)
+        self.levels = last_pyramid_level(size_hw)
         self._level = _Level(self.levels, size_hw, save)
 
     def add(self, rows_hwc: NDArray[np.uint8]) -> None:
@@ -55,20 +55,20 @@ class _Level:
             self._save(self._number, left // TILE, self._saved // TILE, rows_hwc[:, left : left + TILE])
         self._saved += len(rows_hwc)
         if self._above is not None:
-            self._above.add(halved(rows_hwc))
+            self._above.add(halve_image(rows_hwc))
 
 
-def last_level(size_hw: tuple[int, int]) -> int:
+def last_pyramid_level(size_hw: tuple[int, int]) -> int:
     """The level of the full resolution; at level 0 the image has one pixel."""
     return math.ceil(math.log2(max(size_hw)))
 
 
-def first_level(size_hw: tuple[int, int]) -> int:
+def first_pyramid_level(size_hw: tuple[int, int]) -> int:
     """The level whose image fits into one tile, the first that is saved."""
-    return last_level(size_hw) - max(0, math.ceil(math.log2(max(size_hw) / TILE)))
+    return last_pyramid_level(size_hw) - max(0, math.ceil(math.log2(max(size_hw) / TILE)))
 
 
-def halved(image_hwc: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def halve_image(image_hwc: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Half the sides, rounded up; each pixel is the mean of the up to four that it covers."""
     even_hwc = np.pad(image_hwc, [(0, image_hwc.shape[0] % 2), (0, image_hwc.shape[1] % 2), (0, 0)], "edge")
     height, width, channels = even_hwc.shape

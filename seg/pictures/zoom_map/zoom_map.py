@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from seg.labels.classes import ClassInfo, Colour
 from seg.labels.label_map import ImageHWC
 from seg.labels.task import LabelMap, Task, masks_of
-from seg.pictures.zoom_map.tile_pyramid import TILE, TilePyramid, first_level, last_level
+from seg.pictures.zoom_map.tile_pyramid import TILE, TilePyramid, first_pyramid_level, last_pyramid_level
 
 _PAGE: Final = ("map.css", "map.js", "openseadragon.min.js", "openseadragon.LICENSE.txt")
 _JPEG_QUALITY: Final = 85
@@ -59,7 +59,7 @@ def write_zoom_map(
         pixel_um: the side of a pixel in micrometres, for a scale bar.
     """
     height, width = image.shape[:2]
-    tiles = TilePyramid((height, width), lambda *tile: _save_jpeg(folder / "image", *tile))
+    tiles = TilePyramid((height, width), lambda *tile: _save_jpeg_tile(folder / "image", *tile))
     writers = [_LayerWriter(folder / f"layer-{number}", one) for number, one in enumerate(layers)]
     for top in range(0, height, TILE):
         rows = slice(top, min(top + TILE, height))
@@ -70,11 +70,11 @@ def write_zoom_map(
         "width": width,
         "height": height,
         "tile": TILE,
-        "levels": [first_level((height, width)), last_level((height, width))],
+        "levels": [first_pyramid_level((height, width)), last_pyramid_level((height, width))],
         "pixelUm": pixel_um,
         "layers": [writer.facts() for writer in writers],
     }
-    _write_page(folder, name, facts)
+    _write_map_page(folder, name, facts)
 
 
 def write_list_of_maps(folder: Path, names: Sequence[str]) -> None:
@@ -84,7 +84,7 @@ def write_list_of_maps(folder: Path, names: Sequence[str]) -> None:
         for number, name in enumerate(names, start=1)
     )
     text = files(__package__).joinpath("page", "maps.html").read_text(encoding="utf-8")
-    _write(folder / "index.html", text.replace(_MARK, rows).encode())
+    _write_map_file(folder / "index.html", text.replace(_MARK, rows).encode())
 
 
 class _LayerWriter:
@@ -136,7 +136,7 @@ class _LayerWriter:
 
         def save(level: int, column: int, row: int, share_hwc: NDArray[np.uint8]) -> None:
             if share_hwc.any():
-                _save_png(self._folder / str(number), level, column, row, share_hwc, colour)
+                _save_png_tile(self._folder / str(number), level, column, row, share_hwc, colour)
                 self._saved[number][level].append(f"{column}_{row}")
 
         pyramid = TilePyramid(size_hw, save)
@@ -145,13 +145,13 @@ class _LayerWriter:
         return pyramid
 
 
-def _save_jpeg(folder: Path, level: int, column: int, row: int, tile_hwc: ImageHWC) -> None:
+def _save_jpeg_tile(folder: Path, level: int, column: int, row: int, tile_hwc: ImageHWC) -> None:
     options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
     _, data = cv2.imencode(".jpg", np.ascontiguousarray(tile_hwc[..., ::-1]), options)
-    _write(folder / str(level) / f"{column}_{row}.jpg", data.tobytes())
+    _write_map_file(folder / str(level) / f"{column}_{row}.jpg", data.tobytes())
 
 
-def _save_png(
+def _save_png_tile(
     folder: Path, level: int, column: int, row: int, share_hwc: NDArray[np.uint8], colour: Colour
 ) -> None:
     """A tile in the class's colour, as opaque as the class's share of each pixel."""
@@ -159,20 +159,20 @@ def _save_png(
     tile_hwc[..., :3] = colour[::-1]
     tile_hwc[..., 3:] = share_hwc
     _, data = cv2.imencode(".png", tile_hwc)
-    _write(folder / str(level) / f"{column}_{row}.png", data.tobytes())
+    _write_map_file(folder / str(level) / f"{column}_{row}.png", data.tobytes())
 
 
-def _write_page(folder: Path, name: str, facts: dict[str, Any]) -> None:
+def _write_map_page(folder: Path, name: str, facts: dict[str, Any]) -> None:
     page = files(__package__).joinpath("page")
     for one in _PAGE:
-        _write(folder / one, page.joinpath(one).read_bytes())
+        _write_map_file(folder / one, page.joinpath(one).read_bytes())
     text = page.joinpath("index.html").read_text(encoding="utf-8")
     # `<` is escaped, since a name could end the script.
     document = json.dumps(facts).replace("<", "\\u003c")
     text = text.replace(_NAME, html.escape(name)).replace(_MARK, document)
-    _write(folder / "index.html", text.encode())
+    _write_map_file(folder / "index.html", text.encode())
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write_map_file(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)

@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 from seg.spec.class_lists.tables import parse_colour
-from seg.spec.yaml.yaml_text import plain_document
+from seg.spec.yaml.yaml_text import parse_plain_yaml
 
 
-def read_yaml(text: str) -> list[dict[str, Any]]:
+def read_class_list_yaml(text: str) -> list[dict[str, Any]]:
     """The `names` of a YAML: a list, or a mapping of ids to names; raises ValueError."""
-    document = plain_document(text)
+    document = parse_plain_yaml(text)
     names = document.get("names") if isinstance(document, dict) else None
     if isinstance(names, list):
         names = dict(enumerate(names))
@@ -18,7 +18,7 @@ def read_yaml(text: str) -> list[dict[str, Any]]:
     return [{"name": str(name), "id": number} for number, name in names.items()]
 
 
-def read_json(text: str) -> list[dict[str, Any]]:
+def read_class_list_json(text: str) -> list[dict[str, Any]]:
     """The `classes` (Supervisely), `labels` (Mapillary) or `categories` (COCO); raises ValueError."""
     try:
         document = json.loads(text)
@@ -30,10 +30,10 @@ def read_json(text: str) -> list[dict[str, Any]]:
     )
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ValueError(" has no list of 'classes', 'labels' or 'categories'")
-    return [_of_entry(position, entry) for position, entry in enumerate(entries)]
+    return [_class_of_json_entry(position, entry) for position, entry in enumerate(entries)]
 
 
-def _of_entry(position: int, entry: dict[str, Any]) -> dict[str, Any]:
+def _class_of_json_entry(position: int, entry: dict[str, Any]) -> dict[str, Any]:
     name = entry.get("title") or entry.get("readable") or entry.get("name")
     if not name:
         raise ValueError(f" entry {position} has no 'title' or 'name'")

@@ -13,7 +13,7 @@ _LONGEST: Final = 1000
 """Characters of a line: what is longer is no name, and takes long to match."""
 
 
-def read_lines(text: str) -> list[dict[str, Any]]:
+def read_class_list_lines(text: str) -> list[dict[str, Any]]:
     """The classes of a text; raises ValueError with the number of a line that is none."""
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
     lines = [(number, line) for number, line in lines if line and not line.startswith("#")]
@@ -21,13 +21,13 @@ def read_lines(text: str) -> list[dict[str, Any]]:
         if len(line) > _LONGEST:
             raise ValueError(f"{number}: has {len(line)} characters: a class in each line is expected")
     if lines and lines[0][1].lower().startswith("idx\t"):
-        return [_of_object_info(number, line) for number, line in lines[1:]]
+        return [_class_of_object_info(number, line) for number, line in lines[1:]]
     if lines and _HEADERS.match(lines[0][1]):
         lines = lines[1:]
-    return [_of_line(number, line) for number, line in lines]
+    return [_class_of_line(number, line) for number, line in lines]
 
 
-def _of_line(number: int, line: str) -> dict[str, Any]:
+def _class_of_line(number: int, line: str) -> dict[str, Any]:
     if found := _LABELMAP.fullmatch(line):
         name, *colour = found.groups()
     elif found := _COLOUR_NAME.fullmatch(line):
@@ -43,7 +43,7 @@ def _of_line(number: int, line: str) -> dict[str, Any]:
     return {"name": name, "colour": [int(value) for value in colour]}
 
 
-def _of_object_info(number: int, line: str) -> dict[str, Any]:
+def _class_of_object_info(number: int, line: str) -> dict[str, Any]:
     """A line of ADE20K's `objectInfo150.txt`: an id, three figures, and synonyms; the first is taken."""
     cells = line.split("\t")
     if len(cells) < 5 or not cells[0].strip().isdigit():

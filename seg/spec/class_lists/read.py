@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from seg.files.atomic import regular
-from seg.spec.class_lists.documents import read_json, read_yaml
-from seg.spec.class_lists.lines import read_lines
-from seg.spec.class_lists.tables import read_table
+from seg.spec.class_lists.documents import read_class_list_json, read_class_list_yaml
+from seg.spec.class_lists.lines import read_class_list_lines
+from seg.spec.class_lists.tables import read_class_list_table
 
 ClassValues = dict[str, Any]
 """One class as in a dataset YAML: `name`, and `id` and `colour` where the list has them."""
@@ -26,13 +26,13 @@ CLASS_LIST_NAMES: Final = (
 """File names under which datasets and tools write class lists."""
 
 _READERS: Final[Mapping[str, Callable[[str], list[ClassValues]]]] = {
-    ".txt": read_lines,
-    ".names": read_lines,
-    ".csv": read_table,
-    ".tsv": read_table,
-    ".yaml": read_yaml,
-    ".yml": read_yaml,
-    ".json": read_json,
+    ".txt": read_class_list_lines,
+    ".names": read_class_list_lines,
+    ".csv": read_class_list_table,
+    ".tsv": read_class_list_table,
+    ".yaml": read_class_list_yaml,
+    ".yml": read_class_list_yaml,
+    ".json": read_class_list_json,
 }
 
 

@@ -23,7 +23,7 @@ _CHANNELS: Final = (("r", "g", "b"), ("red", "green", "blue"))
 _COLOURS: Final = ("color", "colour", "rgb", "hex")
 
 
-def read_table(text: str) -> list[dict[str, Any]]:
+def read_class_list_table(text: str) -> list[dict[str, Any]]:
     """The classes of a CSV; raises ValueError with the number of a line that is none."""
     separator = "\t" if "\t" in text.partition("\n")[0] else ","
     try:
@@ -31,27 +31,27 @@ def read_table(text: str) -> list[dict[str, Any]]:
     except csv.Error as error:
         raise ValueError(f" is no CSV: {error}") from error
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
-    name = _column(header, _NAMES)
+    name = _first_column_named(header, _NAMES)
     if name is None:
         raise ValueError(f"1: has no column of names: call one {', '.join(_NAMES)}")
     return [
-        _of_row(number, header, [cell.strip() for cell in row], name)
+        _class_of_row(number, header, [cell.strip() for cell in row], name)
         for number, row in enumerate(rows[1:], start=2)
         if any(cell.strip() for cell in row)
     ]
 
 
-def _of_row(number: int, header: list[str], row: list[str], name: int) -> dict[str, Any]:
+def _class_of_row(number: int, header: list[str], row: list[str], name: int) -> dict[str, Any]:
     if len(row) != len(header):
         raise ValueError(f"{number}: has {len(row)} values, the header {len(header)}")
     found: dict[str, Any] = {"name": row[name]}
     try:
-        if (column := _column(header, _IDS)) is not None:
+        if (column := _first_column_named(header, _IDS)) is not None:
             found["id"] = int(row[column])
         for channels in _CHANNELS:
             if set(channels) <= set(header):
                 found["colour"] = [int(row[header.index(channel)]) for channel in channels]
-        if (column := _column(header, _COLOURS)) is not None:
+        if (column := _first_column_named(header, _COLOURS)) is not None:
             found["colour"] = parse_colour(row[column])
     except ValueError as error:
         raise ValueError(f"{number}: {error}") from error
@@ -68,5 +68,5 @@ def parse_colour(text: str) -> Colour:
     return int(numbers[0]), int(numbers[1]), int(numbers[2])
 
 
-def _column(header: list[str], names: tuple[str, ...]) -> int | None:
+def _first_column_named(header: list[str], names: tuple[str, ...]) -> int | None:
     return next((header.index(name) for name in names if name in header), None)

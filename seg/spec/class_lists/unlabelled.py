@@ -10,7 +10,7 @@ UNLABELLED_VALUES: Final = (255,)
 MAX_PIXEL_VALUE: Final = 255
 
 
-def without_unlabelled(values: dict[str, Any]) -> dict[str, Any]:
+def without_unlabelled_classes(values: dict[str, Any]) -> dict[str, Any]:
     """A dataset's values with its `unlabelled_classes` as unlabelled values and colours.
 
     Raises:

@@ -23,14 +23,14 @@ from seg.labels.label_map import MAX_CLASSES
 from seg.labels.task import MAX_OVERLAPPING_CLASSES, Task, classes_overlap
 from seg.pixel_range import MAX_BANDS, Band, Percent, PixelRange, Window
 from seg.read_scale import ReadScale
-from seg.spec.base import Spec, did_you_mean, path_beside, within
+from seg.spec.base import Spec, did_you_mean, number_within, path_beside
 from seg.spec.class_lists import PRESETS, read_class_list
-from seg.spec.class_lists.unlabelled import MAX_PIXEL_VALUE, UNLABELLED_VALUES, without_unlabelled
+from seg.spec.class_lists.unlabelled import MAX_PIXEL_VALUE, UNLABELLED_VALUES, without_unlabelled_classes
 from seg.spec.dataset.groups import GROUP_OR_PATTERN
 from seg.spec.dataset.pseudo import PseudoSpec
 from seg.spec.dataset.split import BlocksSpec, ShareSpec, SplitSpec
 from seg.spec.dataset.stack import StackSpec
-from seg.spec.yaml.source import load
+from seg.spec.yaml.source import load_yaml
 
 UNLABELLED_IGNORED = "ignore"
 SplitName = Literal["train", "val", "predict"]
@@ -61,7 +61,7 @@ class ClassEntry(Spec):
         return {"name": value} if isinstance(value, str) else value
 
 
-def _share_alone(value: Any) -> Any:
+def _held_out_share_alone(value: Any) -> Any:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return {"share": value} if is_number else value
 
@@ -86,7 +86,7 @@ class DatasetSpec(Spec):
 
     train: SplitSpec | None = None
     """The images to train on."""
-    val: Annotated[_ImagesOrShare | None, BeforeValidator(_share_alone)] = None
+    val: Annotated[_ImagesOrShare | None, BeforeValidator(_held_out_share_alone)] = None
     """The images to measure on: the best epoch, precision, weights. Or a share of `train`, such as 0.2; or
     blocks of its images, such as `{ tiles: 0.2, block: 2048 }`.
     """
@@ -139,14 +139,14 @@ class DatasetSpec(Spec):
     """The bands that pictures show as red, green and blue. Default: the first three that networks see."""
     stack: StackSpec | None = None
     """2.5-d: the bands of neighbouring slices make one image."""
-    resolution: Annotated[float, within(ranges.PIXEL_SIZE)] | None = None
+    resolution: Annotated[float, number_within(ranges.PIXEL_SIZE)] | None = None
     """The side of a pixel at which images are read, trained on and predicted: micrometres of slides, such as
     0.5, metres of georeferenced images. Labels are those of the full resolution, and are scaled with them.
     Default: as the file is.
     """
-    level: Annotated[int, within(ranges.LEVEL)] | None = None
+    level: Annotated[int, number_within(ranges.LEVEL)] | None = None
     """Instead of a `resolution`: the level of each file's pyramid, from 0."""
-    pixel_size: Annotated[float, within(ranges.PIXEL_SIZE)] | None = None
+    pixel_size: Annotated[float, number_within(ranges.PIXEL_SIZE)] | None = None
     """For `resolution`: the side of a pixel of all files at their full resolution, in the same unit. Default:
     by their metadata.
     """
@@ -158,8 +158,12 @@ class DatasetSpec(Spec):
         if not isinstance(values, dict):
             return values
         if isinstance(listed := values.get("classes"), str | Path):
-            values = {**values, "classes": _listed_in(listed, info)}
-        return without_unlabelled(values) if _is_list_of_names(values.get("unlabelled_classes")) else values
+            values = {**values, "classes": _classes_of_preset_or_file(listed, info)}
+        return (
+            without_unlabelled_classes(values)
+            if _is_list_of_class_names(values.get("unlabelled_classes"))
+            else values
+        )
 
     @field_validator("classes")
     @classmethod
@@ -196,7 +200,7 @@ class DatasetSpec(Spec):
     def _at_least_two_in_a_byte(self) -> Self:
         if classes_overlap(self.task):
             return self
-        count = len(class_list(self.classes or (), self.unlabelled, self.task))
+        count = len(numbered_classes(self.classes or (), self.unlabelled, self.task))
         if self.classes is not None and count < 2:
             raise ValueError(
                 "'classes' has one class, and unlabelled pixels are ignored: list another, or set"
@@ -208,7 +212,7 @@ class DatasetSpec(Spec):
 
     @model_validator(mode="after")
     def _masks_are_of_the_classes(self) -> Self:
-        names = [c.name for c in class_list(self.classes or (), self.unlabelled, self.task)]
+        names = [c.name for c in numbered_classes(self.classes or (), self.unlabelled, self.task)]
         one_or_two = 1 if classes_overlap(self.task) else 2
         for masks in (split.masks for split in self._listed_splits if split.masks and self.classes):
             if masks.binary is not None and not masks.of_class and len(names) != one_or_two:
@@ -271,7 +275,7 @@ class DatasetSpec(Spec):
         if self.classes is None:
             raise ValueError("mask folders name no classes: list them under 'classes'")
         name_of: dict[int, str] = {}
-        for c in class_list(self.classes, self.unlabelled, self.task):
+        for c in numbered_classes(self.classes, self.unlabelled, self.task):
             if not 0 <= c.id <= MAX_PIXEL_VALUE:
                 raise ValueError(f"class {c.name!r} has the id {c.id}: a mask's pixel values are 0..255")
             if c.id in name_of:
@@ -334,16 +338,16 @@ class DatasetSpec(Spec):
         return found
 
 
-def _is_list_of_names(value: Any) -> bool:
+def _is_list_of_class_names(value: Any) -> bool:
     return isinstance(value, list | tuple) and bool(value) and all(isinstance(name, str) for name in value)
 
 
-def _listed_in(listed: str | Path, info: ValidationInfo) -> list[dict[str, Any]]:
+def _classes_of_preset_or_file(listed: str | Path, info: ValidationInfo) -> list[dict[str, Any]]:
     """The classes of a preset, or of a file."""
     return PRESETS[str(listed)] if str(listed) in PRESETS else read_class_list(path_beside(listed, info))
 
 
-def class_list(entries: tuple[ClassEntry, ...], unlabelled: str, task: Task) -> tuple[ClassInfo, ...]:
+def numbered_classes(entries: tuple[ClassEntry, ...], unlabelled: str, task: Task) -> tuple[ClassInfo, ...]:
     """Turn entries into classes: ids by position where none is given, colours by position.
 
     Where classes overlap, positions count from 1, since 0 in a mask is of no class.
@@ -369,7 +373,7 @@ def class_list(entries: tuple[ClassEntry, ...], unlabelled: str, task: Task) -> 
 
 def load_dataset(path: Path | str) -> DatasetSpec:
     """Read a dataset YAML; raises SpecError with the line of each mistake."""
-    return load(DatasetSpec, Path(path))
+    return load_yaml(DatasetSpec, Path(path))
 
 
 def _dataset_or_its_path(value: Any, info: Any) -> Any:

@@ -12,13 +12,13 @@ Metadata = Literal["camera", "day"]
 _PLACEHOLDER: Final = re.compile(r"\{[A-Za-z_]\w*\}")
 
 
-def has_placeholders(pattern: str) -> bool:
+def has_group_placeholders(pattern: str) -> bool:
     """Whether it is a pattern such as `{patient}_*`. Braces of a regular expression hold numbers."""
     return _PLACEHOLDER.search(pattern) is not None
 
 
-def _compiles(pattern: str) -> str:
-    if not has_placeholders(pattern):
+def _check_group_pattern(pattern: str) -> str:
+    if not has_group_placeholders(pattern):
         try:
             re.compile(pattern)
         except (re.error, OverflowError, RecursionError) as error:
@@ -28,7 +28,7 @@ def _compiles(pattern: str) -> str:
     return pattern
 
 
-GroupPattern = Annotated[str, AfterValidator(_compiles)]
+GroupPattern = Annotated[str, AfterValidator(_check_group_pattern)]
 """A pattern with placeholders, or a regular expression, that tells the group of an image."""
 
 
@@ -57,11 +57,11 @@ class GroupSpec(Spec):
         return self
 
 
-def _pattern_alone(value: Any) -> Any:
+def _group_pattern_alone(value: Any) -> Any:
     return {"pattern": value} if isinstance(value, str) else value
 
 
 GROUP_OR_PATTERN = Annotated[
-    GroupSpec, BeforeValidator(_pattern_alone, json_schema_input_type=str | GroupSpec)
+    GroupSpec, BeforeValidator(_group_pattern_alone, json_schema_input_type=str | GroupSpec)
 ]
 """A field that takes a group spec, or a pattern alone."""

@@ -17,7 +17,7 @@ _SEPARATORS: Final = "_-/. "
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class ParsedIdPattern:
     """A parsed pattern.
 
     A name in braces other than those of `KNOWN` stands for the text that follows, in the image's path, the
@@ -45,18 +45,26 @@ class Pattern:
         known = {"name": name, "file_name": file_name, "stem": PurePosixPath(file_name).stem}
         return "".join(
             literal
-            + ("" if part is None else known[part] if part in known else _part(file_name, literal, part))
+            + (
+                ""
+                if part is None
+                else known[part]
+                if part in known
+                else _part_of_path(file_name, literal, part)
+            )
             for literal, part in self.parts
         )
 
     def values(self, file_name: str) -> dict[str, str]:
         """The part of an image's path for each name; raises ValueError if the path lacks one."""
-        return {name: _part(file_name, literal, name) for literal, name in self.parts if name is not None}
+        return {
+            name: _part_of_path(file_name, literal, name) for literal, name in self.parts if name is not None
+        }
 
 
-def parse_pattern(text: str) -> Pattern:
+def parse_id_pattern(text: str) -> ParsedIdPattern:
     """Parse a pattern; raises ValueError if braces do not match, or `{class}` is not at the end."""
-    parts = tuple(_parsed(text))
+    parts = tuple(_parts_of_id_pattern(text))
     names = [name for _, name in parts if name is not None]
     if not names or names == [CLASS]:
         raise ValueError(f"{text!r} is the same for all images: use {{name}}, {{stem}} or {{file_name}}")
@@ -69,15 +77,15 @@ def parse_pattern(text: str) -> Pattern:
                 f" known without: {', '.join(f'{{{known}}}' for known in KNOWN)}"
             )
     if parts[-1][1] != CLASS:
-        return Pattern(parts)
+        return ParsedIdPattern(parts)
     before = parts[-1][0]
     rest = before.rstrip(_SEPARATORS)
     if rest == before:
         raise ValueError("{class} needs a separator before it, as in '{name}_{class}'")
-    return Pattern((*parts[:-1], (rest, None)), before.removeprefix(rest))
+    return ParsedIdPattern((*parts[:-1], (rest, None)), before.removeprefix(rest))
 
 
-def _parsed(text: str) -> Iterator[tuple[str, str | None]]:
+def _parts_of_id_pattern(text: str) -> Iterator[tuple[str, str | None]]:
     try:
         parsed = list(string.Formatter().parse(text))
     except ValueError as error:
@@ -88,7 +96,7 @@ def _parsed(text: str) -> Iterator[tuple[str, str | None]]:
         yield literal, name
 
 
-def _part(file_name: str, literal: str, name: str) -> str:
+def _part_of_path(file_name: str, literal: str, name: str) -> str:
     words = re.escape(literal.lstrip(_SEPARATORS))
     path = str(PurePosixPath(file_name).with_suffix(""))
     found = re.findall(rf"(?:^|[{re.escape(_SEPARATORS)}]){words}([^_\-/ ]+)", path)
@@ -97,10 +105,10 @@ def _part(file_name: str, literal: str, name: str) -> str:
     return str(found[-1])
 
 
-def _checked(text: str) -> str:
-    parse_pattern(text)
+def _check_id_pattern(text: str) -> str:
+    parse_id_pattern(text)
     return text
 
 
-IdPattern = Annotated[str, AfterValidator(_checked)]
+IdPattern = Annotated[str, AfterValidator(_check_id_pattern)]
 """The text of a pattern, in a spec."""

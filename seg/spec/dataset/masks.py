@@ -7,12 +7,12 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from seg import ranges
-from seg.spec.base import Spec, one_or_several, path_beside, within
+from seg.spec.base import Spec, number_within, one_or_several, path_beside
 
 _LONE: Final = "{"
 
 
-def _beside(value: Any, info: ValidationInfo) -> Any:
+def _mask_path_beside(value: Any, info: ValidationInfo) -> Any:
     """A path relative to the YAML; a pattern that is only a file name stays one, beside the image."""
     if not isinstance(value, str | Path):
         return value
@@ -20,7 +20,7 @@ def _beside(value: Any, info: ValidationInfo) -> Any:
     return Path(text) if _LONE in text and "/" not in text else path_beside(value, info)
 
 
-MaskPath = Annotated[Path, BeforeValidator(_beside, json_schema_input_type=str)]
+MaskPath = Annotated[Path, BeforeValidator(_mask_path_beside, json_schema_input_type=str)]
 MaskPaths = Annotated[tuple[MaskPath, ...], one_or_several(str), Field(min_length=1)]
 """One folder or pattern, or one for each folder of images."""
 
@@ -46,15 +46,15 @@ class MasksSpec(Spec):
     """A folder or pattern for each class, instead of `to`: pixels above 0, or above `binary`, are of the
     class. An image without a file for a class has no pixel of it.
     """
-    binary: Annotated[float, within(ranges.MASK_THRESHOLD)] | None = None
+    binary: Annotated[float, number_within(ranges.MASK_THRESHOLD)] | None = None
     """For two classes: pixels above this value are of the second class. Several masks of an image, named by a
     wildcard, are united. With `of_class`: pixels above it are of the mask's class.
     """
-    tolerance: Annotated[int, within(ranges.COLOUR_TOLERANCE)] | None = None
+    tolerance: Annotated[int, number_within(ranges.COLOUR_TOLERANCE)] | None = None
     """For colour-coded masks: a pixel is of the nearest class whose red, green and blue each differ by at
     most this. Default: 0.
     """
-    divide: Annotated[int, within(ranges.INSTANCE_DIVISOR)] | None = None
+    divide: Annotated[int, number_within(ranges.INSTANCE_DIVISOR)] | None = None
     """For masks with instances: a value from this on is id x divide + instance, such as 26003 with 1000."""
 
     @model_validator(mode="before")

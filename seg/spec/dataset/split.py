@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from seg import ranges
-from seg.spec.base import LocalPath, Seed, Spec, one_or_several, within
+from seg.spec.base import LocalPath, Seed, Spec, number_within, one_or_several
 from seg.spec.dataset.groups import GroupPattern
 from seg.spec.dataset.labels_table import LabelsTableSpec
 from seg.spec.dataset.masks import MasksSpec
@@ -83,7 +83,7 @@ class SplitSpec(Spec):
 class ShareSpec(Spec):
     """A share of the training images, held out to measure on."""
 
-    share: Annotated[float, within(ranges.HELD_OUT_SHARE)]
+    share: Annotated[float, number_within(ranges.HELD_OUT_SHARE)]
     """The share of the images, such as 0.2."""
     group: GroupPattern | None = None
     """A pattern of image ids such as `{patient}_*`, as in `group` of a dataset: images of a group are on the
@@ -98,11 +98,11 @@ class ShareSpec(Spec):
 class BlocksSpec(Spec):
     """Blocks of the training images, held out to measure on. A single large image is enough."""
 
-    tiles: Annotated[float, within(ranges.HELD_OUT_SHARE)]
+    tiles: Annotated[float, number_within(ranges.HELD_OUT_SHARE)]
     """The share of the blocks, such as 0.2. Each class has its share of them."""
-    block: Annotated[int, within(ranges.BLOCK)] = 2048
+    block: Annotated[int, number_within(ranges.BLOCK)] = 2048
     """The side of a block in pixels."""
-    margin: Annotated[int, within(ranges.BLOCK_MARGIN)] = 64
+    margin: Annotated[int, number_within(ranges.BLOCK_MARGIN)] = 64
     """Pixels around a block whose labels are not learnt from, as they resemble those inside."""
     seed: Seed = 0
     """Another seed holds out other blocks."""

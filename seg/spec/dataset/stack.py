@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from seg.spec.base import Spec
-from seg.spec.dataset.id_pattern import CLASS, KNOWN, IdPattern, parse_pattern
+from seg.spec.dataset.id_pattern import CLASS, KNOWN, IdPattern, parse_id_pattern
 
 Slices = Annotated[int, Field(ge=0, le=32)]
 
@@ -30,7 +30,7 @@ class StackSpec(Spec):
     def _several_slices(self) -> Self:
         if not self.before + self.after:
             raise ValueError("'before' and 'after' are both 0: remove 'stack'")
-        names = [name for _, name in parse_pattern(self.by).parts if name is not None]
+        names = [name for _, name in parse_id_pattern(self.by).parts if name is not None]
         for name in names:
             if name in (CLASS, *KNOWN):
                 raise ValueError(f"'by' is of parts of a path, such as 'slice_{{s}}', and has {{{name}}}")

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from seg.errors import SpecError
 from seg.labels.classes import ClassInfo
 from seg.spec.base import did_you_mean
-from seg.spec.dataset.dataset import DatasetSpec, class_list
+from seg.spec.dataset.dataset import DatasetSpec, numbered_classes
 
 
-def refuse_unlisted(dataset: DatasetSpec, named: Mapping[str, Iterable[str]]) -> None:
+def refuse_unlisted_classes(dataset: DatasetSpec, named: Mapping[str, Iterable[str]]) -> None:
     """Raise ValueError where a name is of no class that the dataset lists; if it lists none, any may be.
 
     Args:
@@ -16,14 +16,16 @@ def refuse_unlisted(dataset: DatasetSpec, named: Mapping[str, Iterable[str]]) ->
     """
     if dataset.classes is None:
         return
-    known = [info.name for info in class_list(dataset.classes, dataset.unlabelled, dataset.task)]
+    known = [info.name for info in numbered_classes(dataset.classes, dataset.unlabelled, dataset.task)]
     for place, names in named.items():
         for name in names:
             if name not in known:
                 raise ValueError(f"'{place}.{name}': there is no class {name!r}: {did_you_mean(name, known)}")
 
 
-def by_class(place: str, named: Mapping[str, float], classes: Sequence[ClassInfo]) -> tuple[float, ...]:
+def numbers_by_class(
+    place: str, named: Mapping[str, float], classes: Sequence[ClassInfo]
+) -> tuple[float, ...]:
     """A number for each class, 1 where none is said; nothing at all where none is named.
 
     Args:
@@ -32,17 +34,17 @@ def by_class(place: str, named: Mapping[str, float], classes: Sequence[ClassInfo
     Raises:
         SpecError: one is for no class.
     """
-    check_classes(place, named, classes)
+    check_class_names(place, named, classes)
     return tuple(named.get(info.name, 1.0) for info in classes) if named else ()
 
 
-def covered_by(place: str, covered: Sequence[str], classes: Sequence[ClassInfo]) -> tuple[float, ...]:
-    """1 for each class that is covered, else 0; nothing at all where none is named. See `by_class`."""
-    check_classes(place, covered, classes)
+def coverage_by_class(place: str, covered: Sequence[str], classes: Sequence[ClassInfo]) -> tuple[float, ...]:
+    """1 for each class that is covered, else 0; nothing at all where none is named."""
+    check_class_names(place, covered, classes)
     return tuple(float(info.name in covered) for info in classes) if covered else ()
 
 
-def check_classes(place: str, named: Iterable[str], classes: Sequence[ClassInfo]) -> None:
+def check_class_names(place: str, named: Iterable[str], classes: Sequence[ClassInfo]) -> None:
     """Raise SpecError where a name is of no class."""
     names = [info.name for info in classes]
     for name in named:

@@ -57,7 +57,7 @@ def _has_class_weights(spec: "EnsembleSpec") -> bool:
     return any(member.class_weights for member in spec.members)
 
 
-def _needs_regions(spec: "EnsembleSpec") -> bool:
+def _decides_by_regions(spec: "EnsembleSpec") -> bool:
     return any(rule.needs_regions for rule in spec.decision.rules)
 
 
@@ -72,7 +72,7 @@ def _has_stacking(spec: "EnsembleSpec") -> bool:
     return spec.stacking is not None
 
 
-def _overlaps(spec: "EnsembleSpec") -> bool:
+def _has_overlapping_classes(spec: "EnsembleSpec") -> bool:
     return classes_overlap(spec.data.task)
 
 
@@ -111,7 +111,7 @@ EXCLUSIONS: Final = (
     ),
     Exclusion(
         "`stacking`", "`task: multilabel` or `binary`", "it is a softmax over all classes",
-        lambda spec: _overlaps(spec) and _has_stacking(spec),
+        lambda spec: _has_overlapping_classes(spec) and _has_stacking(spec),
     ),
     Exclusion(
         "`merge_at: decoder`", "`runtime: tensorrt-plan`", "graphs are cut, and a plan is whole",
@@ -123,25 +123,25 @@ EXCLUSIONS: Final = (
     ),
     Exclusion(
         "`decision` with regions", "`stopping`", "regions need the probabilities of all passes",
-        lambda spec: _needs_regions(spec) and spec.stopping is not None,
+        lambda spec: _decides_by_regions(spec) and spec.stopping is not None,
     ),
     Exclusion(
         "`task: multilabel` or `binary`", "`stopping`", "early exit compares the two likeliest classes",
-        lambda spec: _overlaps(spec) and spec.stopping is not None,
+        lambda spec: _has_overlapping_classes(spec) and spec.stopping is not None,
     ),
     Exclusion(
         "`task: multilabel` or `binary`", "`output.format: pixels` or `coco-panoptic`",
         "there a pixel has one class",
-        lambda spec: _overlaps(spec) and spec.output.format in ONE_CLASS_FORMATS,
+        lambda spec: _has_overlapping_classes(spec) and spec.output.format in ONE_CLASS_FORMATS,
     ),
     Exclusion(
         "`task: multilabel` or `binary`", "`class_factors`",
         "each class has a threshold of its own in 'decision'",
-        lambda spec: _overlaps(spec) and bool(spec.class_factors),
+        lambda spec: _has_overlapping_classes(spec) and bool(spec.class_factors),
     ),
     Exclusion(
         "`task: multilabel` or `binary`", "`output.values`", "a pixel's value has a bit for each class",
-        lambda spec: _overlaps(spec) and "values" in spec.output.model_fields_set,
+        lambda spec: _has_overlapping_classes(spec) and "values" in spec.output.model_fields_set,
     ),
     Exclusion(
         "`tile`", "`output.size`", "tiled images are written at their own size",
@@ -166,11 +166,11 @@ EXCLUSIONS: Final = (
     Exclusion(
         "`seg ensemble --deadline`", "`task: multilabel` or `binary`",
         "passes are ranked by what each adds to the likeliest class",
-        _overlaps, ("--deadline",),
+        _has_overlapping_classes, ("--deadline",),
     ),
     Exclusion(
         "`seg doctor member`", "`task: multilabel` or `binary`", "ways of feeding are compared by mIoU",
-        _overlaps, ("doctor member",),
+        _has_overlapping_classes, ("doctor member",),
     ),
     Exclusion(
         "`seg export --fuse` or `--format triton-ensemble`",
@@ -185,7 +185,7 @@ EXCLUSIONS: Final = (
     Exclusion(
         "`seg export --fuse` or `--format triton-ensemble`",
         "`decision` with regions", "a graph finds no regions: seg.engine.decision does, in what it returns",
-        _needs_regions, _GRAPHS,
+        _decides_by_regions, _GRAPHS,
     ),
     Exclusion(
         "`seg export --format triton-ensemble`", "`merge_at: decoder`",
@@ -200,7 +200,7 @@ EXCLUSIONS: Final = (
 )  # fmt: skip
 
 
-def exclusions_in(spec: "EnsembleSpec", use: Use | None = None) -> Sequence[Exclusion]:
+def exclusions_in_spec(spec: "EnsembleSpec", use: Use | None = None) -> Sequence[Exclusion]:
     """All that exclude each other in a spec, or in its use with an option of a command."""
     applying = (one for one in EXCLUSIONS if (use in one.uses if use else not one.uses))
     return [one for one in applying if one.has_both(spec)]
@@ -208,5 +208,5 @@ def exclusions_in(spec: "EnsembleSpec", use: Use | None = None) -> Sequence[Excl
 
 def refuse_exclusions(spec: "EnsembleSpec", use: Use | None = None) -> None:
     """Raise SpecError with a line for each exclusion."""
-    if found := exclusions_in(spec, use):
+    if found := exclusions_in_spec(spec, use):
         raise SpecError("\n".join(one.message for one in found))

@@ -7,10 +7,10 @@ from pydantic import Field
 
 from seg import ranges
 from seg.labels.classes import ClassInfo
-from seg.spec.base import Spec, within
-from seg.spec.ensemble.by_class import check_classes
+from seg.spec.base import Spec, number_within
+from seg.spec.ensemble.by_class import check_class_names
 
-Area = Annotated[int, within(ranges.AREA)]
+Area = Annotated[int, number_within(ranges.AREA)]
 
 
 class EmptyBelow(Spec):
@@ -18,16 +18,16 @@ class EmptyBelow(Spec):
     have at least this `probability`.
     """
 
-    probability: Annotated[float, within(ranges.PROBABILITY)]
+    probability: Annotated[float, number_within(ranges.PROBABILITY)]
     """The least probability of each pixel of the region."""
-    area: Annotated[int, within(ranges.SURE_AREA)]
+    area: Annotated[int, number_within(ranges.SURE_AREA)]
     """The least number of pixels of the region."""
 
 
 class ClassRule(Spec):
     """How the probabilities of one class become its mask. Areas are in pixels of the image."""
 
-    threshold: Annotated[float, within(ranges.THRESHOLD)] = 0.5
+    threshold: Annotated[float, number_within(ranges.THRESHOLD)] = 0.5
     """A pixel belongs to the class if its probability is above it."""
     least_area: Area = 0
     """Connected regions with fewer pixels are removed. With `task: multiclass` their pixels get the likeliest
@@ -74,7 +74,7 @@ class DecisionSpec(ClassRule):
         return self.of_all.model_copy(update={key: getattr(own, key) for key in own.model_fields_set})
 
 
-def rules_of(decision: DecisionSpec, classes: Sequence[ClassInfo]) -> tuple[ClassRule, ...]:
+def rules_of_classes(decision: DecisionSpec, classes: Sequence[ClassInfo]) -> tuple[ClassRule, ...]:
     """The rule of each class, in the order of the classes; SpecError where one is for no class."""
-    check_classes("decision: classes", decision.classes, classes)
+    check_class_names("decision: classes", decision.classes, classes)
     return tuple(decision.rule_of(info.name) for info in classes)

@@ -6,17 +6,17 @@ from typing import Annotated, Final, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from seg.experimental import marked
+from seg.experimental import help_marked_experimental
 from seg.labels.classes import ClassInfo
 from seg.labels.task import classes_overlap
 from seg.spec.base import LocalPath, Spec
 from seg.spec.dataset.dataset import DATASET_OR_PATH, DatasetSpec
 from seg.spec.dataset.folds import FoldsSpec
-from seg.spec.ensemble.by_class import by_class, covered_by, refuse_unlisted
-from seg.spec.ensemble.compatibility import exclusions_in
+from seg.spec.ensemble.by_class import coverage_by_class, numbers_by_class, refuse_unlisted_classes
+from seg.spec.ensemble.compatibility import exclusions_in_spec
 from seg.spec.ensemble.decision import DecisionSpec
 from seg.spec.ensemble.export import ExportSpec
-from seg.spec.ensemble.member import MemberSpec, Views, as_network_input
+from seg.spec.ensemble.member import MemberSpec, Views, network_input_of_imported
 from seg.spec.ensemble.metric import MIOU, Metric
 from seg.spec.ensemble.output import RLE_FORMATS, OutputSpec
 from seg.spec.ensemble.prediction import (
@@ -32,7 +32,7 @@ from seg.spec.ensemble.stacking import STACKING_OR_PATH, Stacking, StackingSpec
 from seg.spec.ensemble.tuned_on import TunedOnSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.spec.recipe.student import StudentSpec
-from seg.spec.yaml.source import load
+from seg.spec.yaml.source import load_yaml
 from seg.views import VIEW_SETS, ViewName
 
 MOST_MEMBERS: Final = 1000
@@ -49,7 +49,10 @@ class EnsembleSpec(Spec):
     members: tuple[MemberSpec, ...] = Field(min_length=1, max_length=MOST_MEMBERS)
     """The members."""
     recipe: RecipeSpec = Field(
-        RecipeSpec(), description=marked("The training recipe that the members share.", "training on a GPU")
+        RecipeSpec(),
+        description=help_marked_experimental(
+            "The training recipe that the members share.", "training on a GPU"
+        ),
     )
     views: Views = VIEW_SETS["none"]
     """Test-time augmentation: `none`, `hflip`, `flips`, `rot90`, `d4`, or a list of views."""
@@ -77,7 +80,7 @@ class EnsembleSpec(Spec):
     """Predict large images in overlapping tiles."""
     runtime: Literal["auto", RuntimeName] = Field(
         "auto",
-        description=marked(
+        description=help_marked_experimental(
             "What runs the networks. `auto` tries each and takes the fastest for each member.",
             *(f"runtime: {name}" for name in get_args(RuntimeName)),
         ),
@@ -149,7 +152,7 @@ class EnsembleSpec(Spec):
 
     @model_validator(mode="after")
     def _no_option_excludes_another(self) -> Self:
-        if found := exclusions_in(self):
+        if found := exclusions_in_spec(self):
             raise ValueError("; ".join(one.message for one in found))
         return self
 
@@ -176,7 +179,7 @@ class EnsembleSpec(Spec):
             **self.metric.classes_named,
             "tile.plain.label": [plain] if plain else [],
         }
-        refuse_unlisted(self.data, of_all | of_members)
+        refuse_unlisted_classes(self.data, of_all | of_members)
         return self
 
     @model_validator(mode="after")
@@ -210,7 +213,7 @@ class EnsembleSpec(Spec):
             for field in member.model_fields_set & RecipeSpec.model_fields.keys()
         }
         if "input" in own:
-            own["input"] = as_network_input(member.input)
+            own["input"] = network_input_of_imported(member.input)
         return self.recipe.model_copy(update=own)
 
     def member_of(self, student: StudentSpec) -> MemberSpec:
@@ -233,7 +236,7 @@ class EnsembleSpec(Spec):
 
     def factors_of(self, classes: Sequence[ClassInfo]) -> tuple[float, ...]:
         """`class_factors` in the order of the classes, or nothing; SpecError where one is for no class."""
-        return by_class("class_factors", self.class_factors, classes)
+        return numbers_by_class("class_factors", self.class_factors, classes)
 
     def stacking_of(self, classes: Sequence[ClassInfo]) -> Stacking | None:
         """The stacking of the members that have weight; SpecError where it is for other classes."""
@@ -243,7 +246,7 @@ class EnsembleSpec(Spec):
     def class_weights_of(self, classes: Sequence[ClassInfo]) -> tuple[tuple[float, ...], ...]:
         """The same for `class_weights` of the members that have weight; 0 for classes they do not cover."""
         factors = (
-            by_class(f"members: {member.name}: class_weights", member.class_weights, classes)
+            numbers_by_class(f"members: {member.name}: class_weights", member.class_weights, classes)
             for member in self.running
         )
         return tuple(
@@ -256,10 +259,11 @@ class EnsembleSpec(Spec):
     def coverage_of(self, classes: Sequence[ClassInfo]) -> tuple[tuple[float, ...], ...]:
         """For each member that has weight 1 for each class that it covers, else 0; empty if it covers all."""
         return tuple(
-            covered_by(f"members: {member.name}: covers", member.covers, classes) for member in self.running
+            coverage_by_class(f"members: {member.name}: covers", member.covers, classes)
+            for member in self.running
         )
 
 
 def load_ensemble(path: Path | str) -> EnsembleSpec:
     """Read an ensemble spec; raises SpecError with the line of each mistake."""
-    return load(EnsembleSpec, Path(path))
+    return load_yaml(EnsembleSpec, Path(path))

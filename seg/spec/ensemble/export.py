@@ -6,7 +6,7 @@ from pydantic import Field
 
 from seg import ranges
 from seg.models.card import PrecisionName
-from seg.spec.base import NetworkSizeHW, Spec, within
+from seg.spec.base import NetworkSizeHW, Spec, number_within
 
 
 class PlanSpec(Spec):
@@ -16,9 +16,9 @@ class PlanSpec(Spec):
     """Smallest size, the one to be fastest at, largest. Default: the sizes of the tiles, or of the images to
     predict.
     """
-    batch: Annotated[int, within(ranges.BATCH)] = 8
+    batch: Annotated[int, number_within(ranges.BATCH)] = 8
     """The largest batch, and the one that is optimised for."""
-    memory_gib: Annotated[float, within(ranges.MEMORY_GIB)] = 4.0
+    memory_gib: Annotated[float, number_within(ranges.MEMORY_GIB)] = 4.0
     """Workspace that TensorRT may use, in GiB."""
 
 
@@ -29,11 +29,11 @@ class ExportSpec(Spec):
     """The precision of the network. `auto` takes the fastest on this machine that passes the limits below."""
     least_agreement: float = Field(default=0.995, ge=0, le=1)
     """Share of validation labels that must equal those of fp32."""
-    largest_loss: Annotated[float, within(ranges.LOST_POINTS)] = 0.2
+    largest_loss: Annotated[float, number_within(ranges.LOST_POINTS)] = 0.2
     """Largest loss of mIoU on the validation split, in points (hundredths)."""
     opset: int | None = Field(default=None, ge=17, le=20)
     """ONNX operator set. Default: the oldest that the graph can be written in."""
-    calibration_images: Annotated[int, within(ranges.IMAGES)] = 32
+    calibration_images: Annotated[int, number_within(ranges.IMAGES)] = 32
     """Training images that int8 is calibrated on."""
     plan: PlanSpec = PlanSpec()
     """What a TensorRT plan is built for."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from seg.labels.task import Task
-from seg.models.class_order import shared_card
+from seg.models.class_order import shared_class_card
 from seg.models.model_file import read_model_card
 from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.ensemble.ensemble import EnsembleSpec
@@ -34,18 +34,18 @@ def spec_from_models(
         ValueError: there is no model, or not one weight for each, or an option has no such value.
         ModelError: a model is not one of seg.
     """
-    members = members_of(models, weights)
-    data = data or DatasetSpec(task=_task_of(models))
+    members = members_of_models(models, weights)
+    data = data or DatasetSpec(task=_task_of_models(models))
     return EnsembleSpec.model_validate({"data": data, "members": members, **options})
 
 
-def _task_of(models: Sequence[Path | str]) -> Task:
+def _task_of_models(models: Sequence[Path | str]) -> Task:
     """The task that the models share; those that are missing or no files are refused when they are loaded."""
     cards = [read_model_card(path) for path in map(Path, models) if path.is_file()]
-    return shared_card(cards).task if cards else "multiclass"
+    return shared_class_card(cards).task if cards else "multiclass"
 
 
-def members_of(
+def members_of_models(
     models: Sequence[Path | str], weights: Sequence[float] | None = None
 ) -> list[dict[str, object]]:
     """The members of a spec, as its YAML has them: a name, a model and, where any are given, a weight.
@@ -59,12 +59,12 @@ def members_of(
         raise ValueError("models: at least one path is needed")
     paths = [Path(model).absolute() for model in models]
     members: list[dict[str, object]] = [
-        {"name": name, "model": path} for name, path in zip(_names(paths), paths, strict=True)
+        {"name": name, "model": path} for name, path in zip(_names_of_models(paths), paths, strict=True)
     ]
-    return members if weights is None else with_weights(members, weights)
+    return members if weights is None else members_with_weights(members, weights)
 
 
-def with_weights(
+def members_with_weights(
     members: Sequence[Mapping[str, object]], weights: Sequence[float]
 ) -> list[dict[str, object]]:
     """Members with other weights, one for each in their order; raises ValueError where there are others."""
@@ -73,7 +73,7 @@ def with_weights(
     return [{**member, "weight": weight} for member, weight in zip(members, weights, strict=True)]
 
 
-def _names(paths: Iterable[Path]) -> list[str]:
+def _names_of_models(paths: Iterable[Path]) -> list[str]:
     """A name for each model: its file's, or its run folder's, with a number where two are alike."""
     stems = [path.parent.name if path.stem == EXPORTED_NAME else path.stem for path in paths]
     seen: Counter[str] = Counter()

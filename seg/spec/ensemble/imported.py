@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from seg import ranges
 from seg.pixel_range import MAX_BANDS
-from seg.spec.base import Spec, within
+from seg.spec.base import Spec, number_within
 from seg.spec.recipe.recipe import NetworkInput
 
 Layout = Literal["nchw", "nhwc"]
@@ -22,7 +22,7 @@ REST = "rest"
 """The key of `classes` for all classes of the network that it does not name."""
 
 
-def _fraction(value: Any) -> Any:
+def _number_or_fraction(value: Any) -> Any:
     if isinstance(value, str):
         try:
             above, slash, below = value.partition("/")
@@ -32,17 +32,19 @@ def _fraction(value: Any) -> Any:
     return value
 
 
-def _one_or_three(value: Any) -> Any:
+def _one_value_or_three(value: Any) -> Any:
     return [value] if isinstance(value, int | float | str) else value
 
 
 _Scale = Annotated[
-    float, within(ranges.PIXEL_SCALE), BeforeValidator(_fraction, json_schema_input_type=float | str)
+    float,
+    number_within(ranges.PIXEL_SCALE),
+    BeforeValidator(_number_or_fraction, json_schema_input_type=float | str),
 ]
-_Mean = Annotated[float, within(ranges.PIXEL_MEAN)]
-_Std = Annotated[float, within(ranges.PIXEL_STD)]
-DilationRate = Annotated[int, within(ranges.DILATION)]
-_PER_CHANNEL = BeforeValidator(_one_or_three, json_schema_input_type=float | list[float])
+_Mean = Annotated[float, number_within(ranges.PIXEL_MEAN)]
+_Std = Annotated[float, number_within(ranges.PIXEL_STD)]
+DilationRate = Annotated[int, number_within(ranges.DILATION)]
+_PER_CHANNEL = BeforeValidator(_one_value_or_three, json_schema_input_type=float | list[float])
 Means = Annotated[tuple[_Mean, ...], Field(min_length=1, max_length=MAX_BANDS), _PER_CHANNEL]
 Stds = Annotated[tuple[_Std, ...], Field(min_length=1, max_length=MAX_BANDS), _PER_CHANNEL]
 
@@ -65,7 +67,7 @@ class ImportedInput(NetworkInput):
     """Subtracted after `scale`: one number, or one for each channel in the order of `channels`."""
     std: Stds | None = None
     """Divided by after `mean`: one number, or one for each channel in the order of `channels`."""
-    stride: Annotated[int, within(ranges.STRIDE)] | None = None
+    stride: Annotated[int, number_within(ranges.STRIDE)] | None = None
     """Height and width are padded to multiples of it, with mode `pad`. Default: 32."""
     resample: ResampleName | None = None
     """How images are resized, with mode `resize`. Default: bilinear."""
@@ -124,7 +126,7 @@ class ImportedOutput(Spec):
 
     @field_validator("classes")
     @classmethod
-    def _distinct(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    def _class_names_are_distinct(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         for name in names or ():
             if (names or ()).count(name) > 1:
                 raise ValueError(f"class {name!r} is named twice: give each channel a name of its own")
@@ -142,12 +144,12 @@ class HiddenOptions(Spec):
     """How the decoder upsamples, of `unet`, `unetplusplus`, `manet`, `fpn` and `pan`."""
 
 
-def _texts(value: Any) -> Any:
+def _class_names_as_text(value: Any) -> Any:
     """Classes without names are called by their number."""
     if isinstance(value, dict):
         return {str(theirs): ours for theirs, ours in value.items()}
     return value
 
 
-ClassNames = Annotated[dict[str, str], Field(min_length=1), BeforeValidator(_texts)]
+ClassNames = Annotated[dict[str, str], Field(min_length=1), BeforeValidator(_class_names_as_text)]
 """The network's classes by name or number, each with the dataset's class that it belongs to."""

@@ -35,7 +35,7 @@ MEMBER_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """A member's name is also that of its folder in `runs`."""
 
 
-def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+def _check_distinct_classes(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"class {name!r} is named twice")
@@ -75,7 +75,7 @@ class MemberSpec(RecipeSpec):
     """The classes of a network that was trained elsewhere, by its own names: `{theirs: Ours}`. Several may
     become one. `rest: Background` is for all that are not named; without it they are left out.
     """
-    covers: Annotated[tuple[str, ...], AfterValidator(_distinct)] = ()
+    covers: Annotated[tuple[str, ...], AfterValidator(_check_distinct_classes)] = ()
     """The classes that the member knows, if it does not know all: only they count, against all others."""
     weight: Weight = 1.0
     """Share in the merge, relative to the other members. A member with weight 0 is not run."""
@@ -128,10 +128,10 @@ class MemberSpec(RecipeSpec):
                 f"'{given[0]}' is for a network that was trained elsewhere: name its file with 'checkpoint'"
                 " or 'onnx'"
             )
-        as_network_input(self.input)
+        network_input_of_imported(self.input)
 
 
-def as_network_input(given: NetworkInput) -> NetworkInput:
+def network_input_of_imported(given: NetworkInput) -> NetworkInput:
     """The part of an input that recipes have; raises ValidationError where a recipe would."""
     own = given.model_fields_set & NetworkInput.model_fields.keys()
     return NetworkInput.model_validate({field: getattr(given, field) for field in own})

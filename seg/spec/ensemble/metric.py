@@ -65,7 +65,7 @@ class MetricSpec(Spec):
             if not function.isidentifier():
                 raise ValueError(f"{name!r} names no function: write FILE.py:FUNCTION")
             return f"{path_beside(file, info)}:{function}"
-        if name not in get_args(KnownMetric) and _thresholds(name) is None:
+        if name not in get_args(KnownMetric) and _metric_at_thresholds(name) is None:
             raise ValueError(
                 f"there is no metric {name!r}: {did_you_mean(name, (*get_args(KnownMetric), *_EXAMPLES))}"
             )
@@ -74,7 +74,7 @@ class MetricSpec(Spec):
     @property
     def title(self) -> str:
         """How tables name it."""
-        return title_of(self.name)
+        return metric_title(self.name)
 
     @property
     def classes_named(self) -> dict[str, Iterable[str]]:
@@ -90,36 +90,36 @@ class MetricSpec(Spec):
     @property
     def at_thresholds(self) -> AtThresholds | None:
         """The metric and its thresholds, if it has any."""
-        return _thresholds(self.name)
+        return _metric_at_thresholds(self.name)
 
     @property
     def own_function(self) -> OwnFunction | None:
         """The user's function, if it is one."""
-        return _own_function(self.name)
+        return _own_metric_function(self.name)
 
 
-def title_of(name: str) -> str:
+def metric_title(name: str) -> str:
     """How tables name a metric."""
-    if own := _own_function(name):
+    if own := _own_metric_function(name):
         return f"{own.file.name}:{own.function}"
     return "mIoU" if name == "miou" else name
 
 
-def _own_function(name: str) -> OwnFunction | None:
+def _own_metric_function(name: str) -> OwnFunction | None:
     file, _, function = name.rpartition(":")
     return OwnFunction(Path(file), function) if file.endswith(".py") else None
 
 
-def _thresholds(name: str) -> AtThresholds | None:
+def _metric_at_thresholds(name: str) -> AtThresholds | None:
     """The thresholds in a name such as `iou@0.5`; ValueError where they are out of range."""
     match = _AT.fullmatch(name)
     if match is None:
         return None
     metric: MetricAtThresholds = "iou" if match["name"] == "iou" else "region-iou"
     if match["one"]:
-        thresholds = [_number(match["one"])]
+        thresholds = [_threshold_number(match["one"])]
     else:
-        first, last, step = map(_number, match["several"].split(":"))
+        first, last, step = map(_threshold_number, match["several"].split(":"))
         if not (first < last and step > 0 and (last - first) / step < MOST_THRESHOLDS):
             raise ValueError(f"{name!r}: write [FIRST:LAST:STEP], at most {MOST_THRESHOLDS} thresholds")
         thresholds = [round(first + step * n, 9) for n in range(round((last - first) / step) + 1)]
@@ -130,18 +130,18 @@ def _thresholds(name: str) -> AtThresholds | None:
     return AtThresholds(metric, tuple(thresholds))
 
 
-def _number(text: str) -> float:
+def _threshold_number(text: str) -> float:
     try:
         return float(text)
     except ValueError as error:
         raise ValueError(f"{text!r} is no threshold") from error
 
 
-def _name_alone(value: Any) -> Any:
+def _metric_name_alone(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
 MIOU: Final = MetricSpec(name="miou")
 
-Metric = Annotated[MetricSpec, BeforeValidator(_name_alone, json_schema_input_type=str | MetricSpec)]
+Metric = Annotated[MetricSpec, BeforeValidator(_metric_name_alone, json_schema_input_type=str | MetricSpec)]
 """Written as the name of a metric, or as a mapping."""

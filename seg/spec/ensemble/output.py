@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from seg import ranges
-from seg.spec.base import LocalPath, SizeHW, Spec, within
-from seg.spec.dataset.id_pattern import IdPattern, parse_pattern
+from seg.spec.base import LocalPath, SizeHW, Spec, number_within
+from seg.spec.dataset.id_pattern import IdPattern, parse_id_pattern
 from seg.terminal.notices import notice
 
 Format = Literal[
@@ -127,7 +127,7 @@ class OutputSpec(Spec):
     """Names of classes without rows or columns in a CSV, such as the background."""
     values: Values = "ids"
     """Pixel values of `png`, `npz` and `geotiff`: class ids, or positions in the class list, from 0."""
-    simplify: Annotated[float, within(ranges.SIMPLIFY_PIXELS)] = 0.0
+    simplify: Annotated[float, number_within(ranges.SIMPLIFY_PIXELS)] = 0.0
     """Pixels by which the outlines of `geojson` may be moved so that they have fewer corners. Default: they
     follow the edges of pixels.
     """
@@ -175,7 +175,7 @@ class OutputSpec(Spec):
         for key, names in (("columns", self.columns), ("classes", self.classes), ("drop", self.drop)):
             if doubled := next((name for name in names or () if (names or ()).count(name) > 1), None):
                 raise ValueError(f"{key!r} names {doubled!r} twice: name it once")
-        if self.id and parse_pattern(self.id).class_separator and self.format not in RLE_FORMATS:
+        if self.id and parse_id_pattern(self.id).class_separator and self.format not in RLE_FORMATS:
             raise ValueError(f"a row of format {self.format} has all classes: remove '{{class}}' from 'id'")
         if self.empty == "drop" and self.format == "kaggle-per-image":
             raise ValueError("a row for each image has all classes: 'empty' is '', '-', '-1' or '1 0' there")

@@ -13,7 +13,7 @@ from pydantic import (
 from ruamel.yaml.comments import CommentedMap
 
 from seg import ranges
-from seg.spec.base import NetworkSizeHW, PositiveWeight, Spec, place_of, within
+from seg.spec.base import NetworkSizeHW, PositiveWeight, Spec, line_in_yaml, number_within
 from seg.terminal.notices import notice
 
 RuntimeName = Literal["cpu", "cuda", "tensorrt", "tensorrt-plan", "openvino", "openvino-bf16"]
@@ -29,7 +29,7 @@ DOUBT_LEVELS: Final = tuple(round(0.001 * 10 ** (step / 8), 6) for step in range
 """Shares of pixels from 0.001 to 1, each a third more than the one before."""
 
 
-def _auto_or_count(value: Any) -> Any:
+def _batch_size_or_auto(value: Any) -> Any:
     least, most = ranges.BATCH
     is_count = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
     if value != "auto" and not is_count:
@@ -37,7 +37,7 @@ def _auto_or_count(value: Any) -> Any:
     return value
 
 
-BatchSize = Annotated[int | Literal["auto"], BeforeValidator(_auto_or_count)]
+BatchSize = Annotated[int | Literal["auto"], BeforeValidator(_batch_size_or_auto)]
 """How many passes travel together; `auto` is what suits the runtime."""
 
 
@@ -70,13 +70,13 @@ class TileSpec(Spec):
 class CalibrationSpec(Spec):
     """What `seg calibrate` learnt from images that ran to the end; see `seg.engine.early_exit.rules`."""
 
-    images: Annotated[int, within(ranges.IMAGES)]
+    images: Annotated[int, number_within(ranges.IMAGES)]
     """Number of images that it was learnt from."""
-    groups: Annotated[int, within(ranges.IMAGES)] | None = None
+    groups: Annotated[int, number_within(ranges.IMAGES)] | None = None
     """Number of their groups: images of a group count as one. Without it, each image counts."""
-    tiles: Annotated[int, within(ranges.TILES)] | None = None
+    tiles: Annotated[int, number_within(ranges.TILES)] | None = None
     """Number of their tiles, where each tile counts as one."""
-    order: tuple[Annotated[int, within(ranges.PASS_POSITION)], ...]
+    order: tuple[Annotated[int, number_within(ranges.PASS_POSITION)], ...]
     """Order of the passes, as positions in the usual order, round by round."""
     risk: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
         min_length=len(DOUBT_LEVELS), max_length=len(DOUBT_LEVELS)
@@ -98,14 +98,14 @@ class CalibrationSpec(Spec):
     def _note_place(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
         calibration = handler(value)
         if isinstance(value, CommentedMap):
-            calibration._place = f"{place_of(value.lc.line, info)}: stopping.calibration"
+            calibration._place = f"{line_in_yaml(value.lc.line, info)}: stopping.calibration"
         return calibration
 
 
 class StoppingSpec(Spec):
     """When an image needs no further pass."""
 
-    tolerance: Annotated[float, within(ranges.TOLERANCE)] = 0.0
+    tolerance: Annotated[float, number_within(ranges.TOLERANCE)] = 0.0
     """Share of labels that may differ from the full ensemble: on average with a calibration, on every image
     without one. At 0 an image ends when no pixel's class can change any more.
     """
@@ -113,7 +113,7 @@ class StoppingSpec(Spec):
     """Written by `seg calibrate`."""
 
 
-def _former_spelling(value: Any) -> Any:
+def _former_spelling_of_stopping(value: Any) -> Any:
     if value == "exact":
         notice(
             "'stopping: exact' is 'stopping: { tolerance: 0 }' now, and will be unknown in the next release:"
@@ -123,4 +123,6 @@ def _former_spelling(value: Any) -> Any:
     return value
 
 
-Stopping = Annotated[StoppingSpec, BeforeValidator(_former_spelling, json_schema_input_type=StoppingSpec)]
+Stopping = Annotated[
+    StoppingSpec, BeforeValidator(_former_spelling_of_stopping, json_schema_input_type=StoppingSpec)
+]

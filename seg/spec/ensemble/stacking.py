@@ -9,13 +9,15 @@ from pydantic import BeforeValidator, ValidationInfo, model_validator
 from seg import ranges
 from seg.errors import SpecError
 from seg.labels.classes import ClassInfo
-from seg.spec.base import Spec, path_beside, within
-from seg.spec.yaml.source import load
+from seg.spec.base import Spec, number_within, path_beside
+from seg.spec.yaml.source import load_yaml
 
 LEAST_PROBABILITY: Final = 1e-4
 """Of a member, before the logarithm is taken."""
 
-Coefficient = Annotated[float, within(ranges.STACKING_COEFFICIENT)]
+_REMOVE: Final = "remove 'stacking'; seg tune fits another"
+
+Coefficient = Annotated[float, number_within(ranges.STACKING_COEFFICIENT)]
 
 MatrixCC = tuple[tuple[Coefficient, ...], ...]
 """A row for each class that is added to, with a column for each class of a member."""
@@ -67,7 +69,7 @@ class StackingSpec(Spec):
         if set(members) != set(self.matrices):
             raise ValueError(
                 f"'stacking' was fitted for the members {', '.join(self.matrices)}, and those with weight are"
-                f" {', '.join(members)}: run seg tune again, or remove 'stacking'"
+                f" {', '.join(members)}: {_REMOVE}"
             )
 
     def in_order(self, members: Sequence[str], classes: Sequence[ClassInfo]) -> Stacking:
@@ -80,13 +82,13 @@ class StackingSpec(Spec):
         if list(self.classes) != names:
             raise SpecError(
                 f"'stacking' was fitted for the classes {', '.join(self.classes)}, and the models have"
-                f" {', '.join(names)}: run seg tune again, or remove 'stacking'"
+                f" {', '.join(names)}: {_REMOVE}"
             )
         return Stacking(self.constants, tuple(self.matrices[name] for name in members))
 
 
 def _stacking_or_its_path(value: Any, info: ValidationInfo) -> Any:
-    return load(StackingSpec, path_beside(value, info)) if isinstance(value, str) else value
+    return load_yaml(StackingSpec, path_beside(value, info)) if isinstance(value, str) else value
 
 
 STACKING_OR_PATH = BeforeValidator(_stacking_or_its_path, json_schema_input_type=str | StackingSpec)

@@ -10,13 +10,13 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import BeforeValidator, Field, JsonValue, PlainSerializer, ValidationInfo, model_validator
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from seg.spec.base import Spec, did_you_mean, place_of
+from seg.spec.base import Spec, did_you_mean, line_in_yaml
 
 Preset = Literal["none", "light", "notes", "heavy"]
 PRESETS: Final[tuple[Preset, ...]] = get_args(Preset)
 
 
-class StepSpec(Spec):
+class AugmentationStepSpec(Spec):
     """A preset by its name, or a transform of albumentations with its parameters.
 
     Written `light`, `CLAHE` or `{GaussNoise: {p: 0.3}}`.
@@ -32,15 +32,15 @@ class StepSpec(Spec):
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, value: Any) -> Any:
-        if not isinstance(value, _Placed):
+        if not isinstance(value, _PlacedStep):
             return value
         written, place = value.written, value.place
         if isinstance(written, str):
-            return {"name": _known(written), "place": place}
+            return {"name": _known_transform(written), "place": place}
         if isinstance(written, Mapping) and len(written) == 1:
             ((name, parameters),) = written.items()
             if name not in PRESETS and isinstance(parameters, Mapping | None):
-                return {"name": _known(str(name)), "parameters": parameters or {}, "place": place}
+                return {"name": _known_transform(str(name)), "parameters": parameters or {}, "place": place}
         raise ValueError(f"is a preset, a transform, or {{Transform: {{parameter: value}}}}, got {written!r}")
 
     def written(self) -> str | dict[str, dict[str, Any]]:
@@ -48,7 +48,7 @@ class StepSpec(Spec):
         return {self.name: dict(self.parameters)} if self.parameters else self.name
 
 
-class _Placed:
+class _PlacedStep:
     """What was written, and where."""
 
     def __init__(self, written: Any, place: str) -> None:
@@ -56,41 +56,45 @@ class _Placed:
         self.place = place
 
 
-def _known(name: str) -> str:
+def _known_transform(name: str) -> str:
     """Transforms are CamelCase; what is not must be a preset."""
     if name not in PRESETS and not name[:1].isupper():
         raise ValueError(f"{name!r} is not known: {did_you_mean(name, PRESETS)}")
     return name
 
 
-def _as_list(value: Any, info: ValidationInfo) -> Any:
+def _augmentation_as_list(value: Any, info: ValidationInfo) -> Any:
     if isinstance(value, str):
-        if _known(value) not in PRESETS:
+        if _known_transform(value) not in PRESETS:
             raise ValueError(f"a transform stands in a list: [{value}]")
-        return [_Placed(value, "augmentation")]
+        return [_PlacedStep(value, "augmentation")]
     if isinstance(value, CommentedSeq):
-        return [_Placed(one, place_of(value.lc.item(i)[0], info)) for i, one in enumerate(value)]
+        return [_PlacedStep(one, line_in_yaml(value.lc.item(i)[0], info)) for i, one in enumerate(value)]
     if not isinstance(value, list | tuple) or not value:
         raise ValueError(
             f"is one of {', '.join(PRESETS)}, or a list of them and of transforms, got {value!r}"
         )
-    return [one if isinstance(one, StepSpec) else _Placed(one, "augmentation") for one in value]
+    return [
+        one if isinstance(one, AugmentationStepSpec) else _PlacedStep(one, "augmentation") for one in value
+    ]
 
 
-def _as_written(steps: tuple[StepSpec, ...]) -> Any:
+def _augmentation_as_written(steps: tuple[AugmentationStepSpec, ...]) -> Any:
     written = [step.written() for step in steps]
     return written[0] if len(written) == 1 and written[0] in PRESETS else written
 
 
 Augmentation = Annotated[
-    tuple[StepSpec, ...],
-    BeforeValidator(_as_list, json_schema_input_type=Preset | list[str | dict[str, dict[str, JsonValue]]]),
-    PlainSerializer(_as_written),
+    tuple[AugmentationStepSpec, ...],
+    BeforeValidator(
+        _augmentation_as_list, json_schema_input_type=Preset | list[str | dict[str, dict[str, JsonValue]]]
+    ),
+    PlainSerializer(_augmentation_as_written),
 ]
 """Steps in order; written as a preset's name or a list."""
 
 
-def _rare_or_names(value: Any) -> Any:
+def _rare_or_class_names(value: Any) -> Any:
     if value != "rare" and (isinstance(value, str) or not value):
         raise ValueError(f"is 'rare', or a list of classes, got {value!r}")
     return value
@@ -101,7 +105,7 @@ class CopyPasteSpec(Spec):
 
     probability: float = Field(default=0.5, gt=0, le=1)
     """Share of the transformed crops that get objects pasted."""
-    classes: Annotated[tuple[str, ...] | Literal["rare"], BeforeValidator(_rare_or_names)] = "rare"
+    classes: Annotated[tuple[str, ...] | Literal["rare"], BeforeValidator(_rare_or_class_names)] = "rare"
     """Class names, or `rare`: the classes with less than half the pixels of the median class."""
     place: str = Field(default="copy_paste", exclude=True, repr=False)
     """The file and line of the section, for messages."""
@@ -109,4 +113,8 @@ class CopyPasteSpec(Spec):
     @model_validator(mode="before")
     @classmethod
     def _note_place(cls, value: Any, info: ValidationInfo) -> Any:
-        return {**value, "place": place_of(value.lc.line, info)} if isinstance(value, CommentedMap) else value
+        return (
+            {**value, "place": line_in_yaml(value.lc.line, info)}
+            if isinstance(value, CommentedMap)
+            else value
+        )

@@ -19,7 +19,7 @@ from pydantic_core import CoreSchema
 from ruamel.yaml.comments import CommentedMap
 
 from seg import ranges
-from seg.spec.base import PositiveWeight, Spec, place_of, within
+from seg.spec.base import PositiveWeight, Spec, line_in_yaml, number_within
 
 
 def _checked_class_weights(value: Any) -> Any:
@@ -44,7 +44,7 @@ ClassWeights = Annotated[
 """By class name (1 for a class without one), by position, or from the pixels of the training split."""
 
 
-LossParameter = Annotated[float, within(ranges.LOSS_PARAMETER)]
+LossParameter = Annotated[float, number_within(ranges.LOSS_PARAMETER)]
 
 
 class LossSpec(Spec):
@@ -77,7 +77,7 @@ class LossSpec(Spec):
     def _note_place(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
         loss = handler(value)
         if isinstance(value, CommentedMap) and "class_weights" in value:
-            loss._place = place_of(value.lc.key("class_weights")[0], info)
+            loss._place = line_in_yaml(value.lc.key("class_weights")[0], info)
         return loss
 
     @model_serializer(mode="wrap")

@@ -9,7 +9,7 @@ from seg.spec.base import Spec
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class MixSpec(Spec):
+class BatchMixSpec(Spec):
     """Shares of the training batches that are mixed. A batch is mixed in one way at most."""
 
     cutmix: Share = 0.0

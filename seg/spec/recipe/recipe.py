@@ -15,23 +15,23 @@ from pydantic import (
 
 from seg import ranges
 from seg.pixel_range import MAX_BANDS, Band, PixelRange, Window
-from seg.spec.base import NetworkSizeHW, Seed, Spec, path_beside, within
+from seg.spec.base import NetworkSizeHW, Seed, Spec, number_within, path_beside
 from seg.spec.recipe.architectures import OWN_ENCODERS, Architecture
-from seg.spec.recipe.augmentation import Augmentation, CopyPasteSpec, StepSpec
+from seg.spec.recipe.augmentation import Augmentation, AugmentationStepSpec, CopyPasteSpec
 from seg.spec.recipe.losses import CrossEntropySpec, LossMixSpec
-from seg.spec.recipe.mixing import MixSpec
+from seg.spec.recipe.mixing import BatchMixSpec
 from seg.views import ViewSetName
 
 Schedule = Literal["one_cycle", "constant", "cosine", "poly", "step"]
 Sampling = Literal["uniform", "class_balanced"]
 Precision = Literal["fp32", "bf16", "fp16"]
 InputMode = Literal["pad", "resize", "tile"]
-Epochs = Annotated[int, within(ranges.EPOCHS)]
+Epochs = Annotated[int, number_within(ranges.EPOCHS)]
 PositiveStd = Annotated[FiniteFloat, Field(gt=0)]
-Zoom = Annotated[float, within(ranges.ZOOM)]
+Zoom = Annotated[float, number_within(ranges.ZOOM)]
 
 
-def _local_file_or_name(value: Any, info: ValidationInfo) -> Any:
+def _encoder_weights_file_or_name(value: Any, info: ValidationInfo) -> Any:
     if isinstance(value, str) and Path(value).suffix in {".safetensors", ".pth", ".pt", ".bin"}:
         return str(path_beside(value, info))
     return value
@@ -115,7 +115,7 @@ class RecipeSpec(Spec):
     """The encoder: a name of segmentation_models.pytorch, or of timm as `tu-NAME`. Default for an
     architecture with an encoder of its own: that encoder.
     """
-    encoder_weights: Annotated[str | None, BeforeValidator(_local_file_or_name)] = None
+    encoder_weights: Annotated[str | None, BeforeValidator(_encoder_weights_file_or_name)] = None
     """Pretrained weights: a local safetensors or pth file, or a name such as `imagenet`, which the library
     downloads.
     """
@@ -124,7 +124,7 @@ class RecipeSpec(Spec):
 
     epochs: Epochs = 40
     """Number of epochs."""
-    batch_size: Annotated[int, within(ranges.TRAINING_BATCH)] | Literal["auto"] = 8
+    batch_size: Annotated[int, number_within(ranges.TRAINING_BATCH)] | Literal["auto"] = 8
     """Images in a batch, over all processes. `auto` is the largest power of two that fits into memory."""
     crop: NetworkSizeHW = (512, 512)
     """Height and width of training crops. With `input.mode: resize` crops have the network's size."""
@@ -134,13 +134,13 @@ class RecipeSpec(Spec):
     """Orientations that training images are drawn in. Prediction views should be among them. The preset
     `notes` makes the default `d4`.
     """
-    augmentation: Augmentation = (StepSpec(name="light"),)
+    augmentation: Augmentation = (AugmentationStepSpec(name="light"),)
     """A preset (`none`, `light`, `notes`, `heavy`), or a list of presets and transforms of albumentations."""
     multiply: int = Field(default=1, ge=1, le=16)
     """Times that an epoch has each image. From 2 on: once only cropped, otherwise transformed."""
     copy_paste: CopyPasteSpec | None = None
     """Paste objects of some classes from other training images."""
-    samples: Annotated[int, within(ranges.CROPS)] | None = None
+    samples: Annotated[int, number_within(ranges.CROPS)] | None = None
     """Crops in an epoch, drawn at random places of images of any size, which are read by region.
     Default: each image gives one, `multiply` times.
     """
@@ -149,32 +149,32 @@ class RecipeSpec(Spec):
     `uniform` draws places by area. Where classes overlap, images and pixels of no class count as one class
     more.
     """
-    foreground: Annotated[float, within(ranges.SHARE)] = 0.0
+    foreground: Annotated[float, number_within(ranges.SHARE)] = 0.0
     """With `samples`: the share of crops that are drawn where there is another class than that of unlabelled
     pixels.
     """
 
     loss: LossMixSpec = LossMixSpec(cross_entropy=CrossEntropySpec())
     """Losses with their weights."""
-    mix: MixSpec = MixSpec()
+    mix: BatchMixSpec = BatchMixSpec()
     """Shares of the batches for CutMix, MixUp and GridMask."""
     optimiser: str = "adamw"
     """The name of an optimiser of timm."""
-    learning_rate: Annotated[float, within(ranges.LEARNING_RATE)] = 1e-3
+    learning_rate: Annotated[float, number_within(ranges.LEARNING_RATE)] = 1e-3
     """Peak learning rate."""
-    encoder_rate: Annotated[float, within(ranges.LEARNING_RATE_FACTOR)] = 1.0
+    encoder_rate: Annotated[float, number_within(ranges.LEARNING_RATE_FACTOR)] = 1.0
     """The encoder's learning rate, as a factor of `learning_rate`."""
-    weight_decay: Annotated[float, within(ranges.WEIGHT_DECAY)] = 1e-2
+    weight_decay: Annotated[float, number_within(ranges.WEIGHT_DECAY)] = 1e-2
     """Weight decay. Norms and biases have none."""
     schedule: Schedule = "one_cycle"
     """Learning rate schedule. It moves with every step."""
-    warm_up: Annotated[float, within(ranges.WARM_UP_EPOCHS)] = 0.0
+    warm_up: Annotated[float, number_within(ranges.WARM_UP_EPOCHS)] = 0.0
     """Epochs in which the learning rate rises from 0 before the schedule begins."""
-    accumulate: Annotated[int, within(ranges.ACCUMULATED_BATCHES)] = 1
+    accumulate: Annotated[int, number_within(ranges.ACCUMULATED_BATCHES)] = 1
     """Batches whose gradients make one step."""
-    clip_norm: Annotated[float, within(ranges.GRADIENT_NORM)] | None = None
+    clip_norm: Annotated[float, number_within(ranges.GRADIENT_NORM)] | None = None
     """Largest norm of a step's gradient. Default: no clipping."""
-    ema: Annotated[float, within(ranges.WEIGHT_AVERAGE_DECAY)] | None = None
+    ema: Annotated[float, number_within(ranges.WEIGHT_AVERAGE_DECAY)] | None = None
     """Decay of a moving average of the weights, such as 0.999. The average is validated and kept."""
     average_last: Annotated[Epochs, Field(ge=2)] | None = None
     """Number of last epochs whose weights are averaged (SWA). The mean is kept if it beats the best epoch."""
@@ -191,7 +191,7 @@ class RecipeSpec(Spec):
 
     seed: Seed = 0
     """Seed of all that is random."""
-    workers: Annotated[int, within(ranges.WORKERS)] | Literal["auto"] = "auto"
+    workers: Annotated[int, number_within(ranges.WORKERS)] | Literal["auto"] = "auto"
     """Processes that prepare crops. `auto`: none on a CPU, up to eight beside a GPU. Changes the speed only.
     """
 

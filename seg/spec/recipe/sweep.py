@@ -11,12 +11,12 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from seg import ranges
-from seg.spec.base import LocalPath, Seed, Spec, within
+from seg.spec.base import LocalPath, Seed, Spec, number_within
 from seg.spec.dataset.dataset import DATASET_OR_PATH, DatasetSpec
-from seg.spec.ensemble.by_class import refuse_unlisted
+from seg.spec.ensemble.by_class import refuse_unlisted_classes
 from seg.spec.ensemble.metric import MIOU, Metric
 from seg.spec.recipe.recipe import RecipeSpec
-from seg.spec.yaml.source import load
+from seg.spec.yaml.source import load_yaml
 
 Setting = dict[str, Any]
 """Fields of a recipe with their values."""
@@ -24,7 +24,7 @@ Setting = dict[str, Any]
 FIELDS: Final = frozenset(RecipeSpec.model_fields)
 
 
-def _several(value: Any) -> Any:
+def _values_to_try(value: Any) -> Any:
     if not isinstance(value, list) or not value:
         raise ValueError(f"is a list of values to try, got {value!r}")
     return value
@@ -55,7 +55,7 @@ class RangeSpec(Spec):
         return (int(self.low), int(self.high)) if self.whole else (self.low, self.high)
 
 
-Choices = Annotated[list[Any], BeforeValidator(_several)]
+Choices = Annotated[list[Any], BeforeValidator(_values_to_try)]
 
 
 class SweepSpec(Spec):
@@ -73,7 +73,7 @@ class SweepSpec(Spec):
     """
     search: dict[str, RangeSpec | Choices] = Field(default={})
     """Lists or ranges for recipe keys. `trials` combinations are chosen one after another (TPE)."""
-    trials: Annotated[int, within(ranges.TRIALS)] | None = None
+    trials: Annotated[int, number_within(ranges.TRIALS)] | None = None
     """Number of trials of a `search`."""
     pruner: Literal["none", "median", "hyperband"] = "none"
     """Ends trials early: `median` those below the median of the others at their epoch, `hyperband` by
@@ -95,7 +95,7 @@ class SweepSpec(Spec):
                 raise ValueError(f"{field!r} is no field of a recipe")
             if base is not None:
                 for choice in choices if isinstance(choices, list) else choices.ends:
-                    _merge(base, setting_of(field, choice), info.context)
+                    _recipe_with_setting(base, setting_of_recipe(field, choice), info.context)
         return value
 
     @field_validator("grid")
@@ -111,7 +111,7 @@ class SweepSpec(Spec):
 
     @model_validator(mode="after")
     def _classes_are_those_of_the_dataset(self) -> Self:
-        refuse_unlisted(self.data, self.metric.classes_named)
+        refuse_unlisted_classes(self.data, self.metric.classes_named)
         return self
 
     @model_validator(mode="after")
@@ -142,20 +142,20 @@ class SweepSpec(Spec):
 
     def with_setting(self, setting: Setting) -> RecipeSpec:
         """The recipe with some fields set otherwise; raises ValueError where they do not go together."""
-        return _merge(self.recipe, setting, {"folder": self.runs})
+        return _recipe_with_setting(self.recipe, setting, {"folder": self.runs})
 
 
-def setting_of(field: str, value: Any) -> Setting:
+def setting_of_recipe(field: str, value: Any) -> Setting:
     """What a value of a field sets: itself, or all fields that it names."""
     if isinstance(value, Mapping) and value and set(value) <= FIELDS:
         return dict(value)
     return {field: value}
 
 
-def _merge(base: RecipeSpec, setting: Setting, context: Any) -> RecipeSpec:
+def _recipe_with_setting(base: RecipeSpec, setting: Setting, context: Any) -> RecipeSpec:
     return RecipeSpec.model_validate(base.model_dump(exclude_unset=True) | setting, context=context)
 
 
 def load_sweep(path: Path) -> SweepSpec:
     """Read a sweep spec; raises SpecError with the line of each mistake."""
-    return load(SweepSpec, path)
+    return load_yaml(SweepSpec, path)

@@ -9,12 +9,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from seg.files.atomic import write_text
-from seg.spec.yaml.yaml_text import parse_text, read_text
+from seg.spec.yaml.yaml_text import parse_yaml_text, read_yaml_text
 
 LINE_WIDTH = 110
 
 
-def write_under(path: Path, key: str, values: Mapping[str, Any], without: Iterable[str] = ()) -> None:
+def write_under_key(path: Path, key: str, values: Mapping[str, Any], without: Iterable[str] = ()) -> None:
     """Write `values` into the mapping under the top-level `key`, which need not be there.
 
     All lines outside that mapping stay as they are, and inside it what `values` does not name, but for the
@@ -23,23 +23,23 @@ def write_under(path: Path, key: str, values: Mapping[str, Any], without: Iterab
     Raises:
         SpecError: the file cannot be read, or is no YAML.
     """
-    text = read_text(path)
-    document = parse_text(text, path)
+    text = read_yaml_text(path)
+    document = parse_yaml_text(text, path)
     lines = text.splitlines(keepends=True)
-    start, end = _lines_of(document, key, lines)
-    block = parse_text("".join(lines[start:end]), path) or CommentedMap()
+    start, end = _lines_of_yaml_block(document, key, lines)
+    block = parse_yaml_text("".join(lines[start:end]), path) or CommentedMap()
     inside = block.get(key)
     if not isinstance(inside, CommentedMap):
         block[key] = inside = CommentedMap()
     for name in without:
         inside.pop(name, None)
-    inside.update({name: _plain(value) for name, value in values.items()})
+    inside.update({name: _plain_yaml_value(value) for name, value in values.items()})
     if lines and not lines[-1].endswith("\n"):
         lines[-1] += "\n"
-    write_text(path, "".join([*lines[:start], _dumped(block), *lines[end:]]))
+    write_text(path, "".join([*lines[:start], _dump_yaml_block(block), *lines[end:]]))
 
 
-def _lines_of(document: CommentedMap, key: str, lines: list[str]) -> tuple[int, int]:
+def _lines_of_yaml_block(document: CommentedMap, key: str, lines: list[str]) -> tuple[int, int]:
     """The first line of a key's block and that after it: of none where it is new, of all in braces."""
     if document.fa.flow_style():
         return 0, len(lines)
@@ -55,10 +55,10 @@ def _lines_of(document: CommentedMap, key: str, lines: list[str]) -> tuple[int, 
     return start, last + 1
 
 
-def _plain(value: Any) -> Any:
+def _plain_yaml_value(value: Any) -> Any:
     """As YAML has it; lists of numbers stay on one line."""
     if isinstance(value, Mapping):
-        return CommentedMap({name: _plain(inner) for name, inner in value.items()})
+        return CommentedMap({name: _plain_yaml_value(inner) for name, inner in value.items()})
     if isinstance(value, list | tuple):
         numbers = CommentedSeq(value)
         numbers.fa.set_flow_style()
@@ -66,7 +66,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _dumped(block: CommentedMap) -> str:
+def _dump_yaml_block(block: CommentedMap) -> str:
     target = io.StringIO()
     yaml = YAML(typ="rt")
     yaml.width = LINE_WIDTH

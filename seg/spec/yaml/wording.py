@@ -28,7 +28,7 @@ _BOUNDS: Final = {
 _LONGEST_INPUT: Final = 60
 
 
-def in_plain_words(errors: Sequence[ErrorDetails], document: Any) -> list[ErrorDetails]:
+def mistakes_in_plain_words(errors: Sequence[ErrorDetails], document: Any) -> list[ErrorDetails]:
     """The errors with places that the document has, and what is expected there.
 
     Where a value may be of several kinds, the library says for each why it is not of that kind, and names the
@@ -36,37 +36,39 @@ def in_plain_words(errors: Sequence[ErrorDetails], document: Any) -> list[ErrorD
     """
     kinds_at: dict[Place, list[ErrorDetails]] = {}
     for error in errors:
-        place = _place_in(document, error)
+        place = _place_of_mistake(document, error)
         kinds_at.setdefault(place, []).append({**error, "loc": place})
-    return [worded for kinds in kinds_at.values() for worded in _worded(kinds)]
+    return [worded for kinds in kinds_at.values() for worded in _mistakes_of_one_place(kinds)]
 
 
-def plain(error: ErrorDetails) -> str:
+def expected_in_plain_words(error: ErrorDetails) -> str:
     """What is expected in the place of an error, and what is there where it is of another kind."""
-    expected = _expected(error)
-    return f"{expected}, got {_shown(error['input'])}" if error["type"] in _KINDS else expected
+    expected = _expected_value(error)
+    return f"{expected}, got {_shown_input(error['input'])}" if error["type"] in _KINDS else expected
 
 
-def _worded(kinds: Sequence[ErrorDetails]) -> Iterator[ErrorDetails]:
-    distinct = list(dict.fromkeys(_expected(error) for error in kinds))
+def _mistakes_of_one_place(kinds: Sequence[ErrorDetails]) -> Iterator[ErrorDetails]:
+    distinct = list(dict.fromkeys(_expected_value(error) for error in kinds))
     if len(distinct) == 1:
-        yield {**kinds[0], "msg": plain(kinds[0])}
+        yield {**kinds[0], "msg": expected_in_plain_words(kinds[0])}
     elif all(error["type"] == "extra_forbidden" for error in kinds):
         yield kinds[0]
     else:
         yield {**kinds[0], "type": "union", "msg": ", or ".join(distinct)}
 
 
-def _expected(error: ErrorDetails) -> str:
+def _expected_value(error: ErrorDetails) -> str:
     kind, context = error["type"], error.get("ctx", {})
     expected = _KINDS.get(kind) or error["msg"].removeprefix("Value error, ")
-    if kind in _BOUNDS:
+    if kind in _BOUNDS and error["input"] != error["input"]:
+        expected = "a finite number, got nan"
+    elif kind in _BOUNDS:
         words, bound = _BOUNDS[kind]
         expected = f"{words} {context[bound]:g}"
     elif kind == "too_short":
-        expected = f"at least {_entries(context['min_length'])}"
+        expected = f"at least {_number_of_entries(context['min_length'])}"
     elif kind == "too_long":
-        expected = f"at most {_entries(context['max_length'])}"
+        expected = f"at most {_number_of_entries(context['max_length'])}"
     elif kind == "string_pattern_mismatch":
         expected = "letters, digits, '.', '_' and '-', and first a letter or digit"
     elif kind == "literal_error":
@@ -79,22 +81,22 @@ def literal_values(expected: str) -> list[str]:
     return re.findall(r"'([^']*)'", expected) or re.findall(r"\d+", expected)
 
 
-def _entries(count: int) -> str:
+def _number_of_entries(count: int) -> str:
     return f"{count} {'entry' if count == 1 else 'entries'}"
 
 
-def _shown(value: Any) -> str:
+def _shown_input(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= _LONGEST_INPUT else f"{text[:_LONGEST_INPUT]}..."
 
 
-def _place_in(document: Any, error: ErrorDetails) -> Place:
+def _place_of_mistake(document: Any, error: ErrorDetails) -> Place:
     """The error's place without the names of kinds; a key that is missing stays."""
     place: list[str | int] = []
     node = document
     for position, part in enumerate(error["loc"]):
         is_last = position == len(error["loc"]) - 1
-        if _has(node, part):
+        if _has_part(node, part):
             node = node[part]
             place.append(part)
         elif error["type"] == "missing" and is_last:
@@ -102,7 +104,7 @@ def _place_in(document: Any, error: ErrorDetails) -> Place:
     return tuple(place)
 
 
-def _has(node: Any, part: str | int) -> bool:
+def _has_part(node: Any, part: str | int) -> bool:
     if isinstance(node, dict):
         return part in node
     return isinstance(node, list) and isinstance(part, int) and part < len(node)

@@ -17,7 +17,7 @@ from ruamel.yaml.events import AliasEvent, ScalarEvent
 from ruamel.yaml.nodes import Node
 
 from seg.errors import SpecError
-from seg.terminal.words import printable
+from seg.terminal.words import printable_line
 
 MOST_BYTES: Final = 2**18
 MOST_VALUES: Final = 10_000
@@ -36,7 +36,7 @@ _KINDS: Final = {
 }
 
 
-def read_text(path: Path) -> str:
+def read_yaml_text(path: Path) -> str:
     """The text of a YAML file; raises SpecError where it is no file of bearable size with UTF-8 text."""
     try:
         kind = stat.S_IFMT(path.stat().st_mode)
@@ -59,7 +59,7 @@ def read_text(path: Path) -> str:
     return text
 
 
-def parse_text(text: str, path: Path) -> Any:
+def parse_yaml_text(text: str, path: Path) -> Any:
     """The document in a YAML text, which knows its lines and comments.
 
     Args:
@@ -69,12 +69,12 @@ def parse_text(text: str, path: Path) -> Any:
         SpecError: it is not valid YAML, or beyond what a spec can be.
     """
     try:
-        return plain_document(text)
+        return parse_plain_yaml(text)
     except ValueError as error:
         raise SpecError(f"{path}:{error}") from error
 
 
-def plain_document(text: str) -> Any:
+def parse_plain_yaml(text: str) -> Any:
     """The same, of a text from anywhere; raises ValueError, whose message begins with the line."""
     yaml = YAML(typ="rt", pure=True)
     yaml.preserve_quotes = True
@@ -89,7 +89,7 @@ def plain_document(text: str) -> Any:
         # The parser meets odd text with errors of its own kinds, such as ValueError and AttributeError.
         line = yaml.reader.line
         problem = next(iter(str(error).splitlines()), type(error).__name__)
-    raise ValueError(f"{line + 1}: not valid YAML: {printable(problem)}")
+    raise ValueError(f"{line + 1}: not valid YAML: {printable_line(problem)}")
 
 
 class _BoundedComposer(Composer):
@@ -105,17 +105,17 @@ class _BoundedComposer(Composer):
         event = self.parser.peek_event()
         if isinstance(event, AliasEvent) and event.anchor in self.anchors:
             if event.anchor not in self._sizes:
-                raise _refusal(f"{event.anchor!r} contains itself", event)
+                raise _yaml_refusal(f"{event.anchor!r} contains itself", event)
             self._count(self._sizes[event.anchor], event)
             return super().compose_node(parent, index)
-        _refuse_tag(event)
+        _refuse_yaml_tag(event)
         if isinstance(event, ScalarEvent) and _NO_TEXT.search(event.value):
-            raise _refusal("an escape stands for no character of a text", event)
+            raise _yaml_refusal("an escape stands for no character of a text", event)
         before = self._values
         self._count(1, event)
         self._levels += 1
         if self._levels > MOST_LEVELS:
-            raise _refusal(f"nested deeper than {MOST_LEVELS} levels", event)
+            raise _yaml_refusal(f"nested deeper than {MOST_LEVELS} levels", event)
         node = super().compose_node(parent, index)
         self._levels -= 1
         if event.anchor is not None:
@@ -125,7 +125,9 @@ class _BoundedComposer(Composer):
     def _count(self, more: int, event: Any) -> None:
         self._values += more
         if self._values > MOST_VALUES:
-            raise _refusal(f"more than {MOST_VALUES} values, those that aliases repeat among them", event)
+            raise _yaml_refusal(
+                f"more than {MOST_VALUES} values, those that aliases repeat among them", event
+            )
 
 
 class _PlainConstructor(RoundTripConstructor):
@@ -139,21 +141,21 @@ class _PlainConstructor(RoundTripConstructor):
             return value
         except (ValueError, TypeError, OverflowError) as error:
             reason = str(error).split(":")[0]
-            problem = f"{_shortened(node.value)!r} is no value: {reason}"
+            problem = f"{_shortened_yaml_value(node.value)!r} is no value: {reason}"
             raise ConstructorError(None, None, problem, node.start_mark) from error
 
 
-def _refuse_tag(event: Any) -> None:
+def _refuse_yaml_tag(event: Any) -> None:
     tag = getattr(event, "tag", None)
     if tag is not None and tag != "!":
-        written = _shortened(str(tag).replace("tag:yaml.org,2002:", "!!"))
-        raise _refusal(f"the tag {written!r} has no meaning in a spec: remove it", event)
+        written = _shortened_yaml_value(str(tag).replace("tag:yaml.org,2002:", "!!"))
+        raise _yaml_refusal(f"the tag {written!r} has no meaning in a spec: remove it", event)
 
 
-def _refusal(problem: str, event: Any) -> ComposerError:
+def _yaml_refusal(problem: str, event: Any) -> ComposerError:
     return ComposerError(None, None, problem, event.start_mark)
 
 
-def _shortened(value: Any) -> str:
+def _shortened_yaml_value(value: Any) -> str:
     text = value if isinstance(value, str) else type(value).__name__
     return text if len(text) <= 40 else f"{text[:40]}..."

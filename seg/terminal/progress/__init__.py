@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from seg.terminal.events import current_form
+from seg.terminal.events import current_output_form
 from seg.terminal.progress.displays import Display, EventLines, PlainLines, TerminalBar
 from seg.terminal.progress.notebook import NotebookBar, is_notebook
-from seg.terminal.progress.tally import Tally
+from seg.terminal.progress.tally import ProgressTally
 
 
 class Advance(Protocol):
@@ -31,7 +31,7 @@ def progress(title: str, total: int, *, unit: str, done: int = 0) -> Iterator[Ad
 
     The rate and the time left count only what this run does.
     """
-    tally, display = Tally(title, total, unit, done), _display()
+    tally, display = ProgressTally(title, total, unit, done), _display_of_progress()
 
     def advance(steps: int = 1, *, note: str | None = None, line: str | None = None) -> None:
         tally.add(steps, note)
@@ -43,8 +43,8 @@ def progress(title: str, total: int, *, unit: str, done: int = 0) -> Iterator[Ad
         yield advance
 
 
-def _display() -> Display:
-    form = current_form()
+def _display_of_progress() -> Display:
+    form = current_output_form()
     if form != "text":
         return EventLines() if form == "json" else Display()
     if is_notebook():

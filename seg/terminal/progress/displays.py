@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from seg.terminal.events import emit
-from seg.terminal.progress.tally import Tally
+from seg.terminal.events import emit_event
+from seg.terminal.progress.tally import ProgressTally
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -20,14 +20,14 @@ class Display:
     """Shows a tally from its beginning to its end; this one shows nothing."""
 
     @contextmanager
-    def showing(self, tally: Tally) -> Iterator[None]:
+    def showing(self, tally: ProgressTally) -> Iterator[None]:
         """Show it until the work is over, or fails."""
         yield
 
-    def update(self, tally: Tally) -> None:
+    def update(self, tally: ProgressTally) -> None:
         """Show what has changed."""
 
-    def line(self, tally: Tally, text: str) -> None:
+    def line(self, tally: ProgressTally, text: str) -> None:
         """Print a line that stays."""
 
 
@@ -38,7 +38,7 @@ class TerminalBar(Display):
     _task: "TaskID"
 
     @contextmanager
-    def showing(self, tally: Tally) -> Iterator[None]:
+    def showing(self, tally: ProgressTally) -> Iterator[None]:
         from rich import progress as rich_progress
         from rich.console import Console
 
@@ -58,10 +58,10 @@ class TerminalBar(Display):
             )
             yield
 
-    def update(self, tally: Tally) -> None:
+    def update(self, tally: ProgressTally) -> None:
         self._bar.update(self._task, completed=tally.done, rate=tally.rate, note=tally.note)
 
-    def line(self, tally: Tally, text: str) -> None:
+    def line(self, tally: ProgressTally, text: str) -> None:
         self._bar.console.print(text, markup=False, highlight=False)
 
 
@@ -69,51 +69,51 @@ class PlainLines(Display):
     """A line at the start, every ten seconds, and at the end."""
 
     @contextmanager
-    def showing(self, tally: Tally) -> Iterator[None]:
+    def showing(self, tally: ProgressTally) -> Iterator[None]:
         self._last = time.monotonic()
-        _write(tally.text())
+        _write_progress_line(tally.text())
         yield
-        _write(tally.text())
+        _write_progress_line(tally.text())
 
-    def update(self, tally: Tally) -> None:
+    def update(self, tally: ProgressTally) -> None:
         if time.monotonic() - self._last >= PLAIN_LINE_EVERY_S and tally.done < tally.total:
             self._last = time.monotonic()
-            _write(tally.text())
+            _write_progress_line(tally.text())
 
-    def line(self, tally: Tally, text: str) -> None:
-        _write(f"{tally.title}: {text}")
+    def line(self, tally: ProgressTally, text: str) -> None:
+        _write_progress_line(f"{tally.title}: {text}")
 
 
 class EventLines(Display):
     """Events of the beginning, each second, and the end."""
 
     @contextmanager
-    def showing(self, tally: Tally) -> Iterator[None]:
+    def showing(self, tally: ProgressTally) -> Iterator[None]:
         self._last = time.monotonic()
-        emit("begin", **_facts(tally))
+        emit_event("begin", **_facts_of_tally(tally))
         yield
-        emit("end", **_facts(tally), seconds=round(tally.seconds, 3))
+        emit_event("end", **_facts_of_tally(tally), seconds=round(tally.seconds, 3))
 
-    def update(self, tally: Tally) -> None:
+    def update(self, tally: ProgressTally) -> None:
         if time.monotonic() - self._last >= EVENT_EVERY_S:
             self._last = time.monotonic()
             left = tally.seconds_left
-            emit(
+            emit_event(
                 "progress",
-                **_facts(tally),
+                **_facts_of_tally(tally),
                 seconds=round(tally.seconds, 3),
                 seconds_left=None if left is None else round(left, 3),
                 note=tally.note,
             )
 
-    def line(self, tally: Tally, text: str) -> None:
-        emit("line", title=tally.title, text=text)
+    def line(self, tally: ProgressTally, text: str) -> None:
+        emit_event("line", title=tally.title, text=text)
 
 
-def _facts(tally: Tally) -> dict[str, object]:
+def _facts_of_tally(tally: ProgressTally) -> dict[str, object]:
     return {"title": tally.title, "done": tally.done, "total": tally.total, "unit": tally.unit}
 
 
-def _write(line: str) -> None:
+def _write_progress_line(line: str) -> None:
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()

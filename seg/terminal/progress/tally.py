@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Tally:
+class ProgressTally:
     """Counts units of work.
 
     Attributes:
@@ -53,13 +53,13 @@ class Tally:
         parts = (
             f"{self.title}: {self.done}/{self.total} {self.unit}",
             self.rate,
-            "" if left is None else f"{_clock(left)} left",
+            "" if left is None else f"{_clock_time(left)} left",
             self.note,
         )
         return ", ".join(part for part in parts if part)
 
 
-def _clock(seconds: float) -> str:
+def _clock_time(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}"

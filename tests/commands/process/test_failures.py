@@ -229,3 +229,14 @@ def test_a_name_that_is_no_text_is_spelled_out() -> None:
     )
     assert done.returncode == 2
     assert done.stderr == b"seg: /nothing/\\udcff.yaml: cannot be read: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", ["data sample x --slide 7", "tune x.yaml --judge val", "serve x --port x"]
+)
+def test_no_option_shows_the_librarys_words(arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(arguments.split()) == 2
+    line = capsys.readouterr().err
+    assert "Invalid value for '--" in line
+    assert "Input should" not in line
+    assert "Value error" not in line

@@ -11,7 +11,7 @@ from seg.commands.app import app, run_command_line
 from seg.commands.process.flags import take_global_flags
 from seg.data.sample import write_sample_dataset
 from seg.errors import EXIT_USER_ERROR
-from seg.terminal.events import current_form
+from seg.terminal.events import current_output_form
 
 ROOT = typer.main.get_command(app)
 
@@ -46,7 +46,7 @@ def test_programs_are_told_outputs_what_comes_next_and_errors(
     (error,) = events(capsys)
     assert (error["event"], error["exit_code"]) == ("error", EXIT_USER_ERROR)
     assert "none.yaml" in error["text"]
-    assert current_form() == "text"
+    assert current_output_form() == "text"
 
 
 def events(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

@@ -295,7 +295,11 @@ def test_false_sizes_are_named_and_nothing_is_drawn(
     shapes = [[[0, 0, 60000, 0, 60000, 60000]], {"size": [65536, 65536], "counts": counts}]
     image = {"id": 1, "file_name": "a.png", "height": 65536, "width": 65536}
     dataset = coco([{"category_id": 3, "segmentation": shape} for shape in shapes], {"images": [image]})
-    for name in ("check.coco.rasterise_to_runs", "coco.coco_split.rasterise", "coco.coco_split.paint"):
+    for name in (
+        "check.coco.rasterise_to_runs",
+        "coco.coco_split.rasterise_to_mask",
+        "coco.coco_split.paint_objects",
+    ):
         monkeypatch.setattr(f"seg.data.{name}", None)
     errors = [one.problem for one in check_dataset(dataset).findings if one.severity == "error"]
     assert errors == ["is 30x20, its labels are 65536x65536"]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from seg.data.coco.coco_file import CocoRle
-from seg.data.coco.rasterise import MaskHW, rasterise
+from seg.data.coco.rasterise import MaskHW, rasterise_to_mask
 
 
 def counts_of(mask_hw: MaskHW) -> list[int]:
@@ -27,14 +27,14 @@ def test_run_lengths_of_both_kinds(height: int, width: int, share: float, seed: 
     compressed = coco_mask.encode(np.asfortranarray(mask_hw, dtype=np.uint8))["counts"].decode()
     for counts in (compressed, counts_of(mask_hw)):
         shape = CocoRle(size=(height, width), counts=counts)
-        np.testing.assert_array_equal(rasterise(shape, (height, width)), mask_hw)
+        np.testing.assert_array_equal(rasterise_to_mask(shape, (height, width)), mask_hw)
 
 
 def test_long_runs_have_many_characters() -> None:
     mask_hw = np.zeros((3000, 2000), np.uint8)
     mask_hw[10:2990, 700:1900] = 1
     counts = coco_mask.encode(np.asfortranarray(mask_hw))["counts"].decode()
-    found = rasterise(CocoRle(size=(3000, 2000), counts=counts), (3000, 2000))
+    found = rasterise_to_mask(CocoRle(size=(3000, 2000), counts=counts), (3000, 2000))
     np.testing.assert_array_equal(found, mask_hw.astype(bool))
 
 
@@ -48,7 +48,7 @@ def test_polygons_are_joined_as_pycocotools_does(polygons: list[list[float]]) ->
     for polygon in polygons:
         (rle,) = coco_mask.frPyObjects([polygon], height, width)
         expected |= coco_mask.decode(rle).astype(bool)
-    np.testing.assert_array_equal(rasterise(polygons, (height, width)), expected)
+    np.testing.assert_array_equal(rasterise_to_mask(polygons, (height, width)), expected)
 
 
 SIZE = (20, 30)
@@ -74,14 +74,14 @@ SIZE = (20, 30)
 )
 def test_what_is_malformed_says_how(shape: list[list[float]] | CocoRle, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
-        rasterise(shape, SIZE)
+        rasterise_to_mask(shape, SIZE)
 
 
 @given(st.text(st.characters(min_codepoint=40, max_codepoint=120), max_size=12))
 def test_any_text_is_the_right_pixels_or_an_error(text: str) -> None:
     """pycocotools reads past its buffers where counts do not add up, so nothing but ours may look."""
     try:
-        mask_hw = rasterise(CocoRle(size=(4, 5), counts=text), (4, 5))
+        mask_hw = rasterise_to_mask(CocoRle(size=(4, 5), counts=text), (4, 5))
     except ValueError:
         return
     expected = coco_mask.decode({"size": [4, 5], "counts": text.encode()})

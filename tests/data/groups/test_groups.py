@@ -8,7 +8,7 @@ from PIL import ExifTags, Image
 from pydantic import ValidationError
 
 from seg.data.check.dataset import check_dataset
-from seg.data.check.groups import shared_groups
+from seg.data.check.groups import shared_group_findings
 from seg.data.groups import group_images, independent_images
 from seg.data.images.images import write_image, write_mask
 from seg.data.splits.list_samples import list_samples
@@ -199,7 +199,7 @@ def test_a_group_in_both_splits_is_a_leak(tmp_path: Path) -> None:
     assert [one.file.name for one in shared] == ["north_0006.png"]
     assert "and 5 others of the validation split are of group 'north' (found)" in shared[0].problem
     by_file = dataset.model_copy(update={"group": GroupSpec(pattern=".*")})
-    assert not list(shared_groups(by_file))
+    assert not list(shared_group_findings(by_file))
 
 
 def test_images_of_two_splits_with_one_name_are_no_group(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.data import open_split
-from seg.data.importers import FORMATS, import_dataset, parse_format
+from seg.data.importers import FORMATS, import_dataset, parse_import_format
 from seg.errors import DataError, OutputError, SpecError
 from seg.labels.label_map import IGNORE_INDEX
 from seg.spec import load_dataset
@@ -125,7 +125,7 @@ def test_every_format_is_tried() -> None:
 @pytest.mark.parametrize("form", FORMATS)
 def test_pycocotools_reads_what_the_tool_meant(tmp_path: Path, form: str) -> None:
     SOURCES[form](tmp_path / "in")
-    report = import_dataset(parse_format(form), tmp_path / "in", tmp_path / "deep/out")
+    report = import_dataset(parse_import_format(form), tmp_path / "in", tmp_path / "deep/out")
     expected = EXPECTED[form]
     assert dict(report.dropped) == expected["dropped"]
     for split in ("train", "val", "predict"):
@@ -167,9 +167,9 @@ def test_what_seg_did_not_write_is_not_replaced(tmp_path: Path, form: str) -> No
     (tmp_path / "out").mkdir()
     (tmp_path / "out/mine.txt").write_text("mine")
     with pytest.raises(OutputError, match="was not written by seg"):
-        import_dataset(parse_format(form), tmp_path / "in", tmp_path / "out")
+        import_dataset(parse_import_format(form), tmp_path / "in", tmp_path / "out")
     with pytest.raises(OutputError, match="what this command reads"):
-        import_dataset(parse_format(form), tmp_path / "in", tmp_path, overwrite=True)
+        import_dataset(parse_import_format(form), tmp_path / "in", tmp_path, overwrite=True)
     assert (tmp_path / "out/mine.txt").read_text() == "mine"
 
 
@@ -177,7 +177,7 @@ def test_what_seg_did_not_write_is_not_replaced(tmp_path: Path, form: str) -> No
 def test_a_folder_of_something_else_is_one_line(tmp_path: Path, form: str) -> None:
     (tmp_path / "in").mkdir()
     with pytest.raises(DataError) as caught:
-        import_dataset(parse_format(form), tmp_path / "in", tmp_path / "out")
+        import_dataset(parse_import_format(form), tmp_path / "in", tmp_path / "out")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
@@ -234,7 +234,7 @@ def test_a_spoilt_file_is_one_line_and_nothing_is_written(
     SOURCES[form](tmp_path / "in")
     (tmp_path / "in" / file).write_bytes(content)
     with pytest.raises(DataError, match=problem) as caught:
-        import_dataset(parse_format(form), tmp_path / "in", tmp_path / "out")
+        import_dataset(parse_import_format(form), tmp_path / "in", tmp_path / "out")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
@@ -248,7 +248,7 @@ def test_a_cell_that_unpacks_to_very_much_is_refused(tmp_path: Path) -> None:
 
 def test_an_unknown_format_names_the_nearest() -> None:
     with pytest.raises(SpecError, match="did you mean 'labelme'"):
-        parse_format("label-me")
+        parse_import_format("label-me")
 
 
 def test_training_images_are_held_out_where_none_are_for_validation(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from seg.data.guess import guess_dataset
-from seg.data.guess.write import yaml_of
+from seg.data.guess.write import yaml_of_guess
 from seg.engine.submissions import SubmissionForSpec
 from seg.labels.task import classes_overlap
 from seg.spec import load_ensemble
@@ -41,7 +41,7 @@ def page() -> str:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             replica.draw(folder)
-            yaml = yaml_of(guess_dataset(folder), folder)
+            yaml = yaml_of_guess(guess_dataset(folder), folder)
             parts.append(f"## {replica.name}\n\n```text\n{tree(folder)}\n```\n\n```yaml\n{yaml}```\n")
             if replica.output:
                 parts.append(

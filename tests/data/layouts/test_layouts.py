@@ -10,7 +10,7 @@ import pytest
 from seg.data import open_split
 from seg.data.check.dataset import check_dataset
 from seg.data.guess import guess_dataset
-from seg.data.guess.write import yaml_of
+from seg.data.guess.write import yaml_of_guess
 from seg.errors import DataError
 from seg.labels.label_map import IGNORE_INDEX
 from seg.spec import load_dataset
@@ -40,7 +40,7 @@ LABELS = {
 @pytest.mark.parametrize("replica", READ_IN_PLACE, ids=lambda replica: replica.name)
 def test_the_guess_opens_and_nothing_is_wrong(replica: Replica, tmp_path: Path) -> None:
     replica.draw(tmp_path)
-    (tmp_path / "dataset.yaml").write_text(yaml_of(guess_dataset(tmp_path), tmp_path))
+    (tmp_path / "dataset.yaml").write_text(yaml_of_guess(guess_dataset(tmp_path), tmp_path))
     dataset = load_dataset(tmp_path / "dataset.yaml")
     errors = [finding for finding in check_dataset(dataset).findings if finding.severity == "error"]
     assert errors == []
@@ -50,7 +50,7 @@ def test_the_guess_opens_and_nothing_is_wrong(replica: Replica, tmp_path: Path) 
 @pytest.mark.parametrize("replica", READ_IN_PLACE, ids=lambda replica: replica.name)
 def test_its_images_can_be_loaded_in_other_processes(replica: Replica, tmp_path: Path) -> None:
     replica.draw(tmp_path)
-    (tmp_path / "dataset.yaml").write_text(yaml_of(guess_dataset(tmp_path), tmp_path))
+    (tmp_path / "dataset.yaml").write_text(yaml_of_guess(guess_dataset(tmp_path), tmp_path))
     train = open_split(load_dataset(tmp_path / "dataset.yaml"), "train")
     sent = pickle.loads(pickle.dumps(train))
     np.testing.assert_array_equal(sent.labels(0), train.labels(0))
@@ -61,7 +61,7 @@ def test_its_images_can_be_loaded_in_other_processes(replica: Replica, tmp_path:
 )
 def test_labels_are_those_that_were_drawn(replica: Replica, tmp_path: Path) -> None:
     replica.draw(tmp_path)
-    (tmp_path / "dataset.yaml").write_text(yaml_of(guess_dataset(tmp_path), tmp_path))
+    (tmp_path / "dataset.yaml").write_text(yaml_of_guess(guess_dataset(tmp_path), tmp_path))
     seed, values, renamed = LABELS[replica.name]
     wanted = labels_of(seed, values)
     for value, label in renamed.items():

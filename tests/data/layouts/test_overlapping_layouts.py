@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seg.data import Split, open_split
-from seg.data.dataset import open_undivided
+from seg.data.dataset import open_undivided_split
 from seg.data.guess import guess_dataset
-from seg.data.guess.write import yaml_of
+from seg.data.guess.write import yaml_of_guess
 from seg.labels.task import masks_of
 from seg.spec import DatasetSpec, load_dataset
 
@@ -32,9 +32,9 @@ def layout(name: str) -> Path:
 def guessed(name: str, tmp_path: Path) -> tuple[DatasetSpec, Split]:
     """The dataset that is guessed, and all its training images."""
     path = tmp_path / "dataset.yaml"
-    path.write_text(yaml_of(guess_dataset(layout(name)), tmp_path))
+    path.write_text(yaml_of_guess(guess_dataset(layout(name)), tmp_path))
     dataset = load_dataset(path)
-    return dataset, open_undivided(dataset, "train")
+    return dataset, open_undivided_split(dataset, "train")
 
 
 def painted(runs: str, width: int, height: int, order: Literal["F", "C"]) -> NDArray[np.bool_]:

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg.data.pairing.pattern import Pattern
+from seg.data.pairing.pattern import PathPattern
 
 WORDS = st.text(alphabet="abcXYZ0123456789.-", min_size=1, max_size=6)
 
 
 @given(city=WORDS, name=WORDS, split=WORDS)
 def test_what_is_filled_is_matched(city: str, name: str, split: str) -> None:
-    pattern = Pattern("gtFine/{split}/{city}/{name}_gtFine_labelIds.png")
+    pattern = PathPattern("gtFine/{split}/{city}/{name}_gtFine_labelIds.png")
     captures = {"split": split, "city": city, "name": name}
     assert pattern.match(pattern.fill(captures)) == captures
 
@@ -19,7 +19,7 @@ def test_what_is_filled_is_matched(city: str, name: str, split: str) -> None:
 @given(parts=st.lists(WORDS, min_size=1, max_size=5), fixed=st.sampled_from(["/", "_", "_x/", "__"]))
 def test_patterns_of_any_length_are_matched_back(parts: list[str], fixed: str) -> None:
     names = [f"p{number}" for number in range(len(parts))]
-    pattern = Pattern(fixed.join(f"{{{name}}}" for name in names))
+    pattern = PathPattern(fixed.join(f"{{{name}}}" for name in names))
     assert pattern.match(pattern.fill(dict(zip(names, parts, strict=True)))) == dict(
         zip(names, parts, strict=True)
     )
@@ -41,9 +41,9 @@ def test_patterns_of_any_length_are_matched_back(parts: list[str], fixed: str) -
     ],
 )
 def test_matches(pattern: str, path: str, captures: dict[str, str] | None) -> None:
-    assert Pattern(pattern).match(path) == captures
+    assert PathPattern(pattern).match(path) == captures
 
 
 def test_two_ways_are_refused_and_shown() -> None:
     with pytest.raises(ValueError, match=r"'p_01_3' in two ways, with \{patient\} as 'p' or 'p_01'"):
-        Pattern("{patient}_{slice}").match("p_01_3")
+        PathPattern("{patient}_{slice}").match("p_01_3")

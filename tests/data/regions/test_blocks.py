@@ -15,8 +15,8 @@ from seg.data.images.images import write_image, write_mask
 from seg.data.images.read_sample import open_sample, read_sample, size_of_sample
 from seg.data.regions.class_map import CELL, ClassMap
 from seg.data.regions.label_raster import count_labels
-from seg.data.regions.region import Region, cut, grid
-from seg.data.regions.region_split import RegionSplit, in_regions
+from seg.data.regions.region import Region, cut_region, grid_of_regions
+from seg.data.regions.region_split import RegionSplit, split_in_regions
 from seg.errors import DataError, SpecError
 from seg.labels.label_map import IGNORE_INDEX
 from seg.labels.task import pack_masks
@@ -118,7 +118,7 @@ def test_nonsense_is_refused_with_its_line(val: str, problem: str, tmp_path: Pat
 def test_regions_of_regions_are_regions_of_the_image(folder: Path, labels_hw: NDArray[np.uint8]) -> None:
     spec = dataset(folder, tiles=0.25, block=250)
     blocks = open_split(spec, "val")
-    tiles = in_regions(blocks, [size_of_sample(sample) for sample in blocks.samples], (64, 100))
+    tiles = split_in_regions(blocks, [size_of_sample(sample) for sample in blocks.samples], (64, 100))
     assert isinstance(tiles, RegionSplit)
     assert len(tiles.samples) > len(blocks.samples)
     for index, sample in enumerate(tiles.samples):
@@ -131,12 +131,12 @@ def test_regions_of_regions_are_regions_of_the_image(folder: Path, labels_hw: ND
 @pytest.mark.parametrize("side_hw", [(64, 64), (2048, 100)])
 def test_a_grid_covers_every_pixel_once(size_hw: tuple[int, int], side_hw: tuple[int, int]) -> None:
     covered = np.zeros(size_hw, dtype=np.uint8)
-    for region in grid(size_hw, side_hw):
+    for region in grid_of_regions(size_hw, side_hw):
         assert region.height <= side_hw[0]
         assert region.width <= side_hw[1]
         covered[region.slices] += 1
     assert (covered == 1).all()
-    assert cut(Region(0, 0, 0, 0), side_hw)[0].pixels == 0
+    assert cut_region(Region(0, 0, 0, 0), side_hw)[0].pixels == 0
 
 
 def test_a_class_map_counts_every_cell(labels_hw: NDArray[np.uint8]) -> None:

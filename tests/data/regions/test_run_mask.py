@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from seg.data.coco.coco_file import CocoRle
-from seg.data.coco.painting import paint, painted_object
-from seg.data.coco.rasterise import rasterise, rasterise_to_runs, runs_as_coco
+from seg.data.coco.painting import paint_objects, painted_object
+from seg.data.coco.rasterise import rasterise_to_mask, rasterise_to_runs, runs_as_coco
 from seg.data.labelling import Labelling
 from seg.data.regions.object_raster import LabelledRuns, ObjectRaster
 from seg.data.regions.region import Region
@@ -76,7 +76,9 @@ def test_outlines_by_region_are_those_of_the_whole_image(
     ]
     classes = tuple(ClassInfo(id=n, name=f"class {n}", colour=default_colour(n)) for n in range(6))
     labelling = Labelling(classes, 0, task)
-    painted_hw = paint(SIZE_HW, [painted_object(n + 1, mask) for n, mask in enumerate(masks)], labelling)
+    painted_hw = paint_objects(
+        SIZE_HW, [painted_object(n + 1, mask) for n, mask in enumerate(masks)], labelling
+    )
 
     raster = ObjectRaster(
         SIZE_HW,
@@ -99,7 +101,7 @@ def test_run_lengths_of_coco_by_region(pixels: list[int]) -> None:
 def test_malformed_shapes_are_refused_as_for_the_whole_image() -> None:
     for shape in ([[0.0, 0.0, 1.0]], CocoRle(size=SIZE_HW, counts=[3, 4]), CocoRle(size=(2, 2), counts=[4])):
         with pytest.raises(ValueError) as whole:
-            rasterise(shape, SIZE_HW)
+            rasterise_to_mask(shape, SIZE_HW)
         with pytest.raises(ValueError) as runs:
             rasterise_to_runs(shape, SIZE_HW)
         assert str(runs.value) == str(whole.value)

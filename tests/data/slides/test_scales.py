@@ -108,13 +108,13 @@ def test_the_nearest_level_that_is_not_coarser_is_read(
     scale: ReadScale, size_hw: tuple[int, int], level: int, slide: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = []
-    open_level = reading._open_level
+    open_level = reading._open_sample_at_level
 
     def noting(sample: Sample, number: int) -> Any:
         opened.append(number)
         return open_level(sample, number)
 
-    monkeypatch.setattr(reading, "_open_level", noting)
+    monkeypatch.setattr(reading, "_open_sample_at_level", noting)
     sample = Sample("a", slide, scale=scale)
     assert size_of_sample(sample) == size_hw
     image = read_sample(sample)
@@ -159,6 +159,8 @@ def test_a_level_of_an_image_with_alpha_is_read_without_it(tmp_path: Path) -> No
     ("scale", "problem"),
     [
         (ReadScale(level=3), r"a\.ome\.tif: has 3 levels, counted from 0, and 'level: 3' is wanted"),
+        (ReadScale(resolution=1e5), r"pixels, of which 1x1 would be left at 'resolution: 100000'"),
+        (ReadScale(resolution=0.5, pixel_size=1e-6), "is it in the unit of the file's pixels"),
         (ReadScale(resolution=0.1), r"has pixels of 0\.25 µm, and 'resolution: 0\.1' is much finer"),
     ],
 )

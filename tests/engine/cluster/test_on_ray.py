@@ -138,7 +138,7 @@ def test_an_image_that_kills_its_worker_is_named_and_all_others_are_done(
         """The worker, which is imported where nothing is patched, behind a trap."""
 
         def __init__(self, job: WorkerJob) -> None:
-            self.worker = importlib.import_module("seg.engine.cluster.ray_pool")._Actor(job)
+            self.worker = importlib.import_module("seg.engine.cluster.ray_pool")._RayActor(job)
 
         def load(self, *shipment: Any) -> Any:
             return self.worker.load(*shipment)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.data import open_split
-from seg.data.dataset import open_pseudo
+from seg.data.dataset import open_pseudo_splits
 from seg.data.images.images import read_mask, write_image, write_mask
 from seg.data.splits.concat_split import ConcatSplit
 from seg.data.splits.pseudo_labels import PseudoRecord, PseudoSplit, write_pseudo_mask
@@ -35,7 +35,7 @@ def test_pixels_are_labelled_where_every_class_is_sure(tmp_path: Path, make_mode
     document["data"]["pseudo"] = {"images": "images", "masks": "guessed"}
     path.write_text(json.dumps(document))
     spec, ensemble = load_ensemble(path), Ensemble.load(path)
-    (split,) = open_pseudo(spec.data)
+    (split,) = open_pseudo_splits(spec.data)
     kept = []
     for index, sample in enumerate(split.samples):
         prediction, labels_hw = ensemble.predict(sample.image), split.labels(index)

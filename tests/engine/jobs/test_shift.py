@@ -9,9 +9,9 @@ from PIL import Image
 
 from seg.engine.jobs.predict import run_ensemble
 from seg.errors import SpecError
-from seg.evaluate.tune.evidence.predicted_shares import describe_predicted_shares, spread_of_shares
+from seg.evaluate.tune.evidence.predicted_shares import describe_predicted_shares, spread_of_predicted_shares
 from seg.spec import load_ensemble
-from seg.spec.ensemble.tuned_on import distance_of_shares
+from seg.spec.ensemble.tuned_on import distance_of_class_shares
 from seg.terminal.notices import notice
 from tests.engine.tiny_models import CLASSES, MakeModel
 from tests.evaluate.conftest import write_labelled_project
@@ -90,13 +90,13 @@ def test_the_spread_is_that_of_the_group_that_differs_most() -> None:
     pixels_ic = np.array([[8, 2], [6, 4], [0, 10]])
     group_i = np.array([0, 0, 1])
     # 70% of the first group's pixels are of the first class, and none of the second group's.
-    assert spread_of_shares(pixels_ic, group_i) == pytest.approx(0.7)
-    assert spread_of_shares(pixels_ic, np.arange(3)) == pytest.approx(0.7)
+    assert spread_of_predicted_shares(pixels_ic, group_i) == pytest.approx(0.7)
+    assert spread_of_predicted_shares(pixels_ic, np.arange(3)) == pytest.approx(0.7)
     described = describe_predicted_shares(pixels_ic, group_i, CLASSES[:2])
     assert described.images == 3
     assert list(described.classes.values()) == [round(14 / 30, 4), round(16 / 30, 4)]
 
 
 def test_distances_are_the_pixels_that_would_have_to_change() -> None:
-    assert distance_of_shares((1.0, 0.0), (0.0, 1.0)) == 1
-    assert distance_of_shares((0.2, 0.3, 0.5), (0.2, 0.3, 0.5)) == 0
+    assert distance_of_class_shares((1.0, 0.0), (0.0, 1.0)) == 1
+    assert distance_of_class_shares((0.2, 0.3, 0.5), (0.2, 0.3, 0.5)) == 0

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seg.data.images.video import read_frames, video_facts, write_video
+from seg.data.images.video import read_frames, read_video_header, write_video
 from seg.engine import Ensemble
 from seg.engine.jobs.video import label_video
 from seg.errors import DataError, OutputError
 from seg.labels.label_map import ImageHWC
-from seg.pictures.drawing import overlay
+from seg.pictures.drawing import draw_overlay
 from seg.spec import load_ensemble
 
 COUNT = 9
@@ -32,7 +32,7 @@ def video(tmp_path: Path) -> Path:
 
 
 def test_frames_come_back_in_order(video: Path) -> None:
-    facts = video_facts(video)
+    facts = read_video_header(video)
     assert (facts.frames, facts.frames_a_second) == (COUNT, 12.0)
     for read_hwc, written_hwc in zip(read_frames(video), frames(), strict=True):
         assert np.abs(read_hwc.astype(int) - written_hwc).mean() < 4
@@ -43,11 +43,11 @@ def test_labels_are_drawn_on_their_own_frames(project: Path, video: Path, ending
     spec = load_ensemble(project)
     target = video.with_name(f"labelled{ending}")
     assert label_video(spec, video, target) == COUNT
-    assert video_facts(target).frames_a_second == 12.0
+    assert read_video_header(target).frames_a_second == 12.0
     ensemble = Ensemble.load(spec)
     for drawn_hwc, frame_hwc in zip(read_frames(target), read_frames(video), strict=True):
         labels_hw = ensemble.predict(frame_hwc).labels
-        expected_hwc = overlay(frame_hwc, labels_hw, ensemble.classes, clear=0)
+        expected_hwc = draw_overlay(frame_hwc, labels_hw, ensemble.classes, clear=0)
         assert np.abs(drawn_hwc.astype(int) - expected_hwc).mean() < 12
         assert np.abs(drawn_hwc.astype(int).mean() - expected_hwc.mean()) < 5
 
@@ -55,7 +55,7 @@ def test_labels_are_drawn_on_their_own_frames(project: Path, video: Path, ending
 def test_what_is_no_video_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "x.mp4").write_bytes(b"nothing of the kind")
     with pytest.raises(DataError, match=r"x\.mp4: is not a video"):
-        video_facts(tmp_path / "x.mp4")
+        read_video_header(tmp_path / "x.mp4")
     with pytest.raises(DataError, match="no such file"):
         next(read_frames(tmp_path / "y.mp4"))
 

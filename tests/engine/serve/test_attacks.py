@@ -24,7 +24,7 @@ from benchmarks.serve.serve_under_attack import (
     half_sent_headers,
     many_images,
     nested_json,
-    too_much,
+    too_large_upload,
     two_widths,
 )
 from seg.engine.ensemble import Ensemble
@@ -181,7 +181,7 @@ def test_a_request_of_many_parts_does_not_hold_up_others(attack: partial[str], a
 
 def test_everyone_who_sends_too_much_gets_the_answer(address: str) -> None:
     with ThreadPoolExecutor(24) as clients:
-        statuses = Counter(clients.map(too_much, [port_of(address)] * 24))
+        statuses = Counter(clients.map(too_large_upload, [port_of(address)] * 24))
     assert statuses == {"413": 24}
 
 

@@ -19,7 +19,7 @@ from seg.engine.serve.http.connections import LINGER_BYTES
 from seg.engine.submissions.tables.rle import decode_rle
 from seg.errors import ModelError
 from seg.labels.label_map import ImageHWC, LabelsHW
-from seg.pictures.drawing import overlay
+from seg.pictures.drawing import draw_overlay
 from tests.engine.serve.conftest import PATIENCE_S, POISON, Gate, serving, some_image
 from tests.engine.tiny_models import CLASSES
 
@@ -67,7 +67,7 @@ def test_labels_come_drawn_over_the_image(client: httpx.Client, project: Path) -
     assert answer.headers["content-type"] == "image/jpeg"
     found = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR_RGB)
     assert found is not None
-    drawn = overlay(flat_hwc, expected(project, flat_hwc), CLASSES, clear=0)
+    drawn = draw_overlay(flat_hwc, expected(project, flat_hwc), CLASSES, clear=0)
     assert np.abs(found.astype(int) - drawn).mean() < 6
 
 

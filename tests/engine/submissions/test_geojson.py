@@ -20,7 +20,7 @@ from seg.errors import DataError, SpecError
 from seg.labels.label_map import IGNORE_INDEX
 from seg.spec import load_dataset
 from seg.spec.ensemble.output import OutputSpec
-from seg.spec.yaml.source import validate
+from seg.spec.yaml.source import validate_values
 from tests.engine.tiny_models import CLASSES
 
 rasterio = pytest.importorskip("rasterio")
@@ -172,6 +172,6 @@ def test_what_is_no_geojson_is_one_line(text: str, tmp_path: Path) -> None:
 
 def test_keys_that_do_not_suit_are_refused() -> None:
     with pytest.raises(SpecError, match="remove 'size'"):
-        validate(OutputSpec, {"format": "geojson", "size": 10})
+        validate_values(OutputSpec, {"format": "geojson", "size": 10})
     with pytest.raises(SpecError, match="'simplify' has no meaning for format png"):
-        validate(OutputSpec, {"format": "png", "simplify": 1})
+        validate_values(OutputSpec, {"format": "png", "simplify": 1})

@@ -26,7 +26,7 @@ from seg.evaluate.tune import tune_mixture
 from seg.evaluate.tune.whole_maps import WholeMaps
 from seg.evaluate.tune.write_spec import write_mixture
 from seg.export.export import export_checkpoint
-from seg.labels.probability_codec import from_levels
+from seg.labels.probability_codec import probabilities_from_levels
 from seg.labels.soft_labels import SoftLabels
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.train.networks.checkpoint import load_checkpoint, save_checkpoint
@@ -219,6 +219,6 @@ def test_what_a_student_learns_is_what_the_ensemble_says(models: Models, tmp_pat
     kept = SoftLabels.of_teacher(tmp_path / "runs", ensemble_fingerprint(resolve_ensemble(spec)))
     make_soft_labels(spec, split.samples, kept)
     for sample in split.samples:
-        found = from_levels(kept.read(sample.image).transpose(2, 0, 1))
+        found = probabilities_from_levels(kept.read(sample.image).transpose(2, 0, 1))
         expected = Ensemble.load(spec).predict(read_image(sample.image)).probabilities
         np.testing.assert_allclose(found, expected, atol=0.01)

@@ -17,7 +17,7 @@ from seg.evaluate.cache.merge import FullSizeCachedImage, LowResolutionCachedIma
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import open_cached_passes
 from seg.evaluate.cache.store import ProbabilityCache
-from seg.labels.probability_codec import to_levels
+from seg.labels.probability_codec import probabilities_to_levels
 from seg.spec import EnsembleSpec
 from tests.engine.decoder_models import decoder_spec, photo
 from tests.engine.tiny_models import CLASSES
@@ -69,7 +69,9 @@ def test_classes_that_overlap_have_levels_of_their_own(tmp_path: Path) -> None:
     spec = decoder_spec(tmp_path, "multilabel", views="hflip")
     engine, image_hwc = Ensemble.load(spec), photo(40, 56)
     levels = {
-        (position, view): to_levels(run_at_cells(member.runtime, member.decoder, VIEWS[view], image_hwc))
+        (position, view): probabilities_to_levels(
+            run_at_cells(member.runtime, member.decoder, VIEWS[view], image_hwc)
+        )
         for position, member in enumerate(engine.members)
         for view in member.views
         if member.decoder

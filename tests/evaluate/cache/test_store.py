@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from seg.evaluate.cache.store import DamagedPassError, PassKey, ProbabilityCache
 from seg.labels.label_map import ProbabilitiesCHW
-from seg.labels.probability_codec import from_levels, to_levels
+from seg.labels.probability_codec import probabilities_from_levels, probabilities_to_levels
 
 KEY = PassKey("0" * 64, "cpu", "identity", "1" * 64)
 CELLS = replace(KEY, place="decoder")
@@ -37,7 +37,7 @@ def test_probabilities_come_back_within_the_stated_error(
     cache.put(KEY, given_chw)
     kept_chw = cache.get(KEY)
     assert kept_chw.dtype == np.uint8
-    back_chw = from_levels(kept_chw)
+    back_chw = probabilities_from_levels(kept_chw)
     np.testing.assert_allclose(back_chw.sum(0), 1, atol=1e-5)
     # Off by its own rounding, and by that of the others in the sum.
     roots_chw = np.sqrt(given_chw)
@@ -50,7 +50,9 @@ def test_a_temperature_divides_the_logits() -> None:
     for temperature in (0.5, 1.5, 2.0):
         exact_chw = given_chw ** (1 / temperature)
         exact_chw /= exact_chw.sum(0)
-        np.testing.assert_allclose(from_levels(to_levels(given_chw), temperature), exact_chw, atol=0.02)
+        np.testing.assert_allclose(
+            probabilities_from_levels(probabilities_to_levels(given_chw), temperature), exact_chw, atol=0.02
+        )
 
 
 def test_every_part_of_a_key_counts(tmp_path: Path) -> None:

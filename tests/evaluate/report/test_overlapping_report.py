@@ -13,7 +13,7 @@ from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.compare import compare_members
 from seg.evaluate.report.findings import ReportFindings, measure_ensemble
 from seg.evaluate.report.gallery import draw_gallery
-from seg.evaluate.report.image_layers import FILLED, draw_contours
+from seg.evaluate.report.image_layers import FILLED, draw_contour_layer
 from seg.evaluate.report.threshold_scores import ThresholdScores
 from seg.labels.task import masks_of, pack_masks
 from seg.spec import EnsembleSpec, load_ensemble
@@ -91,7 +91,7 @@ def test_contours_show_both_masks() -> None:
     truth, predicted = (np.zeros((3, 30, 400), np.bool_) for _ in range(2))
     truth[0, 5:15, 20:60] = True
     predicted[1, 10:25, 200:260] = True
-    layer_hwc = draw_contours(pack_masks(truth), pack_masks(predicted), CLASSES)
+    layer_hwc = draw_contour_layer(pack_masks(truth), pack_masks(predicted), CLASSES)
     assert layer_hwc.shape == (60, 800, 4)
     assert layer_hwc[20, 60].tolist() == [*CLASSES[0].colour, round(255 * FILLED)]
     assert layer_hwc[20, 400].tolist() == [*CLASSES[1].colour, 255]

@@ -36,7 +36,7 @@ from seg.evaluate.report.predictors import Predictor, Predictors
 from seg.labels.classes import ClassInfo, default_colour
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW, ProbabilitiesCHW
 from seg.labels.probability_codec import HIGHEST
-from seg.pictures.drawing import layer, overlay
+from seg.pictures.drawing import draw_label_layer, draw_overlay
 from seg.spec import load_ensemble
 from tests.engine.tiny_models import CLASSES, MakeModel
 from tests.evaluate.conftest import write_labelled_project
@@ -93,7 +93,7 @@ def test_a_picture_of_labels_keeps_every_pixel_and_is_what_seg_show_draws() -> N
     classes = [ClassInfo(id=n, name=str(n), colour=default_colour(n + 1)) for n in range(4)]
     labels_hw = random.integers(0, 4, (12, 17)).astype(np.uint8)
     labels_hw[2:5, 3:9] = IGNORE_INDEX
-    drawn_hwc = layer(labels_hw, classes, clear=1)
+    drawn_hwc = draw_label_layer(labels_hw, classes, clear=1)
     data = base64.b64decode(webp_data_uri(drawn_hwc).partition(",")[2])
     decoded_hwc = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     assert decoded_hwc is not None
@@ -102,7 +102,7 @@ def test_a_picture_of_labels_keeps_every_pixel_and_is_what_seg_show_draws() -> N
     np.testing.assert_array_equal(decoded_hwc[seen][:, 2::-1], drawn_hwc[seen][:, :3])
 
     image_hwc = random.integers(0, 256, (12, 17, 3), dtype=np.uint8)
-    shown_hwc = overlay(image_hwc, labels_hw, classes, opacity=1.0, clear=1)
+    shown_hwc = draw_overlay(image_hwc, labels_hw, classes, opacity=1.0, clear=1)
     np.testing.assert_array_equal(shown_hwc[seen], drawn_hwc[seen][:, :3])
     np.testing.assert_array_equal(shown_hwc[~seen], image_hwc[~seen])
     assert not seen[3, 5]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.evidence.by_group import (
-    fold_groups,
+    folds_of_groups,
     gain_error_across_groups,
     score_by_criterion,
     score_of_worst_group,
@@ -21,7 +21,7 @@ from tests.evaluate.conftest import counted
 @given(st.lists(st.sampled_from("abcdefghijkl"), min_size=1, max_size=60))
 def test_folds_keep_groups_whole_and_none_is_empty(labels: list[str]) -> None:
     group_i = number_groups(labels)
-    fold_i = fold_groups(group_i, most=5)
+    fold_i = folds_of_groups(group_i, most=5)
     assert len(set(zip(group_i.tolist(), fold_i.tolist(), strict=True))) == len(set(labels))
     assert set(fold_i.tolist()) == set(range(min(5, len(set(labels)))))
 

@@ -121,6 +121,9 @@ def test_a_budget_picks_the_best_within_it(make_scorer: MakeScorer) -> None:
     assert Budget.parse("100x").best_of(front, 4.0) == front[-1].mixture
     with pytest.raises(SpecError, match=r"cheapest member takes 4\.0 ms"):
         Budget.parse("3 ms").best_of(front, 4.0)
+    for nothing in ("0x", "0.0ms"):
+        with pytest.raises(SpecError, match="above 0, such as 50ms or 5x"):
+            Budget.parse(nothing)
     with pytest.raises(SpecError, match="50ms or 5x"):
         Budget.parse("fast")
 
@@ -291,6 +294,7 @@ def test_a_stacking_is_written_beside_the_yaml_and_taken_back(project: Path) -> 
     written = load_ensemble(project)
     assert written.stacking_of(classes) == Stacking(stacking.constants, (rows[0], rows[1]))
     assert Ensemble.load(written).stacking == written.stacking_of(classes)
+    write_mixture(project, written, replace(mixture, stacking=stacking), classes)
     write_mixture(project, written, mixture, classes)
     assert load_ensemble(project).stacking is None
 

@@ -17,7 +17,7 @@ from seg.export.sources.module_source import open_module, sha256_of_weights
 from seg.labels.classes import ClassInfo
 from seg.labels.task import Task
 from seg.models.model_file import read_model_card
-from seg.models.temperature import set_temperature
+from seg.models.temperature import set_temperature_in_graph
 from seg.spec import DatasetSpec, ExportSpec, MemberSpec
 from tests.export.tiny import image
 
@@ -75,7 +75,7 @@ def test_a_temperature_divides_the_logits_of_sigmoids(tmp_path: Path) -> None:
     module, output, classes, task, _ = CASES["sigmoids"]
     export_module(module, tmp_path / "m.onnx", classes=classes, input=INPUT, output=output, task=task)
     graph = onnx.load(tmp_path / "m.onnx")
-    set_temperature(graph, 2.5, tmp_path / "m.onnx")
+    set_temperature_in_graph(graph, 2.5, tmp_path / "m.onnx")
     onnx.save(graph, tmp_path / "flat.onnx")
     image_hwc = image(21, 17)
     expected = torch.sigmoid(logits(module, image_hwc) / 2.5).numpy()

@@ -8,7 +8,7 @@ import pytest
 
 from seg.errors import SpecError
 from seg.spec import load_ensemble
-from seg.spec.ensemble.compatibility import EXCLUSIONS, Exclusion, Use, exclusions_in, refuse_exclusions
+from seg.spec.ensemble.compatibility import EXCLUSIONS, Exclusion, Use, exclusions_in_spec, refuse_exclusions
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "`merge: geometric` or `vote`": {"merge": "geometric"},
@@ -70,7 +70,7 @@ def test_a_command_refuses_a_spec_only_in_that_use(row: Exclusion, use: Use, tmp
     with pytest.raises(SpecError) as caught:
         refuse_exclusions(spec, use)
     assert row.message in str(caught.value)
-    assert not exclusions_in(spec)
+    assert not exclusions_in_spec(spec)
     refuse_exclusions(load_ensemble(written(tmp_path)), use)
 
 

@@ -9,7 +9,7 @@ import pytest
 from seg.errors import SpecError
 from seg.labels.classes import ClassInfo
 from seg.spec import EnsembleSpec, load_ensemble
-from seg.spec.ensemble.decision import ClassRule, DecisionSpec, EmptyBelow, rules_of
+from seg.spec.ensemble.decision import ClassRule, DecisionSpec, EmptyBelow, rules_of_classes
 
 CLASSES = tuple(ClassInfo(name=name, id=number, colour=(0, 0, 0)) for number, name in enumerate("abc"))
 
@@ -30,7 +30,7 @@ def test_classes_take_what_they_do_not_say_from_all(tmp_path: Path) -> None:
     }
     spec = load(tmp_path, "multilabel", decision=decision)
     sure = EmptyBelow(probability=0.9, area=600)
-    assert rules_of(spec.decision, CLASSES) == (
+    assert rules_of_classes(spec.decision, CLASSES) == (
         ClassRule(threshold=0.4, empty_below=sure),
         ClassRule(threshold=0.7, least_area=20, empty_below=sure),
         ClassRule(threshold=0.4),
@@ -38,7 +38,7 @@ def test_classes_take_what_they_do_not_say_from_all(tmp_path: Path) -> None:
 
 
 def test_a_spec_without_a_decision_has_half_as_threshold(tmp_path: Path) -> None:
-    rules = rules_of(load(tmp_path, "multilabel").decision, CLASSES)
+    rules = rules_of_classes(load(tmp_path, "multilabel").decision, CLASSES)
     assert rules == (ClassRule(threshold=0.5),) * 3
     assert not any(rule.needs_regions for rule in rules)
     assert ClassRule(least_area=2).needs_regions
@@ -46,7 +46,7 @@ def test_a_spec_without_a_decision_has_half_as_threshold(tmp_path: Path) -> None
 
 def test_a_class_that_is_none_is_refused() -> None:
     with pytest.raises(SpecError, match="decision: classes: there is no class 'd': classes are a, b, c"):
-        rules_of(DecisionSpec(classes={"d": ClassRule()}), CLASSES)
+        rules_of_classes(DecisionSpec(classes={"d": ClassRule()}), CLASSES)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import pytest
 
 from seg.errors import SpecError
 from seg.spec import EnsembleSpec
-from seg.spec.dataset.id_pattern import parse_pattern
+from seg.spec.dataset.id_pattern import parse_id_pattern
 from seg.spec.ensemble.output import OutputSpec, RleSpec
-from seg.spec.yaml.source import validate
+from seg.spec.yaml.source import validate_values
 
 SLICE = "case30/case30_day0/scans/slice_0001_80_96_1.50_1.50.png"
 
@@ -25,20 +25,20 @@ SLICE = "case30/case30_day0/scans/slice_0001_80_96_1.50_1.50.png"
     ],
 )
 def test_a_pattern_is_filled_from_the_path(text: str, expected: str) -> None:
-    assert parse_pattern(text).fill("0021", SLICE) == expected
+    assert parse_id_pattern(text).fill("0021", SLICE) == expected
 
 
 def test_the_part_nearest_to_the_file_counts() -> None:
-    assert parse_pattern("case{c}_{stem}").fill("x", "case1/case2/a.png") == "case2_a"
+    assert parse_id_pattern("case{c}_{stem}").fill("x", "case1/case2/a.png") == "case2_a"
 
 
 def test_a_path_without_the_part_is_refused() -> None:
     with pytest.raises(ValueError, match=r"has no 'day' in its path, which \{d\} follows"):
-        parse_pattern("day{d}").fill("x", "case30/a.png")
+        parse_id_pattern("day{d}").fill("x", "case30/a.png")
 
 
 def test_the_former_place_of_empty_still_works(capsys: pytest.CaptureFixture[str]) -> None:
-    spec = validate(OutputSpec, {"rle": {"order": "rows", "empty": "-1"}})
+    spec = validate_values(OutputSpec, {"rle": {"order": "rows", "empty": "-1"}})
     assert spec == OutputSpec(rle=RleSpec(order="rows"), empty="-1")
     assert "output.rle.empty is now output.empty" in capsys.readouterr().err
 
@@ -50,10 +50,10 @@ def test_run_lengths_that_are_counted_otherwise_than_the_labels_are_refused() ->
     with pytest.raises(
         SpecError, match=r"have order: rows, .* set output: \{rle: \{order: rows\}\}, or columns"
     ):
-        validate(EnsembleSpec, spec | {"output": {"sample": "s.csv"}})
-    validate(EnsembleSpec, spec | {"output": {"sample": "s.csv", "rle": {"order": "columns"}}})
-    validate(EnsembleSpec, spec | {"output": {"sample": "s.csv", "format": "pixels"}})
-    validate(EnsembleSpec, spec)
+        validate_values(EnsembleSpec, spec | {"output": {"sample": "s.csv"}})
+    validate_values(EnsembleSpec, spec | {"output": {"sample": "s.csv", "rle": {"order": "columns"}}})
+    validate_values(EnsembleSpec, spec | {"output": {"sample": "s.csv", "format": "pixels"}})
+    validate_values(EnsembleSpec, spec)
 
 
 def test_another_format_keeps_what_has_a_meaning_there() -> None:
@@ -90,4 +90,4 @@ def test_another_format_keeps_what_has_a_meaning_there() -> None:
 )
 def test_nonsense_is_refused_when_the_spec_is_read(output: dict[str, object], problem: str) -> None:
     with pytest.raises(SpecError, match=problem):
-        validate(OutputSpec, output)
+        validate_values(OutputSpec, output)

@@ -45,7 +45,7 @@ def test_it_is_read_in_place_or_from_a_file_in_the_order_of_members(tmp_path: Pa
         ({"matrices": {"a": [[1, 2]], "b": [[1, 2], [3, 4]]}}, "'matrices.a' needs 2 rows of 2 numbers"),
         ({"matrices": {"a": [[1, 2], [3]], "b": [[1, 2], [3, 4]]}}, "'matrices.a' needs 2 rows"),
         ({"matrices": {"a": [[1, 2], [3, 4]]}}, "fitted for the members a, and those with weight are a, b"),
-        ({"matrices": {**GOOD["matrices"], "c": [[1, 2], [3, 4]]}}, "run seg tune again"),
+        ({"matrices": {**GOOD["matrices"], "c": [[1, 2], [3, 4]]}}, "remove 'stacking'"),
         ({"constants": [1e9, 0]}, "at most 1000"),
         ({"constants": ["many", 0]}, "a number, got 'many'"),
         ({"constants": [True, 0]}, "cannot be true or false"),

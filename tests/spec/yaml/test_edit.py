@@ -7,7 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from seg.errors import SpecError
-from seg.spec.yaml.edit import write_under
+from seg.spec.yaml.edit import write_under_key
 
 ABOVE = """\
 # an ensemble
@@ -32,7 +32,9 @@ def read(path: Path) -> object:
 def test_keys_that_are_no_longer_wanted_go(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text("decision:\n  fill_holes: true # stays\n  threshold: 0.4\nviews: d4\n")
-    write_under(path, "decision", {"classes": {"a": {"threshold": 0.3}}}, without=("threshold", "classes"))
+    write_under_key(
+        path, "decision", {"classes": {"a": {"threshold": 0.3}}}, without=("threshold", "classes")
+    )
     assert path.read_text() == (
         "decision:\n  fill_holes: true # stays\n  classes:\n    a:\n      threshold: 0.3\nviews: d4\n"
     )
@@ -45,37 +47,37 @@ def test_keys_that_are_no_longer_wanted_go(tmp_path: Path) -> None:
 def test_other_lines_stay(tmp_path: Path, before: str, below: str) -> None:
     path = tmp_path / "x.yaml"
     path.write_text(ABOVE + before + below)
-    write_under(path, "stopping", VALUES)
+    write_under_key(path, "stopping", VALUES)
     text = path.read_text()
     assert text.startswith(ABOVE)
     assert below in text
     expected = YAML(typ="safe").load(ABOVE + before + below) | {"stopping": READ_BACK}
     assert read(path) == expected
-    write_under(path, "stopping", VALUES)
+    write_under_key(path, "stopping", VALUES)
     assert path.read_text() == text
 
 
 def test_what_is_not_named_and_comments_inside_stay(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text("stopping:\n  # as agreed\n  tolerance: 0.5 # half\n  other: 1\nviews: d4\n")
-    write_under(path, "stopping", {"tolerance": 0.1})
+    write_under_key(path, "stopping", {"tolerance": 0.1})
     assert path.read_text() == ("stopping:\n  # as agreed\n  tolerance: 0.1 # half\n  other: 1\nviews: d4\n")
 
 
 def test_a_file_in_braces_is_written_whole(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text(json.dumps({"a": [1, {"b": 2}], "stopping": "exact"}))
-    write_under(path, "stopping", VALUES)
+    write_under_key(path, "stopping", VALUES)
     assert read(path) == {"a": [1, {"b": 2}], "stopping": READ_BACK}
 
 
 def test_a_last_line_without_an_end_gets_one(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text("a: 1")
-    write_under(path, "stopping", {"tolerance": 0.1})
+    write_under_key(path, "stopping", {"tolerance": 0.1})
     assert read(path) == {"a": 1, "stopping": {"tolerance": 0.1}}
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"nothing\.yaml: cannot be read"):
-        write_under(tmp_path / "nothing.yaml", "stopping", VALUES)
+        write_under_key(tmp_path / "nothing.yaml", "stopping", VALUES)

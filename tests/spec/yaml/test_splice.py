@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from seg.errors import SpecError
-from seg.spec.yaml.splice import set_values
+from seg.spec.yaml.splice import set_yaml_values
 
 HAND_WRITTEN = """\
 # what we send in
@@ -40,7 +40,7 @@ def parsed(text: str) -> object:
 def test_only_what_is_set_changes(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text(HAND_WRITTEN)
-    set_values(
+    set_yaml_values(
         path,
         {
             ("members", 0, "weight"): 0.25,
@@ -81,7 +81,7 @@ def test_any_file_says_afterwards_what_was_set(
     yaml.default_flow_style = flow
     yaml.dump({"list": values, "z": 1}, path)
     position %= len(values)
-    set_values(path, {("list", position, key): value})
+    set_yaml_values(path, {("list", position, key): value})
     values[position][key] = value
     assert parsed(path.read_text()) == {"list": values, "z": 1}
 
@@ -96,14 +96,14 @@ def test_a_mapping_is_set_whole_whatever_its_names(
 ) -> None:
     path = tmp_path_factory.mktemp("yaml") / "a.yaml"
     path.write_text(f"first: 1\n{old}last: 2\n")
-    set_values(path, {("factors",): factors})
+    set_yaml_values(path, {("factors",): factors})
     assert parsed(path.read_text()) == {"first": 1, "factors": factors, "last": 2}
 
 
 def test_a_file_without_an_end_of_line(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text("members:\n- name: a")
-    set_values(path, {("members", 0, "weight"): 2.0, ("merge",): "mean"})
+    set_yaml_values(path, {("members", 0, "weight"): 2.0, ("merge",): "mean"})
     assert parsed(path.read_text()) == {"members": [{"name": "a", "weight": 2}], "merge": "mean"}
 
 
@@ -111,4 +111,4 @@ def test_no_yaml_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text("a: [")
     with pytest.raises(SpecError, match=r"a\.yaml:\d+: not valid YAML"):
-        set_values(path, {("a",): 1.0})
+        set_yaml_values(path, {("a",): 1.0})

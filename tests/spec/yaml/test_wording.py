@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from seg.errors import SpecError
 from seg.spec import EnsembleSpec, load_ensemble
-from seg.spec.yaml.source import _model_within
+from seg.spec.yaml.source import _spec_within_annotation
 
 SPEC: dict[str, Any] = {
     "data": {
@@ -34,7 +34,7 @@ LIBRARY_WORDS = re.compile(
 def places(model: type[BaseModel], way: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     for name, field in model.model_fields.items():
         yield (*way, name)
-        within = _model_within(field.annotation)
+        within = _spec_within_annotation(field.annotation)
         if within is not None and name != "members":
             yield from places(within, (*way, name))
 

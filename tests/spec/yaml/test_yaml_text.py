@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from seg.errors import SpecError
 from seg.spec import load_ensemble
-from seg.spec.yaml.edit import write_under
-from seg.spec.yaml.yaml_text import MOST_BYTES, MOST_LEVELS, MOST_VALUES, parse_text, read_text
+from seg.spec.yaml.edit import write_under_key
+from seg.spec.yaml.yaml_text import MOST_BYTES, MOST_LEVELS, MOST_VALUES, parse_yaml_text, read_yaml_text
 
 HERE = Path("x.yaml")
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=8)
@@ -30,7 +30,7 @@ VALUES = st.recursive(
 @given(value=VALUES)
 def test_plain_values_come_back(value: Any) -> None:
     """JSON is YAML, and its writer another library's."""
-    assert parse_text(json.dumps(value, ensure_ascii=False), HERE) == value
+    assert parse_yaml_text(json.dumps(value, ensure_ascii=False), HERE) == value
 
 
 PIECES = st.sampled_from(
@@ -68,7 +68,7 @@ def test_any_text_is_read_or_refused_in_lines_that_name_the_file(pieces: list[st
 
 def refusal(text: str) -> str:
     with pytest.raises(SpecError) as error:
-        parse_text(text, HERE)
+        parse_yaml_text(text, HERE)
     (line,) = str(error.value).splitlines()
     return line.removeprefix("x.yaml:")
 
@@ -98,7 +98,7 @@ def test_aliases_count_as_what_they_repeat() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     assert refusal("\n".join(lines)).startswith(f"4: not valid YAML: more than {MOST_VALUES} values")
-    few = parse_text("base: &base {size: 64}\ntile: {<<: *base, blend: uniform}", HERE)
+    few = parse_yaml_text("base: &base {size: 64}\ntile: {<<: *base, blend: uniform}", HERE)
     assert few["tile"] == {"size": 64, "blend": "uniform"}
 
 
@@ -111,10 +111,10 @@ def test_a_file_of_no_bearable_size_or_encoding_is_refused(tmp_path: Path) -> No
     ):
         path.write_bytes(content)
         with pytest.raises(SpecError) as error:
-            read_text(path)
+            read_yaml_text(path)
         assert str(error.value) == f"{path}{problem}"
     path.write_bytes(b"#" * MOST_BYTES)
-    assert len(read_text(path)) == MOST_BYTES
+    assert len(read_yaml_text(path)) == MOST_BYTES
 
 
 def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     for place, kind in ((pipe, "a pipe"), (tmp_path, "a folder"), (Path("/dev/zero"), "a device")):
         with pytest.raises(SpecError, match=f"^{place}: is {kind}: name a YAML file$"):
-            read_text(place)
+            read_yaml_text(place)
 
 
 def test_mistakes_without_end_are_counted(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_home_of_nobody_and_an_empty_path_are_mistakes_of_their_line(tmp_path:
 def test_a_section_is_written_beside_keys_that_were_merged(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text("base: &base {merge: mean}\n<<: *base\nstopping: exact\nviews: d4\n")
-    write_under(path, "stopping", {"tolerance": 0.1})
+    write_under_key(path, "stopping", {"tolerance": 0.1})
     assert (
         path.read_text() == "base: &base {merge: mean}\n<<: *base\nstopping:\n  tolerance: 0.1\nviews: d4\n"
     )

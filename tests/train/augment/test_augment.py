@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from seg.errors import SpecError
 from seg.labels.label_map import IGNORE_INDEX, ImageHWC, LabelsHW
 from seg.spec import RecipeSpec, load_ensemble
-from seg.spec.recipe.augmentation import PRESETS, StepSpec
+from seg.spec.recipe.augmentation import PRESETS, AugmentationStepSpec
 from seg.train.augment import Augment, check_augmentation
 
 USER_LISTS: list[list[Any]] = [
@@ -25,9 +25,9 @@ USER_LISTS: list[list[Any]] = [
 AUGMENTATIONS: list[Any] = [*PRESETS, *USER_LISTS]
 
 
-def steps(*written: str | dict[str, dict[str, Any]]) -> tuple[StepSpec, ...]:
+def steps(*written: str | dict[str, dict[str, Any]]) -> tuple[AugmentationStepSpec, ...]:
     return tuple(
-        StepSpec(name=one) if isinstance(one, str) else StepSpec(name=n, parameters=p)
+        AugmentationStepSpec(name=one) if isinstance(one, str) else AugmentationStepSpec(name=n, parameters=p)
         for one in written
         for n, p in ([("", {})] if isinstance(one, str) else one.items())
     )

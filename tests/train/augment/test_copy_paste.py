@@ -12,7 +12,7 @@ from seg.labels.classes import ClassInfo, default_colour
 from seg.labels.label_map import IGNORE_INDEX, LabelsHW
 from seg.labels.task import Task
 from seg.spec import RecipeSpec, load_ensemble
-from seg.spec.recipe.augmentation import CopyPasteSpec, StepSpec
+from seg.spec.recipe.augmentation import AugmentationStepSpec, CopyPasteSpec
 from seg.train.augment import Augment, CopyPaste, check_copy_paste, labels_to_paste
 from seg.train.splits.class_counts import count_classes
 from seg.train.splits.decoded_split import DecodedSplit
@@ -59,7 +59,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> DecodedSplit:
 
 def pasting(images: DecodedSplit, probability: float = 1.0, labels: tuple[int, ...] = (2,)) -> CopyPaste:
     recipe = RecipeSpec(
-        crop=CROP, scale=(1.0, 1.0), train_views="none", augmentation=(StepSpec(name="none"),)
+        crop=CROP, scale=(1.0, 1.0), train_views="none", augmentation=(AugmentationStepSpec(name="none"),)
     )
     return CopyPaste(images, count_classes(images), labels, Augment(recipe), CROP, probability)
 

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from seg.labels.label_map import IGNORE_INDEX
-from seg.spec.recipe.mixing import MixSpec
-from seg.train.mixing import mix
+from seg.spec.recipe.mixing import BatchMixSpec
+from seg.train.mixing import mix_batch
 
-CUTMIX, MIXUP, GRIDMASK = MixSpec(cutmix=1.0), MixSpec(mixup=1.0), MixSpec(gridmask=1.0)
+CUTMIX, MIXUP, GRIDMASK = BatchMixSpec(cutmix=1.0), BatchMixSpec(mixup=1.0), BatchMixSpec(gridmask=1.0)
 
 sizes = st.tuples(st.integers(2, 4), st.integers(1, 40), st.integers(1, 40))
 seeds = st.integers(0, 2**32 - 1)
@@ -32,7 +32,7 @@ def batch(size_nhw: tuple[int, int, int], seed: int = 0) -> tuple[Tensor, Tensor
 @given(size_nhw=sizes, seed=seeds)
 def test_cutmix_moves_pixels_with_their_labels(size_nhw: tuple[int, int, int], seed: int) -> None:
     images, labels = batch(size_nhw)
-    mixed = mix(images, labels, CUTMIX, seed)
+    mixed = mix_batch(images, labels, CUTMIX, seed)
     ((cut, share),) = mixed.targets
     assert share == 1
     assert torch.equal(mixed.images[..., 1], cut)
@@ -48,7 +48,7 @@ def test_cutmix_moves_pixels_with_their_labels(size_nhw: tuple[int, int, int], s
 @given(size_nhw=sizes, seed=seeds)
 def test_mixup_blends_two_and_asks_for_both(size_nhw: tuple[int, int, int], seed: int) -> None:
     images, labels = batch(size_nhw)
-    mixed = mix(images, labels, MIXUP, seed)
+    mixed = mix_batch(images, labels, MIXUP, seed)
     (first, share), (second, rest) = mixed.targets
     assert share + rest == pytest.approx(1)
     assert torch.equal(first, labels)
@@ -61,7 +61,7 @@ def test_mixup_blends_two_and_asks_for_both(size_nhw: tuple[int, int, int], seed
 @given(size_nhw=sizes, seed=seeds)
 def test_gridmask_ignores_what_it_hides(size_nhw: tuple[int, int, int], seed: int) -> None:
     images, labels = batch(size_nhw)
-    mixed = mix(images, labels, GRIDMASK, seed)
+    mixed = mix_batch(images, labels, GRIDMASK, seed)
     ((masked, share),) = mixed.targets
     assert share == 1
     hidden = (mixed.images == 0).all(-1)
@@ -72,7 +72,7 @@ def test_gridmask_ignores_what_it_hides(size_nhw: tuple[int, int, int], seed: in
 
 def test_gridmask_hides_a_quarter_in_squares() -> None:
     images, labels = batch((4, 64, 96))
-    hidden = [(mix(images, labels, GRIDMASK, seed).images == 0).all(-1) for seed in range(50)]
+    hidden = [(mix_batch(images, labels, GRIDMASK, seed).images == 0).all(-1) for seed in range(50)]
     assert torch.stack(hidden).float().mean() == pytest.approx(0.25, abs=0.03)
     for grid in hidden[0]:
         assert torch.equal(grid, torch.outer(grid.any(1), grid.any(0)))
@@ -82,7 +82,7 @@ def test_cutmix_boxes_have_any_area() -> None:
     """Of a side s, 1 - s/4 lies inside the image on average, and s² is uniform in 0..1."""
     images, labels = batch((4, 64, 64))
     own = torch.arange(1, 5).reshape(-1, 1, 1)
-    moved = [(mix(images, labels, CUTMIX, seed).images[..., 0] != own).float() for seed in range(200)]
+    moved = [(mix_batch(images, labels, CUTMIX, seed).images[..., 0] != own).float() for seed in range(200)]
     areas = torch.stack(moved).mean((2, 3))
     assert areas.mean() == pytest.approx(1 / 2 - 1 / 5 + 1 / 48, abs=0.03)
     assert areas.min() < 0.02
@@ -92,9 +92,9 @@ def test_cutmix_boxes_have_any_area() -> None:
 def test_shares_are_of_batches() -> None:
     images, labels = batch((2, 16, 16))
     ways = Counter[str]()
-    spec = MixSpec(cutmix=0.5, mixup=0.2, gridmask=0.1)
+    spec = BatchMixSpec(cutmix=0.5, mixup=0.2, gridmask=0.1)
     for seed in range(2000):
-        mixed = mix(images, labels, spec, seed)
+        mixed = mix_batch(images, labels, spec, seed)
         if len(mixed.targets) == 2:
             ways["mixup"] += 1
         elif (mixed.images == 0).any():
@@ -106,10 +106,10 @@ def test_shares_are_of_batches() -> None:
 
 
 @pytest.mark.parametrize("spec", [CUTMIX, MIXUP, GRIDMASK], ids=["cutmix", "mixup", "gridmask"])
-def test_all_follows_from_the_seed(spec: MixSpec) -> None:
+def test_all_follows_from_the_seed(spec: BatchMixSpec) -> None:
     images, labels = batch((3, 32, 32))
     before = images.clone(), labels.clone()
-    first, second, other = (mix(images, labels, spec, seed) for seed in (5, 5, 6))
+    first, second, other = (mix_batch(images, labels, spec, seed) for seed in (5, 5, 6))
     assert torch.equal(first.images, second.images)
     assert not torch.equal(first.images, other.images)
     for (labels_a, share_a), (labels_b, share_b) in zip(first.targets, second.targets, strict=True):
@@ -122,7 +122,7 @@ def test_all_follows_from_the_seed(spec: MixSpec) -> None:
 def test_the_loss_of_a_blend_is_a_blend_of_losses() -> None:
     images, labels = batch((2, 8, 8))
     labels = labels % 3
-    mixed = mix(images, labels, MIXUP, seed=1)
+    mixed = mix_batch(images, labels, MIXUP, seed=1)
     logits = torch.randn(2, 3, 8, 8)
     found = mixed.loss(lambda x, y: functional.cross_entropy(x, y.long()), logits)
     wanted = sum(share * functional.one_hot(one.long(), 3).movedim(-1, 1) for one, share in mixed.targets)

@@ -22,7 +22,7 @@ from seg.train.batches.loaders import build_loaders
 from seg.train.distributed.process_group import ProcessGroup
 from seg.train.member.input_card import input_card_of
 from seg.train.networks.segmenter import Segmenter
-from seg.train.preview import Crop, preview, whole_image_recipe
+from seg.train.preview import PreviewCrop, preview_crops, whole_image_recipe
 from seg.train.splits.decoded_split import DecodedSplit
 from seg.train.trainer import train_member
 
@@ -49,7 +49,7 @@ def test_the_sheet_shows_the_first_epoch_of_training(
 ) -> None:
     size = {"input": {"mode": "resize", "size": input_size}} if input_size else {}
     spec, recipe = load(toy_spec(tmp_path, augmentation="heavy", multiply=2, encoder=encoder, **size))
-    sheet_hwc, _ = preview(spec.data, recipe, count=2)
+    sheet_hwc, _ = preview_crops(spec.data, recipe, count=2)
 
     if input_size:
         recipe = recipe.model_copy(update={"crop": (input_size, input_size)})
@@ -67,7 +67,7 @@ def test_mixed_batches_are_shown_as_the_network_gets_them(
 ) -> None:
     path = toy_spec(tmp_path, mix={way: 1.0}, epochs=1)
     spec, recipe = load(path)
-    sheet_hwc, _ = preview(spec.data, recipe, count=2)
+    sheet_hwc, _ = preview_crops(spec.data, recipe, count=2)
 
     given: list[torch.Tensor] = []
     forward = Segmenter.forward
@@ -84,7 +84,7 @@ def test_mixed_batches_are_shown_as_the_network_gets_them(
 
 def test_black_crops_are_told_with_their_transforms(toy_spec: SpecWriter, tmp_path: Path) -> None:
     spec, recipe = load(toy_spec(tmp_path, augmentation=DARK, multiply=4, scale=[1, 1], train_views="none"))
-    _, suspicious = preview(spec.data, recipe, count=1)
+    _, suspicious = preview_crops(spec.data, recipe, count=1)
     ids = {sample.id for sample in open_split(spec.data, "train").samples}
     # Ten images, of which three in four are darkened at a probability of one half.
     assert 5 <= len(suspicious) <= 25
@@ -98,7 +98,7 @@ def test_black_crops_are_told_with_their_transforms(toy_spec: SpecWriter, tmp_pa
 
 def test_suspicious_crops_are_drawn_first(toy_spec: SpecWriter, tmp_path: Path) -> None:
     spec, recipe = load(toy_spec(tmp_path, augmentation=DARK))
-    sheet_hwc, suspicious = preview(spec.data, recipe, count=1)
+    sheet_hwc, suspicious = preview_crops(spec.data, recipe, count=1)
     assert 0 < len(suspicious) < 10
     assert contains(sheet_hwc, np.zeros((300, 300, 3), np.uint8))
 
@@ -106,7 +106,7 @@ def test_suspicious_crops_are_drawn_first(toy_spec: SpecWriter, tmp_path: Path) 
 def test_nothing_is_said_of_good_crops(toy_spec: SpecWriter, tmp_path: Path) -> None:
     for augmentation in ("none", "light", "notes", "heavy"):
         spec, recipe = load(toy_spec(tmp_path / augmentation, augmentation=augmentation))
-        assert preview(spec.data, recipe, count=1)[1] == []
+        assert preview_crops(spec.data, recipe, count=1)[1] == []
 
 
 def test_flat_and_undefined_crops_are_told(
@@ -114,13 +114,15 @@ def test_flat_and_undefined_crops_are_told(
 ) -> None:
     white = [{"RandomBrightnessContrast": {"brightness_limit": [0.9, 0.9], "contrast_limit": [0, 0], "p": 1}}]
     spec, recipe = load(toy_spec(tmp_path, augmentation=white))
-    assert {crop.problem.split(",")[0] for crop in preview(spec.data, recipe, 1)[1]} == {"near-constant"}
+    assert {crop.problem.split(",")[0] for crop in preview_crops(spec.data, recipe, 1)[1]} == {
+        "near-constant"
+    }
 
     spec, recipe = load(toy_spec(tmp_path, augmentation="none"))
     card = input_card_of(recipe)
     broken = card.model_copy(update={"std": (0.0, 0.0, 0.0)})
     monkeypatch.setattr(module, "input_card_for", lambda *_: broken)
-    assert {crop.problem[:15] for crop in preview(spec.data, recipe, 1)[1]} == {"NaN or infinite"}
+    assert {crop.problem[:15] for crop in preview_crops(spec.data, recipe, 1)[1]} == {"NaN or infinite"}
 
 
 def test_crops_without_a_label_are_told(toy_spec: SpecWriter, tmp_path: Path, toy_data: Path) -> None:
@@ -132,14 +134,14 @@ def test_crops_without_a_label_are_told(toy_spec: SpecWriter, tmp_path: Path, to
         )
     train = spec.data.split("train").model_copy(update={"masks": MasksSpec(to=(tmp_path / "masks",))})
     data = spec.data.model_copy(update={"train": train})
-    (only,) = preview(data, recipe, 1)[1]
+    (only,) = preview_crops(data, recipe, 1)[1]
     assert (only.id, only.problem.split(" (")[0]) == ("0", "without a labelled pixel")
 
 
 def test_a_dataset_is_shown_as_it_is(toy_spec: SpecWriter, tmp_path: Path) -> None:
     spec, _ = load(toy_spec(tmp_path))
     recipe = whole_image_recipe(spec.data)
-    sheet_hwc, suspicious = preview(spec.data, recipe, count=10)
+    sheet_hwc, suspicious = preview_crops(spec.data, recipe, count=10)
     assert suspicious == []
     for sample in open_split(spec.data, "train").samples[:2]:
         assert contains(sheet_hwc, read_image(sample.image).repeat(10, 0).repeat(10, 1))
@@ -150,12 +152,12 @@ def test_a_dataset_without_images_is_one_line(toy_spec: SpecWriter, tmp_path: Pa
     (tmp_path / "none.json").write_text('{"images": [], "annotations": [], "categories": []}')
     train = spec.data.split("train").model_copy(update={"masks": None, "annotations": tmp_path / "none.json"})
     with pytest.raises(DataError, match="the training split has no images"):
-        preview(spec.data.model_copy(update={"train": train}), recipe, 1)
+        preview_crops(spec.data.model_copy(update={"train": train}), recipe, 1)
 
 
 def test_a_warning_is_one_line() -> None:
     nothing = np.zeros((1, 1, 3), np.uint8)
-    crop = Crop("a", nothing, nothing[..., 0], (), "near-black, mean 0.0")
+    crop = PreviewCrop("a", nothing, nothing[..., 0], (), "near-black, mean 0.0")
     assert crop.warning() == "a: near-black, mean 0.0 after no transform"
     assert replace(crop, applied=("CLAHE", "ToGray")).warning().endswith(" after CLAHE, ToGray")
 

@@ -20,7 +20,7 @@ from seg.spec.dataset.dataset import DatasetSpec
 from seg.train.augment import Augment
 from seg.train.batches.crop_sampling import CropSampler
 from seg.train.batches.datasets import TrainDataset
-from seg.train.splits.training_images import open_training_images, window_of
+from seg.train.splits.training_images import open_training_images, training_window_of
 from seg.train.splits.windowed_split import WindowedSplit, window_around
 from seg.train.trainer import train_member
 
@@ -122,7 +122,7 @@ def test_the_pixel_is_in_the_crop_which_needs_no_padding(
     recipe = RecipeSpec.model_validate(
         {"samples": 1, "crop": list(crop), "train_views": views, "augmentation": "none", "scale": [0.75, 1.5]}
     )
-    height, width = window_of(recipe)
+    height, width = training_window_of(recipe)
     labels_hw = np.zeros((height, width), dtype=np.uint8)
     labels_hw[height // 2 - 2 : height // 2 + 3, width // 2 - 2 : width // 2 + 3] = 1
     _, crop_hw = Augment(recipe)(np.zeros((height, width, 3), np.uint8), labels_hw, seed)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from seg.runs import read_note
+from seg.runs import read_run_note
 from seg.spec import load_ensemble
 from seg.train.callbacks import run_checkpoint
 from seg.train.trainer import train_member
@@ -66,4 +66,4 @@ def test_a_member_may_bear_a_note(toy_spec: SpecWriter, tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("name: toy", "name: toy, note: the first try"))
     spec = load_ensemble(path)
     train_member(spec, spec.member("toy"))
-    assert read_note(tmp_path / "runs" / "toy").text == "the first try"
+    assert read_run_note(tmp_path / "runs" / "toy").text == "the first try"

@@ -13,7 +13,7 @@ from seg.train import trainer as trainer_module
 from seg.train.callbacks import run_checkpoint
 from seg.train.callbacks.swa import validate_mean
 from seg.train.networks.checkpoint import load_checkpoint
-from seg.train.run.record import Result
+from seg.train.run.record import TrainingResult
 from tests.train.conftest import SpecWriter
 from tests.train.power_cut import PowerCutError, cut_at_call
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 RECIPE = {"epochs": 5, "average_last": 3, "schedule": "constant"}
 
 
-def train(path: Path) -> Result:
+def train(path: Path) -> TrainingResult:
     spec = load_ensemble(path)
     return trainer_module.train_member(spec, spec.member("toy"))
 
@@ -49,8 +49,8 @@ def test_the_mean_is_that_of_the_last_epochs(
         found.update(module.evaluated_segmenter.network.state_dict())
         return figures
 
-    plain = trainer_module._callbacks
-    monkeypatch.setattr(trainer_module, "_callbacks", lambda *given: [*plain(*given), Watch()])
+    plain = trainer_module._training_callbacks
+    monkeypatch.setattr(trainer_module, "_training_callbacks", lambda *given: [*plain(*given), Watch()])
     monkeypatch.setattr(trainer_module, "validate_mean", keep_mean_weights)
     path = toy_spec(tmp_path, **RECIPE)
     result = train(path)

@@ -17,14 +17,14 @@ from torch.nn import functional
 from torchvision.ops import sigmoid_focal_loss
 
 from seg.labels.label_map import IGNORE_INDEX
-from seg.train.losses.boundary import boundary
+from seg.train.losses.boundary import boundary_loss
 from seg.train.losses.cross_entropy import cross_entropy
-from seg.train.losses.focal import focal
+from seg.train.losses.focal import focal_loss
 from seg.train.losses.loss_mix import LossMix, WeightedLoss
-from seg.train.losses.lovasz import lovasz
-from seg.train.losses.ms_ssim import ms_ssim
-from seg.train.losses.ohem import ohem
-from seg.train.losses.overlap import dice, jaccard, tversky
+from seg.train.losses.lovasz import lovasz_loss
+from seg.train.losses.ms_ssim import ms_ssim_loss
+from seg.train.losses.ohem import ohem_loss
+from seg.train.losses.overlap import dice_loss, jaccard_loss, tversky_loss
 
 CLASSES = 4
 EVEN = torch.ones(CLASSES)
@@ -33,16 +33,16 @@ UNEVEN = torch.tensor([0.5, 3.0, 1.0, 0.25])
 LOSSES: dict[str, Callable[..., Tensor]] = {
     "cross entropy": cross_entropy,
     "smoothed cross entropy": partial(cross_entropy, label_smoothing=0.1),
-    "focal": focal,
-    "flat focal": partial(focal, gamma=0.0),
-    "root focal": partial(focal, gamma=0.5),
-    "dice": dice,
-    "jaccard": jaccard,
-    "tversky": tversky,
-    "lovasz": lovasz,
-    "ms_ssim": ms_ssim,
-    "boundary": partial(boundary, sigma=1.5),
-    "ohem": ohem,
+    "focal": focal_loss,
+    "flat focal": partial(focal_loss, gamma=0.0),
+    "root focal": partial(focal_loss, gamma=0.5),
+    "dice": dice_loss,
+    "jaccard": jaccard_loss,
+    "tversky": tversky_loss,
+    "lovasz": lovasz_loss,
+    "ms_ssim": ms_ssim_loss,
+    "boundary": partial(boundary_loss, sigma=1.5),
+    "ohem": ohem_loss,
 }
 each_loss = pytest.mark.parametrize("loss", [pytest.param(f, id=name) for name, f in LOSSES.items()])
 
@@ -105,7 +105,7 @@ def test_focal_by_hand(gamma: float) -> None:
     pixels = by_pixel(logits, labels)
     total = sum(weights[c] * (1 - p[c]) ** gamma * -math.log(p[c]) for c, p in pixels)
     expected = total / sum(weights[c] for c, _ in pixels)
-    assert float(focal(logits, labels, UNEVEN, gamma=gamma)) == pytest.approx(expected, rel=1e-4)
+    assert float(focal_loss(logits, labels, UNEVEN, gamma=gamma)) == pytest.approx(expected, rel=1e-4)
 
 
 def test_focal_of_two_classes_is_torchvisions() -> None:
@@ -113,16 +113,16 @@ def test_focal_of_two_classes_is_torchvisions() -> None:
     expected = sigmoid_focal_loss(
         logits[:, 1] - logits[:, 0], labels.float(), alpha=-1, gamma=1.5, reduction="mean"
     )
-    torch.testing.assert_close(focal(logits, labels, torch.ones(2), gamma=1.5), expected)
+    torch.testing.assert_close(focal_loss(logits, labels, torch.ones(2), gamma=1.5), expected)
 
 
 @pytest.mark.parametrize("weights", [EVEN, UNEVEN], ids=["even", "uneven"])
 @pytest.mark.parametrize(
     ("loss", "reference"),
     [
-        (dice, smp.losses.DiceLoss),
-        (jaccard, smp.losses.JaccardLoss),
-        (partial(tversky, alpha=0.2, beta=0.9), partial(smp.losses.TverskyLoss, alpha=0.2, beta=0.9)),
+        (dice_loss, smp.losses.DiceLoss),
+        (jaccard_loss, smp.losses.JaccardLoss),
+        (partial(tversky_loss, alpha=0.2, beta=0.9), partial(smp.losses.TverskyLoss, alpha=0.2, beta=0.9)),
     ],
     ids=["dice", "jaccard", "tversky"],
 )
@@ -139,28 +139,31 @@ def test_overlap_of_classes_that_occur_by_hand() -> None:
     logits = torch.tensor([[3.0, 1.0], [1.0, 3.0], [9.0, 1.0]]).log().T.reshape(1, 2, 1, 3)
     labels = torch.tensor([[[0, 0, IGNORE_INDEX]]])
     even = torch.ones(2)
-    assert float(dice(logits, labels, even)) == pytest.approx(1 - 2 * 1 / (1 + 2))
-    assert float(jaccard(logits, labels, even)) == pytest.approx(1 - 1 / 2)
-    assert float(tversky(logits, labels, even, alpha=0.5, beta=2.0)) == pytest.approx(1 - 1 / (1 + 2 * 1))
+    assert float(dice_loss(logits, labels, even)) == pytest.approx(1 - 2 * 1 / (1 + 2))
+    assert float(jaccard_loss(logits, labels, even)) == pytest.approx(1 - 1 / 2)
+    assert float(tversky_loss(logits, labels, even, alpha=0.5, beta=2.0)) == pytest.approx(
+        1 - 1 / (1 + 2 * 1)
+    )
 
 
 def test_lovasz_is_smps() -> None:
     logits, labels = batch()
     labels[labels == 3] = IGNORE_INDEX
     expected = smp.losses.LovaszLoss("multiclass", ignore_index=IGNORE_INDEX)(logits, labels)
-    torch.testing.assert_close(lovasz(logits, labels, EVEN), expected)
+    torch.testing.assert_close(lovasz_loss(logits, labels, EVEN), expected)
 
 
 def test_lovasz_weighs_classes() -> None:
     logits, labels = batch()
     each = [
-        lovasz(logits, labels, functional.one_hot(torch.tensor(c), CLASSES).float()) for c in range(CLASSES)
+        lovasz_loss(logits, labels, functional.one_hot(torch.tensor(c), CLASSES).float())
+        for c in range(CLASSES)
     ]
     expected = (torch.stack(each) * UNEVEN).sum() / UNEVEN.sum()
-    torch.testing.assert_close(lovasz(logits, labels, UNEVEN), expected)
+    torch.testing.assert_close(lovasz_loss(logits, labels, UNEVEN), expected)
 
 
-@pytest.mark.parametrize("loss", [jaccard, lovasz])
+@pytest.mark.parametrize("loss", [jaccard_loss, lovasz_loss])
 def test_of_certain_answers_they_are_the_jaccard_loss(loss: Callable[..., Tensor]) -> None:
     """What Lovász extends: at 0 and 1 it is one minus the intersection over union."""
     _, labels = batch()
@@ -193,7 +196,7 @@ def test_boundary_by_brute_force() -> None:
     )
     pixelwise = functional.cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, reduction="none").numpy()
     assert 0.2 < on_boundary.mean() < 0.9
-    assert float(boundary(logits, labels, UNEVEN, strength=4, sigma=2)) == pytest.approx(
+    assert float(boundary_loss(logits, labels, UNEVEN, strength=4, sigma=2)) == pytest.approx(
         np.average(pixelwise, weights=weights), rel=1e-5
     )
 
@@ -207,7 +210,7 @@ def test_ohem_by_hand(keep: float) -> None:
     )
     kept = hardest[: math.ceil(keep * len(hardest))]
     expected = sum(loss for loss, _ in kept) / sum(weight for _, weight in kept)
-    assert float(ohem(logits, labels, UNEVEN, keep=keep)) == pytest.approx(expected, rel=1e-4)
+    assert float(ohem_loss(logits, labels, UNEVEN, keep=keep)) == pytest.approx(expected, rel=1e-4)
 
 
 @each_loss
@@ -277,7 +280,9 @@ def test_half_precision_is_left_outside(loss: Callable[..., Tensor]) -> None:
 
 def test_a_mix_is_a_weighted_sum() -> None:
     logits, labels = batch()
-    mixed = LossMix([WeightedLoss(cross_entropy, 0.9, EVEN.numpy()), WeightedLoss(dice, 2.0, UNEVEN.numpy())])
-    expected = 0.9 * cross_entropy(logits, labels, EVEN) + 2 * dice(logits, labels, UNEVEN)
+    mixed = LossMix(
+        [WeightedLoss(cross_entropy, 0.9, EVEN.numpy()), WeightedLoss(dice_loss, 2.0, UNEVEN.numpy())]
+    )
+    expected = 0.9 * cross_entropy(logits, labels, EVEN) + 2 * dice_loss(logits, labels, UNEVEN)
     torch.testing.assert_close(mixed(logits, labels), expected)
     assert not mixed.state_dict()

@@ -7,7 +7,7 @@ from torch.nn import functional
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from seg.labels.label_map import IGNORE_INDEX
-from seg.train.losses.ms_ssim import ms_ssim
+from seg.train.losses.ms_ssim import ms_ssim_loss
 
 CLASSES = 4
 EVEN = torch.ones(CLASSES)
@@ -44,12 +44,12 @@ def test_ms_ssim_from_torchmetrics_similarity_of_each_scale(side: int, scales: i
         seen, wanted = functional.avg_pool2d(seen, 2), functional.avg_pool2d(wanted, 2)
     weights = (truth.amax((2, 3)) * UNEVEN).flatten()
     expected = ((1 - similarity) * weights).sum() / weights.sum()
-    torch.testing.assert_close(ms_ssim(logits, labels, UNEVEN), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(ms_ssim_loss(logits, labels, UNEVEN), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("side", [11, 21, 22, 43, 44, 87, 88, 175, 176])
 def test_ms_ssim_takes_any_size_from_eleven_on(side: int) -> None:
     _, labels = batch(side, 176)
     right = functional.one_hot(labels.where(labels != IGNORE_INDEX, 0), CLASSES).movedim(-1, 1) * 50.0
-    assert float(ms_ssim(right, labels, EVEN)) == pytest.approx(0, abs=1e-5)
-    assert float(ms_ssim(-right, labels, EVEN)) > 0.1
+    assert float(ms_ssim_loss(right, labels, EVEN)) == pytest.approx(0, abs=1e-5)
+    assert float(ms_ssim_loss(-right, labels, EVEN)) > 0.1

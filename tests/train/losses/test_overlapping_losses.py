@@ -15,14 +15,14 @@ from torch.nn import functional
 from torchvision.ops import sigmoid_focal_loss
 
 from seg.labels.label_map import IGNORE_INDEX
-from seg.train.losses.boundary import boundary
+from seg.train.losses.boundary import boundary_loss
 from seg.train.losses.cross_entropy import cross_entropy
-from seg.train.losses.focal import focal
+from seg.train.losses.focal import focal_loss
 from seg.train.losses.loss_mix import LossMix, WeightedLoss
-from seg.train.losses.lovasz import lovasz
-from seg.train.losses.ms_ssim import ms_ssim
-from seg.train.losses.ohem import ohem
-from seg.train.losses.overlap import dice, jaccard, tversky
+from seg.train.losses.lovasz import lovasz_loss
+from seg.train.losses.ms_ssim import ms_ssim_loss
+from seg.train.losses.ohem import ohem_loss
+from seg.train.losses.overlap import dice_loss, jaccard_loss, tversky_loss
 
 CLASSES = 3
 EVEN = torch.ones(CLASSES)
@@ -31,16 +31,16 @@ UNEVEN = torch.tensor([0.5, 3.0, 1.0])
 LOSSES: dict[str, Callable[..., Tensor]] = {
     "cross entropy": cross_entropy,
     "smoothed and weighted cross entropy": partial(cross_entropy, label_smoothing=0.1, positive_weight=3.0),
-    "focal": focal,
-    "root focal": partial(focal, gamma=0.5),
-    "dice": dice,
-    "jaccard": jaccard,
-    "tversky": tversky,
-    "lovasz": lovasz,
-    "symmetric lovasz": partial(lovasz, symmetric=True),
-    "ms_ssim": ms_ssim,
-    "boundary": partial(boundary, sigma=1.5),
-    "ohem": ohem,
+    "focal": focal_loss,
+    "root focal": partial(focal_loss, gamma=0.5),
+    "dice": dice_loss,
+    "jaccard": jaccard_loss,
+    "tversky": tversky_loss,
+    "lovasz": lovasz_loss,
+    "symmetric lovasz": partial(lovasz_loss, symmetric=True),
+    "ms_ssim": ms_ssim_loss,
+    "boundary": partial(boundary_loss, sigma=1.5),
+    "ohem": ohem_loss,
 }
 each_loss = pytest.mark.parametrize("loss", [pytest.param(f, id=name) for name, f in LOSSES.items()])
 
@@ -88,7 +88,7 @@ def test_a_softmax_of_two_classes_is_a_sigmoid_of_one() -> None:
     rng = torch.Generator().manual_seed(1)
     two, labels = torch.randn(2, 2, 9, 8, generator=rng), torch.randint(2, (2, 9, 8), generator=rng)
     one, plane, even = two[:, 1:] - two[:, :1], labels[:, None].to(torch.uint8), torch.ones(2)
-    for loss in (cross_entropy, partial(cross_entropy, label_smoothing=0.2), focal, ohem):
+    for loss in (cross_entropy, partial(cross_entropy, label_smoothing=0.2), focal_loss, ohem_loss):
         torch.testing.assert_close(loss(one, plane, even[:1]), loss(two, labels, even))
 
 
@@ -96,16 +96,16 @@ def test_focal_is_torchvisions() -> None:
     logits, planes = batch()
     theirs = partial(sigmoid_focal_loss, alpha=-1, gamma=1.5, reduction="mean")
     expected = mean_of_classes(theirs, UNEVEN)(logits, planes)
-    torch.testing.assert_close(focal(logits, planes, UNEVEN, gamma=1.5), expected)
+    torch.testing.assert_close(focal_loss(logits, planes, UNEVEN, gamma=1.5), expected)
 
 
 @pytest.mark.parametrize(
     "loss, theirs",
     [
-        (dice, smp.losses.DiceLoss("binary", smooth=0.0)),
-        (jaccard, smp.losses.JaccardLoss("binary", smooth=0.0)),
-        (partial(tversky, alpha=0.2, beta=0.9), TverskyLoss("binary", alpha=0.2, beta=0.9, smooth=0.0)),
-        (lovasz, smp.losses.LovaszLoss("binary", per_image=False)),
+        (dice_loss, smp.losses.DiceLoss("binary", smooth=0.0)),
+        (jaccard_loss, smp.losses.JaccardLoss("binary", smooth=0.0)),
+        (partial(tversky_loss, alpha=0.2, beta=0.9), TverskyLoss("binary", alpha=0.2, beta=0.9, smooth=0.0)),
+        (lovasz_loss, smp.losses.LovaszLoss("binary", per_image=False)),
     ],
     ids=["dice", "jaccard", "tversky", "lovasz"],
 )  # fmt: skip
@@ -129,7 +129,7 @@ def test_overlap_losses_are_smps(
 def test_lovasz_hinge_against_its_definition(pixels: list[tuple[float, bool]], symmetric: bool) -> None:
     """The sum, over the pixels by falling error, of how much the Jaccard loss of the wrong ones grows."""
 
-    def jaccard_loss(wrong: set[int], truth: list[bool]) -> float:
+    def jaccard_of_wrong(wrong: set[int], truth: list[bool]) -> float:
         predicted = {n for n, true in enumerate(truth) if true != (n in wrong)}
         true = {n for n, is_true in enumerate(truth) if is_true}
         return 1 - len(predicted & true) / len(predicted | true) if predicted | true else 0.0
@@ -138,7 +138,7 @@ def test_lovasz_hinge_against_its_definition(pixels: list[tuple[float, bool]], s
         errors = [1 - logit * (1 if true else -1) for logit, true in zip(logits, truth, strict=True)]
         total, wrong = 0.0, set[int]()
         for n in sorted(range(len(errors)), key=lambda n: -errors[n]):
-            step = jaccard_loss(wrong | {n}, truth) - jaccard_loss(wrong, truth)
+            step = jaccard_of_wrong(wrong | {n}, truth) - jaccard_of_wrong(wrong, truth)
             total, wrong = total + max(0.0, errors[n]) * step, wrong | {n}
         return total
 
@@ -147,7 +147,7 @@ def test_lovasz_hinge_against_its_definition(pixels: list[tuple[float, bool]], s
     if symmetric:
         expected = (expected + hinge([-one for one in logits], [not one for one in truth])) / 2
     maps = torch.tensor(logits).reshape(1, 1, 1, -1), torch.tensor(truth).to(torch.uint8).reshape(1, 1, 1, -1)
-    assert float(lovasz(*maps, torch.ones(1), symmetric=symmetric)) == pytest.approx(expected, abs=1e-5)
+    assert float(lovasz_loss(*maps, torch.ones(1), symmetric=symmetric)) == pytest.approx(expected, abs=1e-5)
 
 
 def test_ohem_keeps_the_hardest_pixels_of_all_planes() -> None:
@@ -158,7 +158,7 @@ def test_ohem_keeps_the_hardest_pixels_of_all_planes() -> None:
         for logit, true in zip(*(x.flatten().tolist() for x in of_class(label, logits, planes)), strict=True)
     ]
     hardest = sorted(losses)[-math.ceil(0.1 * len(losses)) :]
-    found = ohem(logits, planes, EVEN, keep=0.1)
+    found = ohem_loss(logits, planes, EVEN, keep=0.1)
     assert float(found) == pytest.approx(sum(hardest) / len(hardest), rel=1e-4)
 
 
@@ -166,16 +166,16 @@ def test_boundary_of_one_class_is_that_of_two() -> None:
     logits, planes = batch()
     one, plane = logits[:, :1], planes[:, :1]
     two = torch.cat([torch.zeros_like(one), one], dim=1)
-    expected = boundary(two, plane[:, 0].long(), torch.ones(2))
-    torch.testing.assert_close(boundary(one, plane, torch.ones(1)), expected)
+    expected = boundary_loss(two, plane[:, 0].long(), torch.ones(2))
+    torch.testing.assert_close(boundary_loss(one, plane, torch.ones(1)), expected)
 
 
 def test_ms_ssim_is_that_of_sigmoids() -> None:
     """A sigmoid of one is the second probability of a softmax of two, of which the first has no weight."""
     logits, planes = batch()
     two = torch.cat([torch.zeros_like(logits[:, :1]), logits[:, :1]], dim=1)
-    expected = ms_ssim(two, planes[:, 0].long(), torch.tensor([0.0, 1.0]))
-    torch.testing.assert_close(ms_ssim(logits[:, :1], planes[:, :1], torch.ones(1)), expected)
+    expected = ms_ssim_loss(two, planes[:, 0].long(), torch.tensor([0.0, 1.0]))
+    torch.testing.assert_close(ms_ssim_loss(logits[:, :1], planes[:, :1], torch.ones(1)), expected)
 
 
 @each_loss
@@ -209,8 +209,10 @@ def test_empty_masks_are_finite_and_loss_falls_towards_the_truth(loss: Callable[
 
 def test_a_mix_takes_planes_as_images_have_their_channels() -> None:
     logits, planes = batch()
-    mix = LossMix([WeightedLoss(cross_entropy, 2.0, EVEN.numpy()), WeightedLoss(dice, 0.5, UNEVEN.numpy())])
-    expected = 2 * cross_entropy(logits, planes, EVEN) + 0.5 * dice(logits, planes, UNEVEN)
+    mix = LossMix(
+        [WeightedLoss(cross_entropy, 2.0, EVEN.numpy()), WeightedLoss(dice_loss, 0.5, UNEVEN.numpy())]
+    )
+    expected = 2 * cross_entropy(logits, planes, EVEN) + 0.5 * dice_loss(logits, planes, UNEVEN)
     torch.testing.assert_close(
         mix(logits.half().float(), planes.movedim(1, -1)), expected, rtol=1e-3, atol=1e-3
     )

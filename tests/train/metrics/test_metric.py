@@ -12,7 +12,7 @@ from seg.labels.task import Task, pack_masks
 from seg.metrics.open_metric import open_metric
 from seg.spec.ensemble.metric import MetricSpec
 from seg.train.metrics.epoch_metrics import EpochMetrics, best_epoch
-from seg.train.metrics.spec_metric import tally_batch
+from seg.train.metrics.spec_metric import tally_batch_for_metric
 
 CLASSES = tuple(ClassInfo(name=name, id=number, colour=(0, 0, 0)) for number, name in enumerate("abc"))
 
@@ -28,7 +28,7 @@ def test_a_batch_is_tallied_as_its_label_maps(name: str) -> None:
         metric.tally(truth, found.astype(np.uint8))
         for truth, found in zip(labels.numpy(), logits.argmax(1).numpy(), strict=True)
     )
-    np.testing.assert_allclose(tally_batch(metric, logits, labels).numpy(), expected)
+    np.testing.assert_allclose(tally_batch_for_metric(metric, logits, labels).numpy(), expected)
 
 
 @pytest.mark.parametrize("task", ["binary", "multilabel"])
@@ -41,10 +41,10 @@ def test_a_batch_of_classes_that_overlap_is_tallied_as_its_bits(task: Task) -> N
     expected: Any = 0
     for truth, found in zip(planes.movedim(-1, 1).numpy(), logits.numpy(), strict=True):
         expected = expected + metric.tally(pack_masks(truth == 1), pack_masks(found > 0))
-    np.testing.assert_allclose(tally_batch(metric, logits, planes).numpy(), expected)
+    np.testing.assert_allclose(tally_batch_for_metric(metric, logits, planes).numpy(), expected)
     planes[:, :3] = IGNORE_INDEX
-    cut = tally_batch(metric, logits[:, :, 3:], planes[:, 3:])
-    np.testing.assert_allclose(tally_batch(metric, logits, planes).numpy(), cut.numpy())
+    cut = tally_batch_for_metric(metric, logits[:, :, 3:], planes[:, 3:])
+    np.testing.assert_allclose(tally_batch_for_metric(metric, logits, planes).numpy(), cut.numpy())
 
 
 def test_the_best_epoch_is_that_of_the_metric() -> None:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from seg.train.reproducibility.determinism import reproducible
+from seg.train.reproducibility.determinism import deterministic_torch
 
 
 @pytest.mark.parametrize(
@@ -14,9 +14,9 @@ def test_on_cpus_always_and_on_gpus_if_asked(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     before = torch.are_deterministic_algorithms_enabled()
-    with reproducible(0, on_gpu=asked):
+    with deterministic_torch(0, on_gpu=asked):
         assert torch.are_deterministic_algorithms_enabled() == expected
         first = torch.rand(3)
     assert torch.are_deterministic_algorithms_enabled() == before
-    with reproducible(0, on_gpu=asked):
+    with deterministic_torch(0, on_gpu=asked):
         torch.testing.assert_close(torch.rand(3), first, rtol=0, atol=0)

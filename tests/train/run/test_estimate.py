@@ -43,7 +43,7 @@ def test_epochs_that_are_done_are_not_counted(
     spec = load_ensemble(toy_spec(tmp_path))
     (member,) = spec.members
     last = RunFolder(spec.run_folder(member)).last
-    monkeypatch.setattr(estimate, "epochs_done", {last: 3}.__getitem__)
+    monkeypatch.setattr(estimate, "epochs_in_checkpoint", {last: 3}.__getitem__)
     assert estimate_training(spec, member, retrain=False).epochs == 1
     assert estimate_training(spec, member, retrain=True).epochs == 4
 

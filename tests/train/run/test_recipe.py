@@ -20,14 +20,14 @@ from seg.train.metrics.epoch_metrics import EpochMetrics
 from seg.train.networks.checkpoint import load_checkpoint
 from seg.train.optimiser.weight_averaging import exponential_average
 from seg.train.run.folder import RunFolder
-from seg.train.run.record import Result
+from seg.train.run.record import TrainingResult
 
 pytestmark = pytest.mark.slow
 
 SpecWriter = Callable[..., Path]
 
 
-def train(spec_path: Path) -> Result:
+def train(spec_path: Path) -> TrainingResult:
     spec = load_ensemble(spec_path)
     return trainer.train_member(spec, spec.members[0])
 

@@ -19,7 +19,7 @@ from seg.spec import load_ensemble
 from seg.train.callbacks import run_checkpoint
 from seg.train.member.lightning_module import MemberModule
 from seg.train.run.folder import RunFolder
-from seg.train.run.record import Result
+from seg.train.run.record import TrainingResult
 from seg.train.splits import decoded_split
 from seg.train.trainer import train_member
 from tests.train.power_cut import PowerCutError, cut_at_call
@@ -30,7 +30,7 @@ SpecWriter = Callable[..., Path]
 EPOCHS = 5
 
 
-def train(spec_path: Path, *, retrain: bool = False) -> Result:
+def train(spec_path: Path, *, retrain: bool = False) -> TrainingResult:
     spec = load_ensemble(spec_path)
     return train_member(spec, spec.member("toy"), retrain=retrain)
 
@@ -99,7 +99,7 @@ def test_goes_on_after_kill_9(toy_spec: SpecWriter, tmp_path: Path) -> None:
             assert process.poll() is None
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
-    assert 1 <= run_checkpoint.epochs_done(folder / "last.ckpt") < 20
+    assert 1 <= run_checkpoint.epochs_in_checkpoint(folder / "last.ckpt") < 20
     assert not (folder / "model.safetensors").exists()
 
     train(killed)

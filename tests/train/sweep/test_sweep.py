@@ -20,10 +20,10 @@ from seg.spec import EnsembleSpec, MemberSpec, load_ensemble
 from seg.spec.dataset.groups import GroupSpec
 from seg.spec.recipe.sweep import load_sweep
 from seg.train.callbacks.on_epoch import OnEpoch
-from seg.train.run.record import Result
+from seg.train.run.record import TrainingResult
 from seg.train.sweep import TrialResult, choose_complementary, open_sweep, study
 from seg.train.sweep.charts import draw_sweep
-from seg.train.sweep.write_ensemble import write_ensemble
+from seg.train.sweep.write_ensemble import write_ensemble_of_trials
 from seg.train.trainer import train_member
 
 pytestmark = pytest.mark.slow
@@ -161,7 +161,7 @@ def test_a_worker_that_was_taken_for_dead_goes_on(
     other = open_sweep(load_sweep(path)).study
     trained: list[str] = []
 
-    def train_and_sleep(spec: EnsembleSpec, member: MemberSpec, on_epoch: OnEpoch) -> Result:
+    def train_and_sleep(spec: EnsembleSpec, member: MemberSpec, on_epoch: OnEpoch) -> TrainingResult:
         result = train_member(spec, member, on_epoch=on_epoch)
         if not trained:
             other.tell(other.trials[0].number, state=TrialState.FAIL)
@@ -214,7 +214,7 @@ def test_the_best_together_are_not_copies(write_sweep: WriteSweep, tmp_path: Pat
     grouped = choose_complementary(outcomes, spec.runs, val, 3, spec.metric, GroupSpec(pattern="png$"))
     assert [one.score for one in grouped] == [one.score for one in together]
     assert {one.error for one in grouped} == {math.inf}
-    write_ensemble(tmp_path / "top.yaml", spec, together)
+    write_ensemble_of_trials(tmp_path / "top.yaml", spec, together)
     written = load_ensemble(tmp_path / "top.yaml")
     assert [member.name for member in written.members] == [one.outcome.name for one in together]
     for member in written.members:
@@ -234,7 +234,7 @@ def test_trials_are_chosen_by_the_metric_of_the_sweep(
     # Training has judged the same label maps, in batches.
     assert together[0].outcome == outcomes[0]
     assert together[0].score == pytest.approx(outcomes[0].score, abs=1e-6)
-    write_ensemble(tmp_path / "top.yaml", spec, together)
+    write_ensemble_of_trials(tmp_path / "top.yaml", spec, together)
     assert load_ensemble(tmp_path / "top.yaml").metric == spec.metric
 
 

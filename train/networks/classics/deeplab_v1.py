@@ -11,7 +11,7 @@ from typing import Final
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seg.train.networks.classics.vgg import VGG16, initialise
+from seg.train.networks.classics.vgg import VGG16, initialise_vgg
 
 _HIDDEN: Final = 1024
 _FIRST_POOLING_THAT_KEEPS_THE_SIZE: Final = 3
@@ -21,7 +21,7 @@ class DeepLabEncoder(VGG16):
     """VGG16 at stride 8."""
 
     def __init__(self, batch_norm: bool) -> None:
-        super().__init__(batch_norm, _pool, dilations=(1, 1, 1, 1, 2))
+        super().__init__(batch_norm, _deeplab_pooling, dilations=(1, 1, 1, 1, 2))
 
     def forward(self, image: Tensor) -> Tensor:
         """Features `[N, 512, H/8, W/8]`."""
@@ -44,13 +44,13 @@ class DeepLabV1(nn.Module):
             nn.Dropout(),
             nn.Conv2d(_HIDDEN, classes, 1),
         )
-        initialise(self.decoder)
+        initialise_vgg(self.decoder)
 
     def forward(self, image: Tensor) -> Tensor:
         scores = self.decoder(self.encoder(image))
         return functional.interpolate(scores, image.shape[2:], mode="bilinear", align_corners=False)
 
 
-def _pool(block: int) -> nn.Module:
+def _deeplab_pooling(block: int) -> nn.Module:
     stride = 1 if block >= _FIRST_POOLING_THAT_KEEPS_THE_SIZE else 2
     return nn.MaxPool2d(3, stride=stride, padding=1)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seg.train.networks.classics.vgg import VGG16, initialise
+from seg.train.networks.classics.vgg import VGG16, initialise_vgg
 
 _HIDDEN: Final = 4096
 _SKIPS: Final = {32: (), 16: (512,), 8: (512, 256)}
@@ -27,7 +27,7 @@ class FCN(nn.Module):
         super().__init__()
         self.encoder = FCNEncoder(batch_norm)
         self.score = nn.Conv2d(_HIDDEN, classes, 1)
-        self.skips = nn.ModuleList(Skip(channels, classes) for channels in _SKIPS[stride])
+        self.skips = nn.ModuleList(FCNSkip(channels, classes) for channels in _SKIPS[stride])
 
     def forward(self, image: Tensor) -> Tensor:
         hidden, *pooled = self.encoder(image)
@@ -50,7 +50,7 @@ class FCNEncoder(VGG16):
             nn.ReLU(inplace=True),
             nn.Dropout(),
         )
-        initialise(self.classifier)
+        initialise_vgg(self.classifier)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features `[N, 4096, H/32, W/32]`, `[N, 512, H/16, W/16]` and `[N, 256, H/8, W/8]`."""
@@ -60,7 +60,7 @@ class FCNEncoder(VGG16):
         return self.classifier(pooled[5]), pooled[4], pooled[3]
 
 
-class Skip(nn.Module):
+class FCNSkip(nn.Module):
     """Adds the scores of finer features to coarser scores at twice their size."""
 
     def __init__(self, channels: int, classes: int) -> None:

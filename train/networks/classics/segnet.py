@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from seg.train.networks.classics.vgg import BLOCKS, VGG16, initialise
+from seg.train.networks.classics.vgg import BLOCKS, VGG16, initialise_vgg
 
 
 class SegNetEncoder(VGG16):
@@ -34,11 +34,11 @@ class SegNet(nn.Module):
         self.encoder = SegNetEncoder()
         self.unpool = nn.MaxUnpool2d(2)
         self.decoder = nn.ModuleList(
-            _mirrored(widths, BLOCKS[block - 1][-1] if block else None)
+            _mirror_vgg_block(widths, BLOCKS[block - 1][-1] if block else None)
             for block, widths in reversed(list(enumerate(BLOCKS)))
         )
         self.head = nn.Conv2d(BLOCKS[0][0], classes, 3, padding=1)
-        initialise(self.decoder)
+        initialise_vgg(self.decoder)
 
     def forward(self, image: Tensor) -> Tensor:
         features, indices = self.encoder(image)
@@ -48,7 +48,7 @@ class SegNet(nn.Module):
         return logits
 
 
-def _mirrored(widths: tuple[int, ...], outputs: int | None) -> nn.Sequential:
+def _mirror_vgg_block(widths: tuple[int, ...], outputs: int | None) -> nn.Sequential:
     """A block's convolutions backwards, ending in `outputs` channels.
 
     The first block has one fewer: the head takes the place of the convolution that met the image.

@@ -16,7 +16,7 @@ Pool = Callable[[int], nn.Module]
 """The pooling after a block, given the block's number from 0."""
 
 
-def halving(block: int) -> nn.Module:
+def vgg_pooling(block: int) -> nn.Module:
     """VGG16's own pooling, after every block."""
     return nn.MaxPool2d(2)
 
@@ -28,7 +28,7 @@ class VGG16(nn.Module):
     """
 
     def __init__(
-        self, batch_norm: bool, pool: Pool = halving, dilations: tuple[int, ...] = (1, 1, 1, 1, 1)
+        self, batch_norm: bool, pool: Pool = vgg_pooling, dilations: tuple[int, ...] = (1, 1, 1, 1, 1)
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
@@ -36,12 +36,12 @@ class VGG16(nn.Module):
         channels = 3
         for block, widths in enumerate(BLOCKS):
             for width in widths:
-                layers += _convolution(channels, width, dilations[block], batch_norm)
+                layers += _vgg_convolution(channels, width, dilations[block], batch_norm)
                 channels = width
             layers.append(pool(block))
             self._ends.append(len(layers))
         self.features = nn.Sequential(*layers)
-        initialise(self)
+        initialise_vgg(self)
 
     def blocks(self) -> Iterator[nn.Sequential]:
         """Each block with its pooling as the last layer."""
@@ -49,7 +49,7 @@ class VGG16(nn.Module):
             yield self.features[start:end]
 
 
-def initialise(network: nn.Module) -> None:
+def initialise_vgg(network: nn.Module) -> None:
     """Draw the weights of convolutions so that the variance of activations stays (He et al., 2015)."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
@@ -58,7 +58,7 @@ def initialise(network: nn.Module) -> None:
                 nn.init.zeros_(layer.bias)
 
 
-def _convolution(inputs: int, outputs: int, dilation: int, batch_norm: bool) -> list[nn.Module]:
+def _vgg_convolution(inputs: int, outputs: int, dilation: int, batch_norm: bool) -> list[nn.Module]:
     convolution = nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation)
     norm: list[nn.Module] = [nn.BatchNorm2d(outputs)] if batch_norm else []
     return [convolution, *norm, nn.ReLU(inplace=True)]

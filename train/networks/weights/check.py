@@ -9,26 +9,26 @@ from torch import Tensor
 from seg.errors import ModelError
 
 
-def check_tensor(source: object, name: str, given: Any, wanted: Tensor) -> Tensor:
+def check_weight_tensor(source: object, name: str, given: Any, wanted: Tensor) -> Tensor:
     """Return a tensor from a file if it can replace a network's tensor.
 
     Raises:
         ModelError: it is not a dense tensor with values, has another shape or dtype, or is not finite.
     """
-    problem = _problem(given, wanted)
+    problem = _problem_of_tensor(given, wanted)
     if problem:
         raise ModelError(f"{source}: {name!r} {problem}")
     tensor: Tensor = given
     return tensor
 
 
-def check_tensors(source: object, given: Mapping[str, Any], wanted: Mapping[str, Tensor]) -> None:
+def check_weight_tensors(source: object, given: Mapping[str, Any], wanted: Mapping[str, Tensor]) -> None:
     """Check all tensors of a network; raises ModelError for the first that does not fit."""
     for name, tensor in wanted.items():
-        check_tensor(source, name, given[name], tensor)
+        check_weight_tensor(source, name, given[name], tensor)
 
 
-def _problem(given: Any, wanted: Tensor) -> str:
+def _problem_of_tensor(given: Any, wanted: Tensor) -> str:
     if not isinstance(given, Tensor):
         return f"is not a tensor but of type {type(given).__name__}: save a state_dict() of tensors"
     shape, wanted_shape = tuple(given.shape), tuple(wanted.shape)

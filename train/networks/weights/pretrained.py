@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from seg.errors import ModelError
 from seg.train.networks.input_channels import RGB_CHANNELS, adapt_channels
-from seg.train.networks.weights.check import check_tensor
+from seg.train.networks.weights.check import check_weight_tensor
 from seg.train.networks.weights.state_dict_file import read_state_dict
 
 _LOCAL_SUFFIXES: Final = frozenset({".safetensors", ".pth", ".pt", ".bin"})
@@ -50,7 +50,9 @@ def load_encoder_weights(encoder: nn.Module, given: Mapping[str, Tensor], source
     if missing:
         raise ModelError(f"{source}: lacks {missing[0]!r} and {len(missing) - 1} more of the encoder")
     fitting = {
-        name: check_tensor(source, name, _fitted(by_name[_canonical_name(name)], tensor.shape), tensor)
+        name: check_weight_tensor(
+            source, name, _fit_encoder_tensor(by_name[_canonical_name(name)], tensor.shape), tensor
+        )
         for name, tensor in wanted.items()
         if _canonical_name(name) in by_name
     }
@@ -62,11 +64,11 @@ def _canonical_name(name: str) -> str:
     return _FLATTENED.sub(".", _WRAPPERS.sub("", name))
 
 
-def _fitted(tensor: Any, shape: torch.Size) -> Any:
-    return _with_channels(_as_convolution(tensor, shape), shape)
+def _fit_encoder_tensor(tensor: Any, shape: torch.Size) -> Any:
+    return _encoder_tensor_with_channels(_as_convolution(tensor, shape), shape)
 
 
-def _with_channels(tensor: Any, shape: torch.Size) -> Any:
+def _encoder_tensor_with_channels(tensor: Any, shape: torch.Size) -> Any:
     is_on_rgb = (
         isinstance(tensor, Tensor)
         and tensor.ndim == len(shape) == 4

@@ -52,20 +52,20 @@ def read_state_dict(path: Path) -> StateDict:
     Raises:
         ModelError: the file cannot be read, contains more than tensors, or has no state dict.
     """
-    found = dict(_state_dicts(_load(path)))
+    found = dict(_state_dicts(_load_weights_file(path)))
     if not found:
         raise ModelError(f"{path}: contains no state dict")
-    place = min(found, key=lambda one: _preference(one, found[one]))
+    place = min(found, key=lambda one: _preference_of_state_dict(one, found[one]))
     tensors = {_WRAPPERS.sub("", name): tensor for name, tensor in found[place].items()}
-    return StateDict(tensors, _notes(place, found))
+    return StateDict(tensors, _notes_on_state_dict(place, found))
 
 
-def is_average(name: str) -> bool:
+def is_averaged_state_dict(name: str) -> bool:
     """Whether a name is that of a moving average of weights, such as `ema_model`."""
     return _AVERAGE.search(name) is not None
 
 
-def _load(path: Path) -> Any:
+def _load_weights_file(path: Path) -> Any:
     try:
         if path.suffix == ".safetensors":
             return load_file(regular(path))
@@ -110,16 +110,16 @@ def _state_dicts(
             yield from _state_dicts(value, (*place, name))
 
 
-def _preference(place: Place, tensors: Mapping[str, Any]) -> tuple[bool, int, int]:
+def _preference_of_state_dict(place: Place, tensors: Mapping[str, Any]) -> tuple[bool, int, int]:
     """Sorts averages before others, usual names before others, and many tensors before few."""
     name = place[-1] if place else ""
     rank = _USUAL_NAMES.index(name) if name in _USUAL_NAMES else len(_USUAL_NAMES)
-    return not is_average(".".join(place)), rank, -len(tensors)
+    return not is_averaged_state_dict(".".join(place)), rank, -len(tensors)
 
 
-def _notes(place: Place, found: Mapping[Place, Any]) -> tuple[str, ...]:
+def _notes_on_state_dict(place: Place, found: Mapping[Place, Any]) -> tuple[str, ...]:
     others = [".".join(one) for one in found if one != place]
     if not others:
         return ()
-    kind = "the moving average " if is_average(".".join(place)) else ""
+    kind = "the moving average " if is_averaged_state_dict(".".join(place)) else ""
     return (f"takes {kind}{'.'.join(place)!r}, not {', '.join(map(repr, others))}",)

@@ -29,8 +29,8 @@ def class_of_family(families: Sequence[MaskFamily]) -> dict[str, MaskFamily]:
     named = _named_by_difference([family for family in families if _has_two_values(family)])
     if len(named) < 2 or any(means_mask(name) for name in named):
         return {}
-    pixels = [_pixels_of(family) for family in named.values()]
-    same = any(_agree(first, second) for n, first in enumerate(pixels) for second in pixels[:n])
+    pixels = [_digests_of_masks(family) for family in named.values()]
+    same = any(_masks_agree(first, second) for n, first in enumerate(pixels) for second in pixels[:n])
     return {} if same else named
 
 
@@ -51,10 +51,10 @@ def _named_by_difference(families: Sequence[MaskFamily]) -> dict[str, MaskFamily
     """Families by the folder, or else the word, in which they differ from the first one; of most of them."""
     if not families:
         return {}
-    first = _parts_of(families[0])
+    first = _parts_of_family(families[0])
     alike: dict[tuple[int, ...], list[MaskFamily]] = defaultdict(list)
     for family in families[1:]:
-        parts = _parts_of(family)
+        parts = _parts_of_family(family)
         if len(parts) == len(first) and parts[-1] == first[-1]:
             alike[tuple(n for n, (a, b) in enumerate(zip(first, parts, strict=True)) if a != b)].append(
                 family
@@ -64,11 +64,13 @@ def _named_by_difference(families: Sequence[MaskFamily]) -> dict[str, MaskFamily
     if not places or len([place for place in places if place != word]) > 1:
         return {}
     found = (families[0], *alike[places])
-    names = _without_common_end([_class_name(_parts_of(family)[places[0]]) for family in found])
+    names = _without_common_end(
+        [_class_name_of_mask_part(_parts_of_family(family)[places[0]]) for family in found]
+    )
     return dict(zip(names, found, strict=True))
 
 
-def _parts_of(family: MaskFamily) -> tuple[str, ...]:
+def _parts_of_family(family: MaskFamily) -> tuple[str, ...]:
     """The folders of its masks, what their names add to those of images, and their ending."""
     pattern = family.pattern
     return (*pattern.folders, pattern.after[1], pattern.suffix) if pattern else ()
@@ -82,7 +84,7 @@ def _without_common_end(names: Sequence[str]) -> list[str]:
     return ["_".join(own) for own in words]
 
 
-def _class_name(part: str) -> str:
+def _class_name_of_mask_part(part: str) -> str:
     """`_scratch` is `scratch`, and `3. Hard Exudates` is `Hard Exudates`."""
     return _NUMBER.sub("", part).strip("_-. ") or part
 
@@ -99,7 +101,7 @@ def _has_two_values(family: MaskFamily) -> bool:
     return values.ndim == 2 and len(np.unique(values)) <= 2
 
 
-def _pixels_of(family: MaskFamily) -> dict[Path, bytes]:
+def _digests_of_masks(family: MaskFamily) -> dict[Path, bytes]:
     """A digest of the object's pixels, those above half of the highest value, in the masks of some images."""
     digests = {}
     for image, mask in list(family.pairs.items())[:_COMPARED]:
@@ -108,7 +110,7 @@ def _pixels_of(family: MaskFamily) -> dict[Path, bytes]:
     return digests
 
 
-def _agree(first: Mapping[Path, bytes], second: Mapping[Path, bytes]) -> bool:
+def _masks_agree(first: Mapping[Path, bytes], second: Mapping[Path, bytes]) -> bool:
     """Whether masks are the same in all images that have both."""
     images = first.keys() & second.keys()
     return bool(images) and all(first[image] == second[image] for image in images)

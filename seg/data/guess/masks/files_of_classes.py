@@ -8,16 +8,16 @@ from seg.data.guess.held_out import guess_val
 from seg.data.guess.masks.roles import images_and_masks
 from seg.data.guess.result import ONE_CLASS_A_PIXEL, Guess
 from seg.data.guess.split_keys import images_key
-from seg.data.guess.survey import Survey, by_split
+from seg.data.guess.survey import FolderSurvey, paths_by_split
 
 
-def guess_files_of_classes(found: Survey) -> Guess | None:
+def guess_files_of_classes(found: FolderSurvey) -> Guess | None:
     """Classes are the names of files in folders that are named after images; None if there are none.
 
     Files that are named by numbers alone are no classes.
     """
     images, masks = images_and_masks(found.folder, found.pictures)
-    images_of = by_split(images, found.folder)
+    images_of = paths_by_split(images, found.folder)
     train = images_of.get("train") or images_of.get(None, [])
     names = {image.stem for image in train}
     files: dict[Path, set[str]] = defaultdict(set)

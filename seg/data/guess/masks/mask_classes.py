@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from seg.data.guess.masks.class_masks import is_jpeg_name
-from seg.data.guess.survey import Survey, split_of_path
+from seg.data.guess.survey import FolderSurvey, split_of_path
 from seg.data.masks.mask_values import read_mask_values
 from seg.errors import DataError
 from seg.spec.class_lists import CLASS_LIST_NAMES, PRESETS, read_class_list
@@ -39,7 +39,7 @@ class MaskContent:
     is_jpeg: bool = False
 
 
-def content_of(masks: Sequence[Path]) -> MaskContent:
+def content_of_masks(masks: Sequence[Path]) -> MaskContent:
     """Read some of the masks; those that cannot be read have no content."""
     values: set[int] = set()
     colours: set[tuple[int, ...]] = set()
@@ -58,32 +58,36 @@ def content_of(masks: Sequence[Path]) -> MaskContent:
     return MaskContent(tuple(sorted(values)), tuple(sorted(colours)), is_jpeg_name(masks[0]))  # type: ignore[arg-type]
 
 
-def classes_of(found: Survey, masks: Sequence[Path]) -> MaskClasses:
+def classes_of_masks(found: FolderSurvey, masks: Sequence[Path]) -> MaskClasses:
     """The classes of masks of one role."""
-    content = content_of(masks)
-    listed = _class_list(found)
+    content = content_of_masks(masks)
+    listed = _read_found_class_list(found)
     if content.colours:
-        return _of_colours(content, listed)
+        return _classes_of_colours(content, listed)
     if listed is None and len([value for value in content.values if value != 0]) == 1:
-        return _of_two_values(content.values)
+        return _classes_of_two_values(content.values)
     if content.is_jpeg or (listed is None and len(content.values) > len(PRESETS["voc"]) * 4):
         result = MaskClasses({"task": "binary", "classes": ["foreground"]}, {"binary": 127})
         result.unsure.append(
             f"classes: the masks have {len(content.values)} values: taken as black and white"
         )
         return result
-    return _of_ids(content.values, masks[0], listed)
+    return _classes_of_ids(content.values, masks[0], listed)
 
 
-def _of_two_values(values: Sequence[int]) -> MaskClasses:
+def _classes_of_two_values(values: Sequence[int]) -> MaskClasses:
     result = MaskClasses({"task": "binary", "classes": ["foreground"]})
     if max(values) > 1:
         result.masks["binary"] = max(values) // 2
-    result.unsure.append(f"classes: the masks have the values {_shown(values)}: call the class by its name")
+    result.unsure.append(
+        f"classes: the masks have the values {_shown_mask_values(values)}: call the class by its name"
+    )
     return result
 
 
-def _of_colours(content: MaskContent, listed: tuple[Path, list[dict[str, Any]]] | None) -> MaskClasses:
+def _classes_of_colours(
+    content: MaskContent, listed: tuple[Path, list[dict[str, Any]]] | None
+) -> MaskClasses:
     result = MaskClasses()
     if content.is_jpeg:
         result.masks["tolerance"] = 60
@@ -107,7 +111,7 @@ def _of_colours(content: MaskContent, listed: tuple[Path, list[dict[str, Any]]] 
     return result
 
 
-def _of_ids(
+def _classes_of_ids(
     values: Sequence[int], sample: Path, listed: tuple[Path, list[dict[str, Any]]] | None
 ) -> MaskClasses:
     result = MaskClasses()
@@ -131,7 +135,7 @@ def _of_ids(
     unknown = [value for value in values if value not in ids and value != _UNLABELLED]
     if unknown:
         result.dataset["unlabelled_values"] = [*unknown, _UNLABELLED]
-        result.unsure.append(f"unlabelled_values: no class has the id {_shown(unknown)}")
+        result.unsure.append(f"unlabelled_values: no class has the id {_shown_mask_values(unknown)}")
     return result
 
 
@@ -142,7 +146,7 @@ def _leave_out_void(result: MaskClasses, entries: Sequence[dict[str, Any]]) -> N
         result.unsure.append(f"unlabelled_classes: {', '.join(void)} is taken as not to be learnt")
 
 
-def _class_list(found: Survey) -> tuple[Path, list[dict[str, Any]]] | None:
+def _read_found_class_list(found: FolderSurvey) -> tuple[Path, list[dict[str, Any]]] | None:
     """The class list that is there; of one for each split, that of training."""
     for path in sorted(
         found.named(*CLASS_LIST_NAMES), key=lambda path: split_of_path(path, found.folder) != "train"
@@ -154,5 +158,5 @@ def _class_list(found: Survey) -> tuple[Path, list[dict[str, Any]]] | None:
     return None
 
 
-def _shown(values: Sequence[int]) -> str:
+def _shown_mask_values(values: Sequence[int]) -> str:
     return ", ".join(map(str, values[:16])) + (", ..." if len(values) > 16 else "")

@@ -7,18 +7,18 @@ from typing import Any
 
 from seg.data.guess.held_out import guess_val
 from seg.data.guess.masks.class_masks import class_of_family, is_jpeg_name, masks_of_objects
-from seg.data.guess.masks.mask_classes import MaskClasses, classes_of, content_of
-from seg.data.guess.masks.pair_names import MaskFamily, families_of
+from seg.data.guess.masks.mask_classes import MaskClasses, classes_of_masks, content_of_masks
+from seg.data.guess.masks.pair_names import MaskFamily, mask_families
 from seg.data.guess.masks.roles import images_and_masks
 from seg.data.guess.result import ONE_CLASS_A_PIXEL, Guess
 from seg.data.guess.split_keys import images_key, split_keys
 from seg.data.guess.split_lists import split_lists
-from seg.data.guess.survey import Survey, by_split, common_folder
+from seg.data.guess.survey import FolderSurvey, common_folder, paths_by_split
 from seg.spec.dataset.dataset import SplitName
 
 
 @dataclass(frozen=True, slots=True)
-class _Labelled:
+class _MaskedImages:
     """The images of a split, and the masks that were chosen."""
 
     images: Sequence[Path]
@@ -35,13 +35,15 @@ class _Labelled:
         return {**next(iter(by_class.values())), "masks": {"of_class": masks, **encoding}}
 
 
-def guess_masks(found: Survey) -> Guess | None:
+def guess_mask_folders(found: FolderSurvey) -> Guess | None:
     """Masks in any folders and of any names that tell their image; None if no image has one."""
     images, masks = images_and_masks(found.folder, found.pictures)
-    images_of, masks_of = by_split(images, found.folder), by_split(masks, found.folder)
-    labelled: dict[SplitName | None, _Labelled] = {}
+    images_of, masks_of = paths_by_split(images, found.folder), paths_by_split(masks, found.folder)
+    labelled: dict[SplitName | None, _MaskedImages] = {}
     for name, own in images_of.items():
-        if (chosen := _chosen(own, masks_of.get(name) or masks_of.get(None, []), found.folder)) is not None:
+        if (
+            chosen := _choose_mask_family(own, masks_of.get(name) or masks_of.get(None, []), found.folder)
+        ) is not None:
             labelled[name] = chosen
     name = "train" if "train" in labelled else None
     if name not in labelled:
@@ -53,16 +55,16 @@ def guess_masks(found: Survey) -> Guess | None:
             classes.masks["binary"] = 127
         classes.unsure.append(f"task: a file for each class, so classes may overlap; {ONE_CLASS_A_PIXEL}")
     else:
-        classes = classes_of(found, list(train.family.pairs.values()))
-    unsure = [*classes.unsure, *_others(found, train)]
-    splits = _splits(found, labelled, images_of, classes, unsure)
+        classes = classes_of_masks(found, list(train.family.pairs.values()))
+    unsure = [*classes.unsure, *_other_mask_families(found, train)]
+    splits = _guess_mask_splits(found, labelled, images_of, classes, unsure)
     return Guess("images and masks", {**splits, **classes.dataset}, tuple(unsure))
 
 
-def guess_objects(found: Survey) -> Guess | None:
+def guess_object_masks(found: FolderSurvey) -> Guess | None:
     """A mask for each object in a folder beside that of the image, as in `0a7d/images` and `0a7d/masks`."""
     images, masks = images_and_masks(found.folder, found.pictures)
-    images_of = by_split(images, found.folder)
+    images_of = paths_by_split(images, found.folder)
     train = images_of.get("train") or images_of.get(None, [])
     pairs = masks_of_objects(train, masks)
     if not pairs:
@@ -83,29 +85,29 @@ def guess_objects(found: Survey) -> Guess | None:
     return Guess("a mask for each object", {**dataset, "task": "binary", "classes": ["foreground"]}, unsure)
 
 
-def _chosen(images: Sequence[Path], masks: Sequence[Path], root: Path) -> _Labelled | None:
+def _choose_mask_family(images: Sequence[Path], masks: Sequence[Path], root: Path) -> _MaskedImages | None:
     """The masks that pair most images; of several, ids rather than colours or instances."""
-    families = [family for family in families_of(images, masks, root) if family.pattern]
-    families.sort(key=lambda family: (-len(family.pairs), _rank(family)))
+    families = [family for family in mask_families(images, masks, root) if family.pattern]
+    families.sort(key=lambda family: (-len(family.pairs), _rank_of_mask_family(family)))
     if not families:
         return None
     of_class = class_of_family(families)
     others = [family for family in families[1:] if family not in of_class.values()]
-    return _Labelled(images, families[0], others, of_class)
+    return _MaskedImages(images, families[0], others, of_class)
 
 
-def _rank(family: MaskFamily) -> tuple[int, bool, str]:
+def _rank_of_mask_family(family: MaskFamily) -> tuple[int, bool, str]:
     words = " ".join(family.role).lower()
     usual = ("labelids", "manual", "class", "label", "mask")
     unusual = ("instance", "object", "color", "colour", "trainids")
     place = next((number for number, word in enumerate(usual) if word in words), len(usual))
-    content = content_of(list(family.pairs.values())[:1])
+    content = content_of_masks(list(family.pairs.values())[:1])
     return place + 10 * any(word in words for word in unusual), bool(content.colours), words
 
 
-def _splits(
-    found: Survey,
-    labelled: dict[SplitName | None, _Labelled],
+def _guess_mask_splits(
+    found: FolderSurvey,
+    labelled: dict[SplitName | None, _MaskedImages],
     images_of: dict[SplitName | None, list[Path]],
     classes: MaskClasses,
     unsure: list[str],
@@ -132,7 +134,7 @@ def _splits(
     return splits
 
 
-def _without_masks(found: Survey, train: _Labelled) -> list[str]:
+def _without_masks(found: FolderSurvey, train: _MaskedImages) -> list[str]:
     """That images have no mask, if some have none of any class."""
     masked = {image for family in train.of_class.values() or (train.family,) for image in family.pairs}
     without = [image for image in train.images if image not in masked]
@@ -146,7 +148,7 @@ def _without_masks(found: Survey, train: _Labelled) -> list[str]:
     ]
 
 
-def _others(found: Survey, train: _Labelled) -> list[str]:
+def _other_mask_families(found: FolderSurvey, train: _MaskedImages) -> list[str]:
     """Other masks that would pair with the images as well."""
     examples = [next(iter(family.pairs.values())) for family in train.others if len(family.pairs) > 0]
     if not examples:

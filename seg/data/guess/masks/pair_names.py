@@ -80,12 +80,12 @@ class MaskFamily:
     def _likely_pairs(self) -> Iterator[tuple[Path, Path]]:
         """Some images and some masks, each with those whose names have most in common with its own."""
         for image in self._images[:_TRIED]:
-            yield from ((image, mask) for mask in _nearest(image, self._masks))
+            yield from ((image, mask) for mask in _nearest_names(image, self._masks))
         for mask in self._masks[:_TRIED]:
-            yield from ((image, mask) for image in _nearest(mask, self._images))
+            yield from ((image, mask) for image in _nearest_names(mask, self._images))
 
     def _from(self, image: Path, mask: Path) -> NamePattern | None:
-        affixes = _affixes(image.stem, mask.stem)
+        affixes = _affixes_of_names(image.stem, mask.stem)
         if affixes is None:
             return None
         own = {part: place for place, part in enumerate(image.parent.relative_to(self._root).parts)}
@@ -105,7 +105,7 @@ class MaskFamily:
         return {place for place, parts in values.items() if len(parts) > 1}
 
 
-def families_of(images: Sequence[Path], masks: Sequence[Path], root: Path) -> list[MaskFamily]:
+def mask_families(images: Sequence[Path], masks: Sequence[Path], root: Path) -> list[MaskFamily]:
     """Masks by role: the same folders, but for those that images are in, too, last words and ending."""
     image_parts = {part for image in images for part in image.parent.relative_to(root).parts}
     found: dict[tuple[str, ...], list[Path]] = defaultdict(list)
@@ -117,23 +117,25 @@ def families_of(images: Sequence[Path], masks: Sequence[Path], root: Path) -> li
     return [MaskFamily(role, paths, images, root) for role, paths in found.items()]
 
 
-def _nearest(path: Path, others: Sequence[Path]) -> list[Path]:
+def _nearest_names(path: Path, others: Sequence[Path]) -> list[Path]:
     """The others with the longest common beginning and the longest common end of their names."""
     name, folders = path.stem, partial(_same_folders, path)
-    by_start = max(others, key=lambda other: (_common_start(name, other.stem), folders(other)))
-    by_end = max(others, key=lambda other: (_common_start(name[::-1], other.stem[::-1]), folders(other)))
+    by_start = max(others, key=lambda other: (_common_start_of_names(name, other.stem), folders(other)))
+    by_end = max(
+        others, key=lambda other: (_common_start_of_names(name[::-1], other.stem[::-1]), folders(other))
+    )
     return [by_start, by_end]
 
 
-def _affixes(image: str, mask: str) -> tuple[tuple[str, str], tuple[str, str]] | None:
+def _affixes_of_names(image: str, mask: str) -> tuple[tuple[str, str], tuple[str, str]] | None:
     """What comes before and after the common core in both names; None if they have too little in common."""
     if image in mask:
         before, _, after = mask.partition(image)
         return ("", before), ("", after)
-    core = _common_words(image, mask)
+    core = _common_words_of_names(image, mask)
     if len(core) > 1 and not (_has_digit(image[len(core) :]) and _has_digit(mask[len(core) :])):
         return ("", ""), (image[len(core) :], mask[len(core) :])
-    core = _common_words(image[::-1], mask[::-1])[::-1]
+    core = _common_words_of_names(image[::-1], mask[::-1])[::-1]
     return ((image[: -len(core)], mask[: -len(core)]), ("", "")) if len(core) > 1 else None
 
 
@@ -142,15 +144,15 @@ def _has_digit(text: str) -> bool:
     return any(map(str.isdigit, text))
 
 
-def _common_words(first: str, second: str) -> str:
+def _common_words_of_names(first: str, second: str) -> str:
     """The common beginning of two names, up to the end of a word."""
-    length = _common_start(first, second)
+    length = _common_start_of_names(first, second)
     while 0 < length < len(first) and first[length - 1].isalnum():
         length -= 1
     return first[:length].rstrip("_-. ")
 
 
-def _common_start(first: str, second: str) -> int:
+def _common_start_of_names(first: str, second: str) -> int:
     """The number of characters that both begin with."""
     same = (a == b for a, b in zip(first, second, strict=False))
     return sum(1 for _ in takewhile(bool, same))

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from seg.data.images.decoding import decode_bands
-from seg.data.images.image_files import bytes_of
+from seg.data.images.image_files import bytes_of_file
 from seg.data.images.image_header import LostBandsError
 from seg.errors import DataError
 
@@ -32,7 +32,7 @@ def images_and_masks(folder: Path, pictures: Sequence[Path]) -> tuple[list[Path]
     """
     groups: dict[tuple[Path, str, str], list[Path]] = defaultdict(list)
     for path in pictures:
-        groups[path.parent, path.suffix.lower(), last_word(path.stem)].append(path)
+        groups[path.parent, path.suffix.lower(), last_word_of_role(path.stem)].append(path)
     images: list[Path] = []
     masks: list[Path] = []
     stems = {path.stem for path in pictures}
@@ -44,7 +44,7 @@ def images_and_masks(folder: Path, pictures: Sequence[Path]) -> tuple[list[Path]
     return sorted(images), sorted(masks)
 
 
-def last_word(stem: str) -> str:
+def last_word_of_role(stem: str) -> str:
     """The word at the end of a name, such as `mask` of `a_01_mask`; empty if it ends otherwise."""
     found = _TOKEN.search(stem)
     return found[1] if found and not re.fullmatch(r"[0-9a-f]{6,}", found[1]) else ""
@@ -78,7 +78,7 @@ def _has_few_colours(path: Path) -> bool:
     if path.suffix.lower() in {".jpg", ".jpeg"}:
         return False
     try:
-        pixels = decode_bands(bytes_of(path))[..., :3].reshape(-1, 3).astype(np.int64)
+        pixels = decode_bands(bytes_of_file(path))[..., :3].reshape(-1, 3).astype(np.int64)
     except (LostBandsError, DataError, ValueError):
         return False
     return len(np.unique(pixels @ [1 << 16, 1 << 8, 1])) <= _MOST_COLOURS_OF_A_MASK

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-from seg.data.images.image_files import images_in
+from seg.data.images.image_files import image_files_in
 
 
 class ImageFinder:
@@ -13,7 +13,7 @@ class ImageFinder:
         """Raises DataError if there are no images."""
         self._folder = folder
         self._named: dict[str, list[Path]] = defaultdict(list)
-        for image in images_in(folder):
+        for image in image_files_in(folder):
             self._named[image.name].append(image)
 
     def find(self, name: str) -> Path | None:

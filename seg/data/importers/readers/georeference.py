@@ -13,13 +13,15 @@ _WGS84 = "EPSG:4326"
 Ring = Sequence[Sequence[float]]
 
 
-def to_pixels(ring: Ring, image: Path, crs: str | None, size_hw: tuple[int, int]) -> Ring:
+def ring_in_pixels(ring: Ring, image: Path, crs: str | None, size_hw: tuple[int, int]) -> Ring:
     """A ring in pixels: as it is, unless the image is georeferenced and no point of the ring is in it.
 
     Raises:
         ValueError: its coordinates cannot be brought to those of the image.
     """
-    place = _place_of(image) if has_rasterio() and image.suffix.lower() in TIFF_SUFFIXES else None
+    place = (
+        _georeference_of_image(image) if has_rasterio() and image.suffix.lower() in TIFF_SUFFIXES else None
+    )
     if place is None or (
         crs is None and any(0 <= x <= size_hw[1] and 0 <= y <= size_hw[0] for x, y, *_ in ring)
     ):
@@ -43,7 +45,7 @@ def to_pixels(ring: Ring, image: Path, crs: str | None, size_hw: tuple[int, int]
 
 
 @lru_cache(maxsize=8)
-def _place_of(image: Path) -> tuple[Any, Any] | None:
+def _georeference_of_image(image: Path) -> tuple[Any, Any] | None:
     """The coordinate system and transform of an image; None if it is not georeferenced."""
     import rasterio
 

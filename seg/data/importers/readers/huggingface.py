@@ -43,21 +43,23 @@ def read_huggingface(source: Path, dropped: Dropped) -> ImportedDataset:
         raise DataError(f"{source}: is not parquet: {str(error).splitlines()[0]}") from error
     listing, value_of = folder / "id2label.json", {}
     if listing.is_file():
-        with base.parsing(listing, "Hugging Face"):
-            value_of = {str(name): int(value) for value, name in base.read_json(listing).items()}
-    return ImportedDataset(_images(folder, tables, value_of, dropped), value_of, base.IGNORED)
+        with base.errors_of_format_named(listing, "Hugging Face"):
+            value_of = {str(name): int(value) for value, name in base.read_annotation_json(listing).items()}
+    return ImportedDataset(_huggingface_images(folder, tables, value_of, dropped), value_of, base.IGNORED)
 
 
-def _images(
+def _huggingface_images(
     folder: Path, tables: Mapping[Path, "ParquetFile"], value_of: Mapping[str, int], dropped: Dropped
 ) -> Iterator[ImportedImage]:
     names = {value: name for name, value in value_of.items()}
     for file, table in tables.items():
-        splits = [base.split_of(part) for part in file.parts]
+        splits = [base.import_split_of(part) for part in file.parts]
         split = next((split for split in splits if split != "train"), splits[-1])
-        image, mask = (_column(folder / file, table.schema_arrow.names, known) for known in (_IMAGES, _MASKS))
-        for number, row in enumerate(_rows(folder / file, table, [image, mask])):
-            with base.parsing(folder / file, "Hugging Face"):
+        image, mask = (
+            _parquet_column(folder / file, table.schema_arrow.names, known) for known in (_IMAGES, _MASKS)
+        )
+        for number, row in enumerate(_parquet_rows(folder / file, table, [image, mask])):
+            with base.errors_of_format_named(folder / file, "Hugging Face"):
                 index_hw = decode_index_map(row[mask]["bytes"])
                 content = row[image]["bytes"]
                 suffix = ".png" if content.startswith(b"\x89PNG") else ".jpg"
@@ -68,10 +70,10 @@ def _images(
             yield ImportedImage(Path(name), index_hw.shape, objects, split, content)
 
 
-def _rows(file: Path, table: "ParquetFile", columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _parquet_rows(file: Path, table: "ParquetFile", columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     from pyarrow import ArrowException
 
-    _refuse_packed(file, table)
+    _refuse_packed_parquet(file, table)
     try:
         for batch in table.iter_batches(_ROWS_AT_ONCE, columns=columns):
             yield from batch.to_pylist()
@@ -79,7 +81,7 @@ def _rows(file: Path, table: "ParquetFile", columns: Sequence[str]) -> Iterator[
         raise DataError(f"{file}: is damaged: {str(error).splitlines()[0]}") from error
 
 
-def _refuse_packed(file: Path, table: "ParquetFile") -> None:
+def _refuse_packed_parquet(file: Path, table: "ParquetFile") -> None:
     """Raise DataError for columns that unpack to far more than they are packed in, as no images do."""
     for number in range(table.metadata.num_row_groups):
         group = table.metadata.row_group(number)
@@ -92,7 +94,7 @@ def _refuse_packed(file: Path, table: "ParquetFile") -> None:
                 )
 
 
-def _column(file: Path, columns: Sequence[str], known: Sequence[str]) -> str:
+def _parquet_column(file: Path, columns: Sequence[str], known: Sequence[str]) -> str:
     if not (found := [name for name in known if name in columns]):
         raise DataError(f"{file}: has the columns {', '.join(columns)}, but none of {', '.join(known)}")
     return found[0]

@@ -14,7 +14,7 @@ from seg.data.importers import base
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject
 from seg.data.importers.readers.brush import decode_brush
 from seg.data.importers.readers.find import ImageFinder
-from seg.data.importers.readers.shapes import ellipse, polygon, rectangle, turned
+from seg.data.importers.readers.shapes import ellipse_shape, polygon_shape, rectangle_shape, turned_shape
 from seg.errors import DataError
 
 _UPLOAD: Final = re.compile(r"^[0-9a-f]{8}-")
@@ -23,35 +23,37 @@ _UPLOAD: Final = re.compile(r"^[0-9a-f]{8}-")
 
 def read_label_studio(source: Path, dropped: Dropped) -> ImportedDataset:
     file = next(iter(sorted(source.glob("*.json"))), source / "export.json") if source.is_dir() else source
-    tasks = base.read_json(file)
+    tasks = base.read_annotation_json(file)
     if not isinstance(tasks, list):
         raise DataError(f"{file}: is not a list of tasks: export as JSON, not as JSON-MIN or COCO")
-    return ImportedDataset(_images(file, tasks, dropped))
+    return ImportedDataset(_label_studio_images(file, tasks, dropped))
 
 
-def _images(file: Path, tasks: Sequence[Any], dropped: Dropped) -> Iterator[ImportedImage]:
+def _label_studio_images(file: Path, tasks: Sequence[Any], dropped: Dropped) -> Iterator[ImportedImage]:
     finder = ImageFinder(file.parent)
     for number, task in enumerate(tasks):
-        with base.parsing(file.with_name(f"{file.name}: task {number}"), "Label Studio"):
+        with base.errors_of_format_named(file.with_name(f"{file.name}: task {number}"), "Label Studio"):
             places = [text for text in task["data"].values() if isinstance(text, str)]
-            image = next(filter(None, (_image_at(place, finder) for place in places)), None)
+            image = next(filter(None, (_image_at_label_studio_url(place, finder) for place in places)), None)
             if image is None:
                 dropped["task whose image is not there"] += 1
                 continue
-            size_hw = base.size_of(image)
+            size_hw = base.size_of_imported_image(image)
             kept = [one for one in task["annotations"] if not one.get("was_cancelled")]
             results = [result for annotation in kept for result in annotation["result"]]
-            objects = [_object(result, size_hw, dropped) for result in results]
+            objects = [_label_studio_object(result, size_hw, dropped) for result in results]
         yield ImportedImage(image, size_hw, [one for one in objects if one])
 
 
-def _image_at(place: str, finder: ImageFinder) -> Path | None:
+def _image_at_label_studio_url(place: str, finder: ImageFinder) -> Path | None:
     """The image at a URL of Label Studio: an upload, or a file of its local storage."""
     name = unquote(place.partition("?d=")[2] or place.partition("?")[0])
     return finder.find(name) or finder.find(_UPLOAD.sub("", name.rpartition("/")[2]))
 
 
-def _object(result: dict[str, Any], size_hw: tuple[int, int], dropped: Dropped) -> ImportedObject | None:
+def _label_studio_object(
+    result: dict[str, Any], size_hw: tuple[int, int], dropped: Dropped
+) -> ImportedObject | None:
     kind, value = result["type"], result["value"]
     if not value.get(kind) or kind not in (
         "polygonlabels",
@@ -69,9 +71,11 @@ def _object(result: dict[str, Any], size_hw: tuple[int, int], dropped: Dropped) 
     height, width = size_hw
     across, down = width / 100, height / 100
     if kind == "polygonlabels":
-        return ImportedObject(name, polygon((x * across, y * down) for x, y in value["points"]))
+        return ImportedObject(name, polygon_shape((x * across, y * down) for x, y in value["points"]))
     x, y, degrees = value["x"] * across, value["y"] * down, value.get("rotation", 0)
     if kind == "rectanglelabels":
-        box = rectangle(x, y, x + value["width"] * across, y + value["height"] * down)
-        return ImportedObject(name, turned(box, degrees, x, y))
-    return ImportedObject(name, ellipse(x, y, value["radiusX"] * across, value["radiusY"] * down, degrees))
+        box = rectangle_shape(x, y, x + value["width"] * across, y + value["height"] * down)
+        return ImportedObject(name, turned_shape(box, degrees, x, y))
+    return ImportedObject(
+        name, ellipse_shape(x, y, value["radiusX"] * across, value["radiusY"] * down, degrees)
+    )

@@ -11,7 +11,13 @@ from typing import Any
 from seg.data.coco.rasterise import MaskHW
 from seg.data.importers import base
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject, Polygons
-from seg.data.importers.readers.shapes import decode_patch, ellipse, placed, polygon, rectangle
+from seg.data.importers.readers.shapes import (
+    ellipse_shape,
+    mask_in_whole_image,
+    mask_of_base64,
+    polygon_shape,
+    rectangle_shape,
+)
 from seg.errors import DataError
 
 
@@ -19,42 +25,44 @@ def read_labelme(source: Path, dropped: Dropped) -> ImportedDataset:
     files = sorted(source.rglob("*.json")) if source.is_dir() else [source]
     if not files:
         raise DataError(f"{source}: has no JSON of labelme")
-    return ImportedDataset(_images(files, dropped))
+    return ImportedDataset(_labelme_images(files, dropped))
 
 
-def _images(files: list[Path], dropped: Dropped) -> Iterator[ImportedImage]:
+def _labelme_images(files: list[Path], dropped: Dropped) -> Iterator[ImportedImage]:
     for file in files:
-        document = base.read_json(file)
+        document = base.read_annotation_json(file)
         if not isinstance(document, dict) or "shapes" not in document:
             dropped["JSON without shapes"] += 1
             continue
-        with base.parsing(file, "labelme"):
+        with base.errors_of_format_named(file, "labelme"):
             named = file.parent / PurePosixPath(str(document.get("imagePath")).replace("\\", "/"))
-            image = named if named.is_file() else base.image_beside(file)
+            image = named if named.is_file() else base.image_beside_annotation(file)
             if image is None:
                 dropped["JSON without its image"] += 1
                 continue
-            size_hw = base.size_of(image)
-            objects = [_object(shape, size_hw, dropped) for shape in document["shapes"]]
+            size_hw = base.size_of_imported_image(image)
+            objects = [_labelme_object(shape, size_hw, dropped) for shape in document["shapes"]]
         yield ImportedImage(image, size_hw, [one for one in objects if one])
 
 
-def _object(shape: dict[str, Any], size_hw: tuple[int, int], dropped: Dropped) -> ImportedObject | None:
+def _labelme_object(
+    shape: dict[str, Any], size_hw: tuple[int, int], dropped: Dropped
+) -> ImportedObject | None:
     kind, points = shape.get("shape_type") or "polygon", shape["points"]
     outline: Polygons | MaskHW
     match kind:
         case "polygon":
-            outline = polygon(points)
+            outline = polygon_shape(points)
         case "rectangle":
             (left, top), (right, bottom) = points[0], points[-1 if len(points) == 2 else 2]
-            outline = rectangle(left, top, right, bottom)
+            outline = rectangle_shape(left, top, right, bottom)
         case "circle":
             (x, y), edge = points
             radius = math.dist((x, y), edge)
-            outline = ellipse(x, y, radius, radius)
+            outline = ellipse_shape(x, y, radius, radius)
         case "mask":
             left, top = points[0]
-            outline = placed(decode_patch(shape["mask"]), round(left), round(top), size_hw)
+            outline = mask_in_whole_image(mask_of_base64(shape["mask"]), round(left), round(top), size_hw)
         case _:
             dropped[f"{kind}, which has no area"] += 1
             return None

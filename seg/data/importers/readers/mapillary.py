@@ -21,16 +21,16 @@ _SPLITS: Final[Mapping[str, SplitName]] = {"training": "train", "validation": "v
 
 def read_mapillary(source: Path, dropped: Dropped) -> ImportedDataset:
     file = next(iter(sorted(source.glob("config*.json"), reverse=True)), source / "config.json")
-    config = base.read_json(file)
-    with base.parsing(file, "Mapillary"):
+    config = base.read_annotation_json(file)
+    with base.errors_of_format_named(file, "Mapillary"):
         names = [str(one["readable"]) for one in config["labels"]]
         evaluated = [bool(one.get("evaluate", True)) for one in config["labels"]]
     version = file.stem.removeprefix("config").removeprefix("_")
     kept = {name: value for value, name in enumerate(names) if evaluated[value]}
-    return ImportedDataset(_images(source, version, names, evaluated, dropped), kept, base.IGNORED)
+    return ImportedDataset(_mapillary_images(source, version, names, evaluated, dropped), kept, base.IGNORED)
 
 
-def _images(
+def _mapillary_images(
     source: Path, version: str, names: Sequence[str], evaluated: Sequence[bool], dropped: Dropped
 ) -> Iterator[ImportedImage]:
     if not any((source / folder / "images").is_dir() for folder in _SPLITS):
@@ -48,7 +48,7 @@ def _images(
                 if split != "predict":
                     dropped["image without labels"] += 1
                     continue
-                yield ImportedImage(image, base.size_of(image), [], split)
+                yield ImportedImage(image, base.size_of_imported_image(image), [], split)
                 continue
             index_hw = read_index_map(mask)
             objects = []

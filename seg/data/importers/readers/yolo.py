@@ -9,11 +9,11 @@ from typing import Final
 
 import numpy as np
 
-from seg.data.images.image_files import bytes_of, images_in
+from seg.data.images.image_files import bytes_of_file, image_files_in
 from seg.data.importers import base
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject
 from seg.errors import DataError, SpecError
-from seg.spec.yaml.yaml_text import parse_text, read_text
+from seg.spec.yaml.yaml_text import parse_yaml_text, read_yaml_text
 
 _SPLITS: Final = ("train", "val", "test")
 _BOX: Final = 4
@@ -22,10 +22,10 @@ _BOX: Final = 4
 def read_yolo(source: Path, dropped: Dropped) -> ImportedDataset:
     file = source / "data.yaml" if source.is_dir() else source
     try:
-        document = parse_text(read_text(file), file)
+        document = parse_yaml_text(read_yaml_text(file), file)
     except SpecError as error:
         raise DataError(str(error)) from error
-    with base.parsing(file, "YOLO"):
+    with base.errors_of_format_named(file, "YOLO"):
         listed = document["names"]
         values = [listed[key] for key in sorted(listed)] if isinstance(listed, dict) else listed
         names = list(map(str, values))
@@ -36,10 +36,12 @@ def read_yolo(source: Path, dropped: Dropped) -> ImportedDataset:
             for split, named in folders.items()
             for place in (named if isinstance(named, list) else [named])
         ]
-    return ImportedDataset(_images(file, root, places, names, dropped), base.numbered(names))
+    return ImportedDataset(
+        _yolo_images(file, root, places, names, dropped), base.number_imported_classes(names)
+    )
 
 
-def _images(
+def _yolo_images(
     file: Path, root: Path, places: Sequence[tuple[str, str]], names: Sequence[str], dropped: Dropped
 ) -> Iterator[ImportedImage]:
     for split, place in places:
@@ -48,22 +50,22 @@ def _images(
         folder = next((one for one in wanted if one.is_dir()), None)
         if folder is None:
             raise DataError(f"{file}: its {split} folder {place} is not there")
-        for image in images_in(folder):
-            size_hw = base.size_of(image)
+        for image in image_files_in(folder):
+            size_hw = base.size_of_imported_image(image)
             # Labels are in the folder `labels` beside the last folder `images` of the path.
             labels = Path("labels".join(str(image.with_suffix(".txt")).rsplit("images", 1)))
             dropped["image without a file of labels (kept as empty)"] += not labels.is_file()
-            objects = _objects(labels, size_hw, names, dropped)
-            yield ImportedImage(image, size_hw, objects, base.split_of(split))
+            objects = _yolo_objects(labels, size_hw, names, dropped)
+            yield ImportedImage(image, size_hw, objects, base.import_split_of(split))
 
 
-def _objects(
+def _yolo_objects(
     file: Path, size_hw: tuple[int, int], names: Sequence[str], dropped: Dropped
 ) -> list[ImportedObject]:
     objects = []
-    text = bytes_of(file).decode(errors="replace") if file.is_file() and file.stat().st_size else ""
+    text = bytes_of_file(file).decode(errors="replace") if file.is_file() and file.stat().st_size else ""
     for number, line in enumerate(text.splitlines(), start=1):
-        with base.parsing(file.with_name(f"{file.name}:{number}"), "YOLO"):
+        with base.errors_of_format_named(file.with_name(f"{file.name}:{number}"), "YOLO"):
             label, *numbers = [float(word) for word in line.split()] or [0.0]
             if len(numbers) <= _BOX:
                 dropped["box without an outline"] += bool(numbers)

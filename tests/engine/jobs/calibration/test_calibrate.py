@@ -19,13 +19,13 @@ from seg.engine.jobs.predict import run_ensemble
 from seg.errors import SpecError
 from seg.spec import load_ensemble
 from seg.spec.dataset.groups import GroupSpec
-from seg.spec.yaml.edit import write_under
+from seg.spec.yaml.edit import write_under_key
 from tests.engine.tiny_models import IMAGES
 
 
 def calibrate(path: Path, tolerance: float) -> Sequence[AnyTrace]:
     calibration, traces = calibrate_ensemble(load_ensemble(path))
-    write_under(path, "stopping", {"tolerance": tolerance, "calibration": calibration.model_dump()})
+    write_under_key(path, "stopping", {"tolerance": tolerance, "calibration": calibration.model_dump()})
     return traces
 
 
@@ -85,7 +85,7 @@ def test_an_order_without_rounds_is_refused(project: Path) -> None:
     """Member by member, it would never stop, and not say so."""
     calibration, _ = calibrate_ensemble(load_ensemble(project))
     by_member = calibration.model_copy(update={"order": tuple(range(16))})
-    write_under(project, "stopping", {"tolerance": 0.2, "calibration": by_member.model_dump()})
+    write_under_key(project, "stopping", {"tolerance": 0.2, "calibration": by_member.model_dump()})
     with pytest.raises(SpecError, match="not in rounds: run `seg calibrate` again"):
         run_ensemble(load_ensemble(project))
 
@@ -129,7 +129,7 @@ def test_a_calibration_counts_groups_of_validation_but_images_to_predict(project
     assert {trace.group for trace in traces} == {"png"}
     assert calibrate_ensemble(one, "predict")[0].groups == IMAGES
     written = {"tolerance": 0.2, "calibration": known.model_dump()}
-    write_under(project, "stopping", written)
+    write_under_key(project, "stopping", written)
     stopping = load_ensemble(project).stopping
     assert stopping
     rule = new_stopping_rule(stopping)

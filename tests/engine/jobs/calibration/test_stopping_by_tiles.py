@@ -26,7 +26,7 @@ from seg.errors import SpecError
 from seg.labels.label_map import ImageHWC, LabelsHW
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.ensemble.prediction import DOUBT_LEVELS, CalibrationSpec, StoppingSpec
-from seg.spec.yaml.edit import write_under
+from seg.spec.yaml.edit import write_under_key
 
 ORDER = tuple(number // 2 + 8 * (number % 2) for number in range(16))
 """The eight views of one member and of the other in turn: eight rounds."""
@@ -169,7 +169,7 @@ def test_plain_tiles_have_no_passes_in_a_trace_either(tiled: Path) -> None:
 def test_a_calibration_of_tiles_is_taken_by_the_next_run(tiled: Path) -> None:
     calibration, traces = calibrate_ensemble(load_ensemble(tiled), units="tiles", tolerance=0.2)
     assert calibration.tiles == 3 * lay_out_tiles((70, 90), load_ensemble(tiled).tile).count
-    write_under(
+    write_under_key(
         tiled, "stopping", {"tolerance": 0.2, "calibration": calibration.model_dump(exclude_none=True)}
     )
     spec = load_ensemble(tiled)

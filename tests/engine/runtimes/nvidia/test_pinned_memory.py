@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seg.engine import Ensemble
 from seg.engine.member import Member
-from seg.engine.pipeline import pipeline
+from seg.engine.pipeline import batch_runner
 from seg.engine.runtimes.base import RuntimeInfo, Streams
 from seg.engine.runtimes.nvidia import nvidia, pinned_memory
 from seg.engine.runtimes.nvidia.pinned_memory import UploadBuffers, pinned_bytes
@@ -88,7 +88,7 @@ def test_a_run_as_on_cuda_fills_its_batches_there(
         return dict(found)
 
     expected, allocated = labels(), Allocations()
-    monkeypatch.setattr(pipeline, "UploadBuffers", lambda: UploadBuffers(allocated))
+    monkeypatch.setattr(batch_runner, "UploadBuffers", lambda: UploadBuffers(allocated))
     info = RuntimeInfo("cuda", "a library", "CUDA", TWO, whole_batches=True)
     monkeypatch.setattr(OrtRuntime, "describe", lambda _: info)
     for key, labels_hw in labels().items():

@@ -17,7 +17,7 @@ from seg.evaluate.tune.fits.class_factors import (
 )
 from seg.evaluate.tune.fits.temperature import calibrate_members
 from seg.evaluate.tune.scorer import PixelScorer
-from seg.labels.probability_codec import to_levels
+from seg.labels.probability_codec import probabilities_to_levels
 from tests.evaluate.conftest import MakeScorer, counted
 
 OF_SPLITS = ("miou", "dataset-dice", "pixel-accuracy")
@@ -81,7 +81,7 @@ def test_a_temperature_undoes_what_made_a_member_too_sure(sureness: float) -> No
     truth_icn = np.exp(logits_icn) / np.exp(logits_icn).sum(1, keepdims=True)
     labels_in = (truth_icn.cumsum(1) < random.random((10, 1, 2000))).sum(1).astype(np.uint8)
     said_icn = np.exp(sureness * logits_icn)
-    levels = to_levels((said_icn / said_icn.sum(1, keepdims=True)).astype(np.float32))
+    levels = probabilities_to_levels((said_icn / said_icn.sum(1, keepdims=True)).astype(np.float32))
     scorer = PixelScorer(("m",), (("identity",),), labels_in, {(0, "identity"): levels}, counted("miou"))
     (found,) = calibrate_members(scorer)
     assert found.temperature == pytest.approx(sureness, rel=0.1)

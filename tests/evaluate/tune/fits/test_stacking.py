@@ -14,7 +14,7 @@ from seg.engine.passes.views import VIEWS
 from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.evidence.by_group import score_by_criterion
 from seg.evaluate.tune.evidence.choose_departure import choose_stacking
-from seg.evaluate.tune.evidence.stacking_offer import describe_stacking
+from seg.evaluate.tune.evidence.stacking_offer import describe_stacking_offer
 from seg.evaluate.tune.fits import stacking as fits
 from seg.evaluate.tune.fits.departures import Departure, Departures, FittedDeparture
 from seg.evaluate.tune.fits.member_pixels import MemberPixels
@@ -116,5 +116,5 @@ def test_it_is_taken_if_it_gains_two_standard_errors(
     departures = Departures(pixels_of(make_scorer), np.arange(images), EVEN, "mean", judge)
     stacked = choose_stacking(departures, Departure())
     assert (stacked.stacking > 0) == is_taken
-    assert ("not taken" in describe_stacking(departures, stacked)) != is_taken
-    assert f"{100 * gain:+.2f} ± " in describe_stacking(departures, stacked)
+    assert ("not taken" in describe_stacking_offer(departures, stacked)) != is_taken
+    assert f"{100 * gain:+.2f} ± " in describe_stacking_offer(departures, stacked)

@@ -19,14 +19,14 @@ from seg.evaluate.tune.fits.weights import HALVED_BY, weights_by_score
 from seg.evaluate.tune.overlapping.fit_rules import rule_fits_in_order
 from seg.evaluate.tune.overlapping.region_table import SURE, THRESHOLDS, RegionTable, count_regions
 from seg.evaluate.tune.overlapping.sampled_members import SampledMembers, SampledPasses
-from seg.evaluate.tune.overlapping.temperatures import binary_cross_entropy, fit_sigmoid_temperatures
+from seg.evaluate.tune.overlapping.temperatures import cross_entropy_of_sigmoids, fit_sigmoid_temperatures
 from seg.evaluate.tune.overlapping.threshold_curves import THRESHOLDS as FINE
 from seg.evaluate.tune.overlapping.threshold_curves import count_at_thresholds
 from seg.evaluate.tune.overlapping.whole_counts import best_threshold, count_mixtures
 from seg.labels.classes import ClassInfo
-from seg.labels.probability_codec import to_levels
+from seg.labels.probability_codec import probabilities_to_levels
 from seg.labels.task import LabelMap, pack_masks
-from seg.metrics.from_counts import CountedMetric, Tallies, class_score, open_counted
+from seg.metrics.from_counts import CountedMetric, Tallies, class_score_from_counts, open_counted_metric
 from seg.metrics.image_tallies import ImageTallies
 from seg.metrics.open_metric import open_metric
 from seg.spec.ensemble.decision import ClassRule
@@ -66,7 +66,7 @@ def table_of(pairs: list[tuple[Any, Any]]) -> RegionTable:
 
 
 def tallies_of(metric: str) -> Tallies:
-    return open_counted(MetricSpec(name=metric), ONE, "binary").tallies
+    return open_counted_metric(MetricSpec(name=metric), ONE, "binary").tallies
 
 
 @given(st.integers(0, 10_000), st.sampled_from(METRICS))
@@ -77,7 +77,7 @@ def test_one_sort_has_the_score_of_every_threshold(seed: int, metric: str) -> No
     # Probabilities that lie on thresholds are not above them.
     flat[:, ::7] = FINE[np.arange(flat[:, ::7].shape[1]) % len(FINE)]
     truth = np.stack([masks.ravel() for _, masks in pairs])
-    found = class_score(tallies_of(metric), count_at_thresholds(flat, truth))
+    found = class_score_from_counts(tallies_of(metric), count_at_thresholds(flat, truth))
     opened = open_metric(MetricSpec(name=metric), ONE, "binary")
     for position in range(0, len(FINE), 14):
         tallies = [
@@ -207,7 +207,7 @@ def test_a_temperature_is_that_of_the_least_cross_entropy() -> None:
 
         def cost(one: float, p: NDArray[np.float64] = p) -> float:
             scaled = 1 / (1 + np.exp(-np.log(p / (1 - p)) / one))
-            return binary_cross_entropy(scaled.astype(np.float32), thin.truth_cin)
+            return cross_entropy_of_sigmoids(scaled.astype(np.float32), thin.truth_cin)
 
         best = optimize.minimize_scalar(cost, bounds=(0.25, 4), method="bounded").x
         assert temperature == pytest.approx(best, rel=0.02)
@@ -242,7 +242,9 @@ def sampled_passes(answers: list[NDArray[np.float64]], truth_cin: NDArray[np.boo
     return SampledPasses(
         names=tuple("ab"),
         views=(("identity",),) * len(answers),
-        levels={(m, "identity"): to_levels(p.astype(np.float32)) for m, p in enumerate(answers)},
+        levels={
+            (m, "identity"): probabilities_to_levels(p.astype(np.float32)) for m, p in enumerate(answers)
+        },
         truth_cin=truth_cin,
         metric=counted_dice(),
         coverage=(),
@@ -253,7 +255,7 @@ def sampled_passes(answers: list[NDArray[np.float64]], truth_cin: NDArray[np.boo
 def counted_dice() -> CountedMetric:
     """Of two classes."""
     infos = [ClassInfo(name=name, id=n, colour=(0, 0, 0)) for n, name in enumerate(("scratch", "rust"))]
-    return open_counted(MetricSpec(name="dice"), infos, "multilabel")
+    return open_counted_metric(MetricSpec(name="dice"), infos, "multilabel")
 
 
 def test_the_error_of_a_gain_is_infinite_with_one_group_and_0_where_all_gain_alike() -> None:
