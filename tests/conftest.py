@@ -1,4 +1,4 @@
-"""Fixtures that tests of every room share."""
+"""Fixtures that tests of every package share."""
 
 import os
 from collections.abc import Iterator

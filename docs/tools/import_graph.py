@@ -1,7 +1,7 @@
-"""Draw which room imports which: `python docs/tools/import_graph.py docs/design/rooms.png`.
+"""Draw which package imports which: `python docs/tools/import_graph.py docs/design/packages.png`.
 
-A room is a package such as `seg.engine.runtimes`; modules that lie beside packages count as one room, but for
-those of the engine, which are rooms of their own. The hall, on which all stand, is left out. Rooms stand in
+A folder such as `seg.engine.runtimes` is a package. Modules that lie beside packages count as one package,
+but each of those of the engine as one of its own. The shared modules of `seg` are left out. Packages stand in
 layers, each above all that it imports; an arrow is an import. Imports on a circle are drawn in red.
 """
 
@@ -16,11 +16,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
-Rooms = Mapping[str, set[str]]
-"""For each room the rooms that it imports."""
+Packages = Mapping[str, set[str]]
+"""For each package the packages that it imports."""
 
 SHALLOW: Final = ("commands", "data", "spec")
-"""Packages that are one room, whatever lies in them."""
+"""Packages that are one package, whatever lies in them."""
 
 WIDTH, HEIGHT = 16.0, 11.0
 COLOURS: Final = {
@@ -30,83 +30,85 @@ COLOURS: Final = {
     "export": "#2ca02c",
     "train": "#d95f02",
 }
-HALL: Final = "#8c8c8c"
+SHARED: Final = "#8c8c8c"
 
 
-def rooms_of_seg() -> Rooms:
-    """The rooms and their imports, as the code has them."""
+def packages_of_seg() -> Packages:
+    """The packages and their imports, as the code has them."""
     graph = grimp.build_graph("seg", exclude_type_checking_imports=True)
     imports: dict[str, set[str]] = {}
     for module in graph.modules:
-        own = room_of(module, graph)
+        own = package_of(module, graph)
         if own:
-            others = {room_of(other, graph) for other in graph.find_modules_directly_imported_by(module)}
+            others = {package_of(other, graph) for other in graph.find_modules_directly_imported_by(module)}
             imports.setdefault(own, set()).update(others - {own, ""})
     return imports
 
 
-def room_of(module: str, graph: grimp.ImportGraph) -> str:
-    """`engine.runtimes` for `seg.engine.runtimes.ort`, `spec` for `seg.spec.base`, nothing for the hall."""
+def package_of(module: str, graph: grimp.ImportGraph) -> str:
+    """`engine.runtimes` for `seg.engine.runtimes.ort`, `spec` for `seg.spec.base`, nothing for a module of `seg`."""
     _, *parts = module.split(".")
     if not parts or not graph.find_children(f"seg.{parts[0]}"):
         return ""
-    is_room = len(parts) > 1 and (parts[0] == "engine" or graph.find_children(".".join(["seg", *parts[:2]])))
-    return ".".join(parts[: 2 if is_room and parts[0] not in SHALLOW else 1])
+    is_package = len(parts) > 1 and (
+        parts[0] == "engine" or graph.find_children(".".join(["seg", *parts[:2]]))
+    )
+    return ".".join(parts[: 2 if is_package and parts[0] not in SHALLOW else 1])
 
 
-def layers_of(rooms: Rooms) -> dict[str, int]:
-    """The layer of each room: one above the highest that it imports. Rooms of a circle share their layer."""
-    below = dict.fromkeys(rooms, 0)
-    for _ in rooms:
-        for room, imported in rooms.items():
-            others = [below[other] for other in imported if not _reaches(rooms, other, room)]
-            below[room] = max([below[room], *(layer + 1 for layer in others)])
+def layers_of(packages: Packages) -> dict[str, int]:
+    """The layer of each package: one above the highest that it imports. Packages of a circle share their layer."""
+    below = dict.fromkeys(packages, 0)
+    for _ in packages:
+        for package, imported in packages.items():
+            others = [below[other] for other in imported if not _reaches(packages, other, package)]
+            below[package] = max([below[package], *(layer + 1 for layer in others)])
     return below
 
 
-def circles_of(rooms: Rooms) -> set[tuple[str, str]]:
+def circles_of(packages: Packages) -> set[tuple[str, str]]:
     """The imports that lie on a circle."""
     return {
-        (room, other)
-        for room, imported in rooms.items()
+        (package, other)
+        for package, imported in packages.items()
         for other in imported
-        if _reaches(rooms, other, room)
+        if _reaches(packages, other, package)
     }
 
 
-def _reaches(rooms: Rooms, start: str, goal: str) -> bool:
-    seen, open_rooms = set[str](), [start]
-    while open_rooms:
-        room = open_rooms.pop()
-        if room == goal:
+def _reaches(packages: Packages, start: str, goal: str) -> bool:
+    seen, open_packages = set[str](), [start]
+    while open_packages:
+        package = open_packages.pop()
+        if package == goal:
             return True
-        if room not in seen:
-            seen.add(room)
-            open_rooms += rooms[room]
+        if package not in seen:
+            seen.add(package)
+            open_packages += packages[package]
     return False
 
 
-def draw(rooms: Rooms, path: Path) -> None:
+def draw(packages: Packages, path: Path) -> None:
     """Write the picture, as PNG or SVG by its ending."""
-    layers, circles = layers_of(rooms), circles_of(rooms)
+    layers, circles = layers_of(packages), circles_of(packages)
     places: dict[str, tuple[float, float]] = {}
     top = max(layers.values())
     for layer in range(top + 1):
-        row = sorted(room for room in rooms if layers[room] == layer)
-        for position, room in enumerate(row):
-            places[room] = ((position + 0.5) / len(row) * WIDTH, layer / max(top, 1) * (HEIGHT - 1) + 0.5)
+        row = sorted(package for package in packages if layers[package] == layer)
+        for position, package in enumerate(row):
+            places[package] = ((position + 0.5) / len(row) * WIDTH, layer / max(top, 1) * (HEIGHT - 1) + 0.5)
     figure = Figure(figsize=(WIDTH, HEIGHT))
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, WIDTH), ylim=(0, HEIGHT))
     axes.axis("off")
-    for room, imported in rooms.items():
+    for package, imported in packages.items():
         for other in imported:
-            _arrow(axes, places[room], places[other], is_circle=(room, other) in circles)
-    for room, (x, y) in places.items():
-        colour = COLOURS.get(room.split(".")[0], HALL)
+            _arrow(axes, places[package], places[other], is_circle=(package, other) in circles)
+    for package, (x, y) in places.items():
+        colour = COLOURS.get(package.split(".")[0], SHARED)
         box = {"boxstyle": "round,pad=0.35", "facecolor": colour, "edgecolor": "white", "linewidth": 1.5}
-        axes.text(x, y, room, ha="center", va="center", color="white", fontsize=10, bbox=box, zorder=3)
+        axes.text(x, y, package, ha="center", va="center", color="white", fontsize=10, bbox=box, zorder=3)
     figure.savefig(path, dpi=110)
 
 
@@ -128,8 +130,8 @@ def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], *, 
 
 
 if __name__ == "__main__":
-    found = rooms_of_seg()
+    found = packages_of_seg()
     draw(found, Path(sys.argv[1]))
     circles = circles_of(found)
     imports = sum(map(len, found.values()))
-    sys.stdout.write(f"{len(found)} rooms, {imports} imports between them, {len(circles)} in circles\n")
+    sys.stdout.write(f"{len(found)} packages, {imports} imports between them, {len(circles)} in circles\n")

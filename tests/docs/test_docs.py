@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "examples").rglob("README.md")])
 
-ROOMS = ("seg", "engine", "evaluate", "export", "train", "tests", "benchmarks", "docs", "examples")
-CODE = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+FOLDERS = ("seg", "engine", "evaluate", "export", "train", "tests", "benchmarks", "docs", "examples")
+CODE = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
 
 def test_the_reference_has_every_spec_key() -> None:

@@ -10,7 +10,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("engine", "evaluate", "export", "train")
+PACKAGES = ("engine", "evaluate", "export", "train")
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +37,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def modules_of_the_checkout() -> set[str]:
-    hall = {
-        p.relative_to(ROOT) for p in (ROOT / "seg").rglob("*.py") if p.parts[len(ROOT.parts) + 1] not in ROOMS
+    shared = {
+        p.relative_to(ROOT)
+        for p in (ROOT / "seg").rglob("*.py")
+        if p.parts[len(ROOT.parts) + 1] not in PACKAGES
     }
-    rooms = {Path("seg") / p.relative_to(ROOT) for room in ROOMS for p in (ROOT / room).rglob("*.py")}
-    return {p.as_posix() for p in hall | rooms}
+    packages = {
+        Path("seg") / p.relative_to(ROOT) for package in PACKAGES for p in (ROOT / package).rglob("*.py")
+    }
+    return {p.as_posix() for p in shared | packages}
 
 
 def assets_of_the_checkout() -> set[str]:

@@ -33,7 +33,7 @@ _BEGINS_ANEW: Final = ("--restart", "--retrain", "--force")
 _OPENCV_NO_MEMORY: Final = -4
 
 _SOURCE: Final = Path(__file__).resolve().parents[3]
-_ROOMS: Final = ("seg", "train", "export", "engine", "evaluate")
+_OWN_FOLDERS: Final = ("seg", "train", "export", "engine", "evaluate")
 
 
 def report_failure(error: BaseException, command: str, arguments: Sequence[str], *, debug: bool) -> int:
@@ -142,4 +142,4 @@ def _place_of_defect(error: BaseException) -> str:
 
 
 def _is_file_of_seg(file: Path) -> bool:
-    return file.is_relative_to(_SOURCE) and file.relative_to(_SOURCE).parts[0] in _ROOMS
+    return file.is_relative_to(_SOURCE) and file.relative_to(_SOURCE).parts[0] in _OWN_FOLDERS
