@@ -16,7 +16,7 @@ from seg.commands.app import app
 from seg.data.images.images import read_image, read_mask, write_image
 from seg.engine.jobs.predict import run_ensemble
 from seg.errors import SegError
-from seg.files.ownership import FOLDER, OUTPUTS, note_file
+from seg.files.ownership import FOLDER, OUTPUTS, record_own_file
 from seg.spec import load_ensemble
 
 SIZE = (4, 5)
@@ -294,7 +294,7 @@ def test_files_that_a_spec_names_stay_even_if_seg_wrote_them(project: Path, read
     (folder / "stacking.yaml").write_text(json.dumps(stacking))
     (folder / "metric.py").write_text("def score(truth, prediction):\n    return 0.0\n")
     change(project, data="data.yaml", stacking="stacking.yaml", metric="metric.py:score")
-    note_file(folder / read)
+    record_own_file(folder / read)
     before = everything(folder)
     line = refused("ensemble", project, "--output", folder / read, "--format", "kaggle", "--overwrite")
     assert read in line
