@@ -28,11 +28,11 @@ from seg.evaluate.tune.overlapping.fit_rules import rule_fits_in_order
 from seg.evaluate.tune.overlapping.region_table import RegionTable, count_regions
 from seg.labels.task import masks_of
 from seg.metrics.dice import tally_dice
-from seg.metrics.from_counts import class_score, dice
+from seg.metrics.from_counts import class_score_from_counts, dice_from_counts
 from seg.spec.dataset.dataset import load_dataset
 from seg.spec.ensemble.decision import ClassRule
 from seg.train.losses.cross_entropy import cross_entropy
-from seg.train.losses.overlap import dice as dice_loss
+from seg.train.losses.overlap import dice_loss
 from seg.train.networks.weights.pretrained import load_encoder_file
 
 BATCH = 8
@@ -134,7 +134,7 @@ def _judge(fitted: Predicted, val: Images, judged: Predicted, test: Images) -> I
         val.masks.shape[1],
         val.masks[0, 0].size,
     )
-    for fit in rule_fits_in_order(dice).values():
+    for fit in rule_fits_in_order(dice_from_counts).values():
         yield _dice(judged, test, [(fit(table), 0.0) for table in tables])
     both = [_fit_with_head(table, fitted.presence[:, c]) for c, table in enumerate(tables)]
     yield _dice(judged, test, both)
@@ -142,7 +142,9 @@ def _judge(fitted: Predicted, val: Images, judged: Predicted, test: Images) -> I
 
 def _fit_with_head(table: RegionTable, presence_n: NDArray[np.float32]) -> tuple[ClassRule, float]:
     """The best threshold, least area, and threshold of the head."""
-    scores = [class_score(dice, table.counts.without(presence_n < cut)) for cut in CUTS]
+    scores = [
+        class_score_from_counts(dice_from_counts, table.counts.without(presence_n < cut)) for cut in CUTS
+    ]
     cut = int(np.argmax([scores_ta.max() for scores_ta in scores]))
     threshold, area = np.unravel_index(scores[cut].argmax(), scores[cut].shape)
     return table.rule(int(threshold), int(area)), CUTS[cut]

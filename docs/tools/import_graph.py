@@ -46,7 +46,7 @@ def packages_of_seg() -> Packages:
 
 
 def package_of(module: str, graph: grimp.ImportGraph) -> str:
-    """`engine.runtimes` for `seg.engine.runtimes.ort`, `spec` for `seg.spec.base`, nothing for a module of `seg`."""
+    """`engine.runtimes` for `seg.engine.runtimes.ort`, `spec` for `seg.spec.base`, else nothing."""
     _, *parts = module.split(".")
     if not parts or not graph.find_children(f"seg.{parts[0]}"):
         return ""
@@ -57,7 +57,7 @@ def package_of(module: str, graph: grimp.ImportGraph) -> str:
 
 
 def layers_of(packages: Packages) -> dict[str, int]:
-    """The layer of each package: one above the highest that it imports. Packages of a circle share their layer."""
+    """The layer of each package: one above the highest that it imports. Those of a circle share one."""
     below = dict.fromkeys(packages, 0)
     for _ in packages:
         for package, imported in packages.items():
