@@ -22,11 +22,11 @@ from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.passes.plain_tiles import PlainTiles
 from seg.engine.passes.views import VIEWS
 from seg.engine.pipeline.collectors import (
-    BandCollector,
     Collector,
-    LabelBand,
     LabelCollector,
+    LabelStrip,
     ProbabilityCollector,
+    StripCollector,
 )
 from seg.engine.pipeline.config import PipelineConfig
 from seg.engine.pipeline.frames import OnDamaged
@@ -55,17 +55,17 @@ Finished = TypeVar("Finished")
 
 
 @dataclass(frozen=True, slots=True)
-class BandResults(Generic[Key, Finished]):
-    """What becomes of the label map of a large image, band by band.
+class StripResults(Generic[Key, Finished]):
+    """What becomes of the label map of a large image, strip by strip.
 
     Attributes:
-        rows: the rows that are needed of an image, by its key and height. They begin and end as bands do, of
+        rows: the rows that are needed of an image, by its key and height. They begin and end as strips do, of
             which each reaches from the top of a row of tiles to that of the next.
-        finish: called with an image's key and each band, from a worker's thread; what it returns is yielded.
+        finish: called with an image's key and each strip, from a worker's thread; what it returns is yielded.
     """
 
     rows: Callable[[Key, int], range]
-    finish: Callable[[Key, LabelBand], Finished]
+    finish: Callable[[Key, LabelStrip], Finished]
 
 
 def name_of_key(key: object) -> str:
@@ -324,7 +324,7 @@ class Ensemble:
         on_damaged: OnDamaged[Key] | None = None,
         name_of: Callable[[Key], str] = name_of_key,
         large_give_way: bool = False,
-        bands: BandResults[Key, Finished] | None = None,
+        strips: StripResults[Key, Finished] | None = None,
     ) -> Iterator[Finished]:
         """The same for label maps, `[H, W]`; the probabilities of a tiled image only exist as a whole
         where the decision looks at regions.
@@ -335,12 +335,12 @@ class Ensemble:
             stopping: when images exit early, and the order of their passes.
             pass order: all passes in another order than the default, without early exit.
             budget: decides how many of them an image gets.
-            watch: called after each band with the image's key, the rows decided so far and all rows.
+            watch: called after each strip with the image's key, the rows decided so far and all rows.
             on_damaged: called with the key of an image whose file proves damaged when a tile is read. It has
                 no label map. By default the error is raised.
             large_give_way: the tiles of large images are cut only where `images` gives None.
-            bands: what becomes of large images, whose label maps never exist as a whole, either: a result for
-                each band of rows. By default they are label maps like others.
+            strips: what becomes of large images, whose label maps never exist as a whole: a result for
+                each strip of rows. By default they are label maps like others.
         """
 
         decision = self.decision(grid_hw)
@@ -350,10 +350,10 @@ class Ensemble:
                 return ProbabilityCollector(
                     size_hw, lambda merged_chw: finish(key, decision.labels(merged_chw))
                 )
-            if bands is not None and grid_hw is None and math.prod(size_hw) > LARGE:
-                height, rows = size_hw[0], bands.rows(key, size_hw[0])
-                finish_band = partial(bands.finish, key)
-                return BandCollector(height, rows, decision, finish_band, watch and partial(watch, key))
+            if strips is not None and grid_hw is None and math.prod(size_hw) > LARGE:
+                height, rows = size_hw[0], strips.rows(key, size_hw[0])
+                finish_strip = partial(strips.finish, key)
+                return StripCollector(height, rows, decision, finish_strip, watch and partial(watch, key))
             return LabelCollector(
                 size_hw,
                 len(self.classes),

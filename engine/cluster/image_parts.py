@@ -39,10 +39,10 @@ def _missing_parts_of_image(
 
 
 def rows_in_parts(side: TiledSide, done: Collection[int], longest: int) -> Iterator[range]:
-    """The rows of an image without those of bands that are done, in parts of at most so many bands.
+    """The rows of an image without those of strips that are done, in parts of at most so many strips.
 
     Args:
-        done: the first rows of these bands.
+        done: the first rows of these strips.
     """
     edges = (*side.starts, side.extent)
     first: int | None = None

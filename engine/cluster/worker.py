@@ -6,10 +6,10 @@ from time import perf_counter
 
 import seg
 from seg.engine.cluster.remote_images import ImageRef, is_uri, read_image_ref
-from seg.engine.ensemble import BandResults, Ensemble
-from seg.engine.jobs.journal.journal_entry import BandEntries, JournalEntry
+from seg.engine.ensemble import Ensemble, StripResults
+from seg.engine.jobs.journal.journal_entry import JournalEntry, StripEntries
 from seg.engine.jobs.stopping import build_stopping
-from seg.engine.pipeline.collectors import LabelBand
+from seg.engine.pipeline.collectors import LabelStrip
 from seg.engine.pipeline.prefetch import MAX_AHEAD, PrefetchReader, prefetch_threads_for
 from seg.engine.pipeline.timing import Clock
 from seg.labels.task import LabelMap
@@ -74,13 +74,13 @@ class Worker:
         far = any(is_uri(image.place) for image in images)
         sources = {image.id: image.source() for image in images}
 
-        band_entries = BandEntries(sources.__getitem__)
+        strip_entries = StripEntries(sources.__getitem__)
 
         def packed(image: ImageRef, labels_hw: LabelMap) -> tuple[bytes, bool]:
             return JournalEntry.of(image.id, sources[image.id], labels_hw).packed(), True
 
-        def packed_band(image: ImageRef, band: LabelBand) -> tuple[bytes, bool]:
-            return band_entries.packed(image.id, band), band.is_last
+        def packed_strip(image: ImageRef, strip: LabelStrip) -> tuple[bytes, bool]:
+            return strip_entries.packed(image.id, strip), strip.is_last
 
         def rows_of(image: ImageRef, height: int) -> range:
             return range(*(image.rows or (0, height)))
@@ -94,7 +94,7 @@ class Worker:
             stopping=self._stopping,
             clock=clock,
             on_damaged=reader.note_failure,
-            bands=BandResults(rows_of, packed_band),
+            strips=StripResults(rows_of, packed_strip),
         )
         payloads, are_last = [], 0
         for payload, is_last in finished:

@@ -10,16 +10,16 @@ from seg.data.images.image_header import image_size
 from seg.data.images.read_sample import open_sample, size_of_sample
 from seg.engine.early_exit.deadline import DeadlineSchedule
 from seg.engine.early_exit.rules import Stopping
-from seg.engine.ensemble import BandResults, Ensemble
+from seg.engine.ensemble import Ensemble, StripResults
 from seg.engine.image_source import ImageSource
 from seg.engine.jobs.deadline_schedule import schedule_for_deadline
 from seg.engine.jobs.journal.journal import Journal
-from seg.engine.jobs.journal.journal_entry import BandEntries, JournalEntry
+from seg.engine.jobs.journal.journal_entry import JournalEntry, StripEntries
 from seg.engine.jobs.journal.journalled_run import JournalledRun, RunImage
 from seg.engine.jobs.stopping import build_stopping, check_stopping_calibration
 from seg.engine.jobs.summary import RunSummary
 from seg.engine.passes.passes import PassOrder
-from seg.engine.pipeline.collectors import LabelBand
+from seg.engine.pipeline.collectors import LabelStrip
 from seg.engine.pipeline.prefetch import PrefetchReader
 from seg.engine.pipeline.timing import Clock
 from seg.engine.resolved import resolve_ensemble
@@ -103,11 +103,11 @@ def _predict_missing_images(
         with clock.stage("encode"):
             return JournalEntry.of(sample.id, sources[sample.id], labels_hw).packed(), True
 
-    band_entries = BandEntries(sources.__getitem__)
+    strip_entries = StripEntries(sources.__getitem__)
 
-    def finish_band(sample: Sample, band: LabelBand) -> tuple[bytes, bool]:
+    def finish_strip(sample: Sample, strip: LabelStrip) -> tuple[bytes, bool]:
         with clock.stage("encode"):
-            return band_entries.packed(sample.id, band), band.is_last
+            return strip_entries.packed(sample.id, strip), strip.is_last
 
     def missing_rows(sample: Sample, height: int) -> range:
         return range(journal.rows_done(sample.id, sources[sample.id]), height)
@@ -130,7 +130,7 @@ def _predict_missing_images(
             clock=clock,
             watch=watch,
             on_damaged=reader.note_failure,
-            bands=BandResults(missing_rows, finish_band),
+            strips=StripResults(missing_rows, finish_strip),
         )
         for payload, is_last in payloads:
             with clock.stage("write"):

@@ -1,4 +1,4 @@
-"""Tiling: large images cut into overlapping tiles, and probabilities blended back, band by band.
+"""Tiling: large images cut into overlapping tiles, and probabilities blended back, strip by strip.
 
 Blending weights are a gaussian around the tile's middle with a sigma of an eighth of its side, as in nnU-Net
 (Isensee et al., 2021), or uniform. They are separable and normalised beforehand, so that every pixel's
@@ -109,7 +109,7 @@ def _blending_window(length: int, blend: Blend) -> NDArray[np.float64]:
 class TileBlender:
     """Averages tiles where they overlap, and emits each row of the image once, when it is final.
 
-    Holds as many rows as a tile has. `emit` is given bands, float32 `[C, rows, W]`, from the top, and does
+    Holds as many rows as a tile has. `emit` is given strips, float32 `[C, rows, W]`, from the top, and does
     not keep them. A tile that is the whole image is passed on without a copy.
 
     With a `first_row`, rows above it are not emitted, and tiles begin with the first that is over it: the
@@ -120,7 +120,7 @@ class TileBlender:
         self._layout = layout
         self._emit = emit
         self._first_row = first_row
-        self._band_chw: ProbabilitiesCHW | None = None
+        self._strip_chw: ProbabilitiesCHW | None = None
 
     def add(self, number: int, merged: Merged) -> None:
         """Add the next tile, in the order of `TileLayout.cut`."""
@@ -130,23 +130,23 @@ class TileBlender:
         tile_chw = merged_on_host(merged)
         rows, columns = self._layout.rows, self._layout.columns
         row, column = divmod(number, len(columns.starts))
-        if self._band_chw is None:
-            self._band_chw = np.zeros((len(tile_chw), rows.length, columns.extent), dtype=np.float32)
+        if self._strip_chw is None:
+            self._strip_chw = np.zeros((len(tile_chw), rows.length, columns.extent), dtype=np.float32)
         left = columns.starts[column]
         weights_hw = np.outer(rows.weights[row], columns.weights[column])
-        for plane_hw, band_hw in zip(tile_chw, self._band_chw, strict=True):
-            band_hw[:, left : left + columns.length] += plane_hw * weights_hw
+        for plane_hw, strip_hw in zip(tile_chw, self._strip_chw, strict=True):
+            strip_hw[:, left : left + columns.length] += plane_hw * weights_hw
         if column == len(columns.starts) - 1:
-            self._emit_final_rows(row, self._band_chw)
+            self._emit_final_rows(row, self._strip_chw)
 
-    def _emit_final_rows(self, row: int, band_chw: ProbabilitiesCHW) -> None:
-        """Emit the rows above the next row of tiles; the others become the top of the next band."""
+    def _emit_final_rows(self, row: int, strip_chw: ProbabilitiesCHW) -> None:
+        """Emit the rows above the next row of tiles; the others become the top of the next strip."""
         ends = (*self._layout.rows.starts[1:], self._layout.rows.extent)
         top = self._layout.rows.starts[row]
         final = ends[row] - top
         known = max(0, self._first_row - top)
         if known < final:
-            self._emit(band_chw[:, known:final])
-        for plane_hw in band_chw:
+            self._emit(strip_chw[:, known:final])
+        for plane_hw in strip_chw:
             plane_hw[: len(plane_hw) - final] = plane_hw[final:]
             plane_hw[len(plane_hw) - final :] = 0

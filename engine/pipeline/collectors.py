@@ -1,4 +1,4 @@
-"""Collectors: turn an image's merged probabilities, which arrive in bands of rows, into a result."""
+"""Collectors: turn an image's merged probabilities, which arrive in strips of rows, into a result."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -18,29 +18,29 @@ Finished_co = TypeVar("Finished_co", covariant=True)
 
 
 class Collector(Protocol[Finished_co]):
-    """Collects one image's bands, float32 `[C, rows, W]`, from the top.
+    """Collects one image's strips, float32 `[C, rows, W]`, from the top.
 
-    A band that is the whole image may lie on a device. Together they are `rows`.
+    A strip that is the whole image may lie on a device. Together they are `rows`.
     """
 
     @property
     def rows(self) -> range: ...
 
-    def add(self, band_chw: Merged) -> None: ...
+    def add(self, strip_chw: Merged) -> None: ...
 
-    def take_bands(self) -> Sequence[Finished_co]:
-        """Results of bands that came since the last call; none if there is one for the whole image."""
+    def take_strips(self) -> Sequence[Finished_co]:
+        """Results of strips that came since the last call; none if there is one for the whole image."""
         ...
 
     def finish(self) -> Sequence[Finished_co]:
-        """The result of the whole image, if there is one. Called once, after the last band."""
+        """The result of the whole image, if there is one. Called once, after the last strip."""
         ...
 
 
 class LabelCollector(Generic[Finished]):
-    """Decides the labels of each band and drops its probabilities: holds one label a pixel.
+    """Decides the labels of each strip and drops its probabilities: holds one label a pixel.
 
-    A decision on a grid needs the image in one band. After each band `watch` is called with the rows decided
+    A decision on a grid needs the image in one strip. After each, `watch` is called with the rows decided
     so far and all rows.
     """
 
@@ -60,24 +60,24 @@ class LabelCollector(Generic[Finished]):
         self._watch = watch
         self._decided = 0
 
-    def add(self, band_chw: Merged) -> None:
-        labels_hw = self._decision.labels(band_chw)
+    def add(self, strip_chw: Merged) -> None:
+        labels_hw = self._decision.labels(strip_chw)
         self._labels_hw[self._decided : self._decided + len(labels_hw)] = labels_hw
         self._decided += len(labels_hw)
         if self._watch:
             self._watch(self._decided, len(self._labels_hw))
 
-    def take_bands(self) -> list[Finished]:
+    def take_strips(self) -> list[Finished]:
         return []
 
     def finish(self) -> list[Finished]:
         return [self._finish(self._labels_hw)]
 
 
-class LabelBand(NamedTuple):
+class LabelStrip(NamedTuple):
     """The label map of some rows of an image, from `top`, of `height` rows in all.
 
-    `is_last` says that no further band of the image is collected.
+    `is_last` says that no further strip of the image is collected.
     """
 
     top: int
@@ -86,10 +86,10 @@ class LabelBand(NamedTuple):
     is_last: bool
 
 
-class BandCollector(Generic[Finished]):
-    """Decides the labels of each band and makes a result of it; the label map never exists as a whole.
+class StripCollector(Generic[Finished]):
+    """Decides the labels of each strip and makes a result of it; the label map never exists as a whole.
 
-    `finish_band` is called with the bands of `rows`, of `height` rows in all, in order. `watch` is that of
+    `finish_strip` is called with the strips of `rows`, of `height` rows in all, in order. `watch` is that of
     `LabelCollector`.
     """
 
@@ -98,26 +98,26 @@ class BandCollector(Generic[Finished]):
         height: int,
         rows: range,
         decision: Decision,
-        finish_band: Callable[[LabelBand], Finished],
+        finish_strip: Callable[[LabelStrip], Finished],
         watch: Callable[[int, int], None] | None = None,
     ) -> None:
         self.rows = rows
         self._height = height
         self._decision = decision
-        self._finish_band = finish_band
+        self._finish_strip = finish_strip
         self._watch = watch
         self._decided = rows.start
         self._finished: deque[Finished] = deque()
 
-    def add(self, band_chw: Merged) -> None:
-        labels_hw = self._decision.labels(band_chw)
+    def add(self, strip_chw: Merged) -> None:
+        labels_hw = self._decision.labels(strip_chw)
         top, self._decided = self._decided, self._decided + len(labels_hw)
-        band = LabelBand(top, self._height, labels_hw, is_last=self._decided == self.rows.stop)
-        self._finished.append(self._finish_band(band))
+        strip = LabelStrip(top, self._height, labels_hw, is_last=self._decided == self.rows.stop)
+        self._finished.append(self._finish_strip(strip))
         if self._watch:
             self._watch(self._decided, self._height)
 
-    def take_bands(self) -> list[Finished]:
+    def take_strips(self) -> list[Finished]:
         taken: list[Finished] = []
         # Another thread may take some meanwhile.
         with suppress(IndexError):
@@ -134,17 +134,17 @@ class ProbabilityCollector(Generic[Finished]):
 
     def __init__(self, size_hw: Size, finish: Callable[[ProbabilitiesCHW], Finished]) -> None:
         self.rows = range(size_hw[0])
-        self._bands: list[ProbabilitiesCHW] = []
+        self._strips: list[ProbabilitiesCHW] = []
         self._finish = finish
 
-    def add(self, band_chw: Merged) -> None:
-        # The blender goes on with the array that a band is a part of.
-        chw = merged_on_host(band_chw)
-        self._bands.append(chw if chw.base is None else chw.copy())
+    def add(self, strip_chw: Merged) -> None:
+        # The blender goes on with the array that a strip is a part of.
+        chw = merged_on_host(strip_chw)
+        self._strips.append(chw if chw.base is None else chw.copy())
 
-    def take_bands(self) -> list[Finished]:
+    def take_strips(self) -> list[Finished]:
         return []
 
     def finish(self) -> list[Finished]:
-        whole = self._bands[0] if len(self._bands) == 1 else np.concatenate(self._bands, axis=1)
+        whole = self._strips[0] if len(self._strips) == 1 else np.concatenate(self._strips, axis=1)
         return [self._finish(whole)]

@@ -40,9 +40,9 @@ class OpenImage(Generic[Finished]):
     def put(self, tile: int, merged: Merged) -> tuple[list[Finished], bool]:
         """Add a tile; returns the results that are due then, and whether that was the last tile."""
         added = self._merged.put(tile - self.tiles.start, merged)
-        bands = self._collector.take_bands() if added is not None else []
+        strips = self._collector.take_strips() if added is not None else []
         is_last = added == len(self.tiles)
-        return [*bands, *(self._collector.finish() if is_last else [])], is_last
+        return [*strips, *(self._collector.finish() if is_last else [])], is_last
 
 
 @dataclass(frozen=True, slots=True)

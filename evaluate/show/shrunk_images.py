@@ -14,9 +14,9 @@ from seg.data.images.raster import Raster
 from seg.data.images.read_sample import draw_sample, open_sample, size_if_by_region
 from seg.data.regions.label_raster import LabelRaster
 from seg.engine import Ensemble
-from seg.engine.ensemble import BandResults
+from seg.engine.ensemble import StripResults
 from seg.engine.passes.views import resize_bands
-from seg.engine.pipeline.collectors import LabelBand
+from seg.engine.pipeline.collectors import LabelStrip
 from seg.image_type import ImageHWB
 from seg.labels.label_map import ImageHWC
 from seg.labels.task import LabelMap
@@ -61,16 +61,16 @@ def shrunk_prediction(ensemble: Ensemble, sample: Sample, step: int) -> LabelMap
     image = open_sample(sample)
     height, width = (side // step * step for side in image.shape[:2])
 
-    def in_middles(_: None, band: LabelBand) -> tuple[int, LabelMap]:
-        rows_hw = band.labels_hw[: max(0, height - band.top)]
-        return band.top, rows_hw[(step // 2 - band.top) % step :: step, step // 2 : width : step]
+    def in_middles(_: None, strip: LabelStrip) -> tuple[int, LabelMap]:
+        rows_hw = strip.labels_hw[: max(0, height - strip.top)]
+        return strip.top, rows_hw[(step // 2 - strip.top) % step :: step, step // 2 : width : step]
 
-    bands = ensemble.label_all(
+    strips = ensemble.label_all(
         [(None, image)],
         lambda _, labels_hw: (0, shrunk_labels(labels_hw, step)),
-        bands=BandResults(lambda _, rows: range(rows), in_middles),
+        strips=StripResults(lambda _, rows: range(rows), in_middles),
     )
-    return np.concatenate([labels_hw for _, labels_hw in sorted(bands, key=itemgetter(0))])
+    return np.concatenate([labels_hw for _, labels_hw in sorted(strips, key=itemgetter(0))])
 
 
 def _strips_to_shrink(image: Raster, step: int) -> Iterator[ImageHWB]:

@@ -280,7 +280,7 @@ def test_a_scale_is_familiar_where_its_symmetry_is(make_model: MakeModel) -> Non
     assert member.unfamiliar_views == ("hflip-scale2", "hflip")
 
 
-def test_a_large_image_is_watched_band_by_band(project: Path) -> None:
+def test_a_large_image_is_watched_strip_by_strip(project: Path) -> None:
     tile = TileSpec(size=(16, 16))
     ensemble = Ensemble.load(load_ensemble(project).model_copy(update={"tile": tile}))
     images = {"large": np.zeros((60, 20, 3), dtype=np.uint8), "small": np.zeros((9, 9, 3), dtype=np.uint8)}

@@ -136,7 +136,7 @@ def test_a_run_continues_with_labels_of_any_size(project: Path, make_model: Make
 
 @pytest.mark.parametrize("classes", [4, 11])
 @pytest.mark.parametrize("output", [{"file": "s.csv"}, {"file": "s", "format": "geojson"}], ids=str)
-def test_a_large_image_is_written_by_its_bands(
+def test_a_large_image_is_written_by_its_strips(
     project: Path,
     make_model: MakeModel,
     classes: int,

@@ -122,11 +122,11 @@ class _BlendedTrace:
             np.concatenate(self._pixels),
         )
 
-    def _count(self, band: Merged) -> None:
-        """Count in each tile's columns the labels of a band that differ from those of all passes."""
+    def _count(self, strip: Merged) -> None:
+        """Count in each tile's columns the labels of a strip that differ from those of all passes."""
         *by_level, final_hw = (
             self._decision.labels(mean_chw)
-            for mean_chw in np.split(merged_on_host(band), len(MEASURED_LEVELS) + 1)
+            for mean_chw in np.split(merged_on_host(strip), len(MEASURED_LEVELS) + 1)
         )
         starts = self._layout.columns.starts
         differing = [np.add.reduceat((labels_hw != final_hw).sum(axis=0), starts) for labels_hw in by_level]

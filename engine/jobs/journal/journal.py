@@ -2,7 +2,7 @@
 
 It lies next to the output. After a line that names the format come records: length and CRC-32 of a
 payload, then the payload. The first payload is the run's fingerprint. Each other one is a line of JSON
-with an image's id and its file's version, and the label map as PNG; of a large image, a band of its rows.
+with an image's id and its file's version, and the label map as PNG; of a large image, a strip of its rows.
 Labels of several bytes are there as planes of bytes below each other. A truncated record is dropped when the
 journal is opened again.
 """
@@ -104,7 +104,7 @@ class Journal:
         return last.bottom if last and source.matches(last.content, last.stat_hash) else 0
 
     def first_rows(self, image_id: str, source: ImageSource) -> frozenset[int]:
-        """The first row of each band that it has of this image with its file as it is now."""
+        """The first row of each strip that it has of this image with its file as it is now."""
         records = self._records.get(image_id, {})
         known = next(iter(records.values()), None)
         return frozenset(records) if known and source.matches(known.content, known.stat_hash) else frozenset()
@@ -123,7 +123,7 @@ class Journal:
         return self._entry(self._records[image_id][0])
 
     def labels(self, image_id: str) -> "LabelMap | JournalLabels":
-        """The label map of an image, by region if it has several bands; the journal must have all of them."""
+        """The label map of an image, by region if it has several strips, which must all be in the journal."""
         records = self._records[image_id]
         if len(records) == 1:
             return self._entry(records[0]).labels_hw
@@ -199,8 +199,8 @@ class Journal:
 
     def _note(self, payload: bytes, offset: int) -> None:
         head, png = split_entry_payload(payload)
-        rows, band = size_of_entry_labels(head, png)[0], rows_of_journal_entry(head)
-        top, height = (band.top, band.of) if band else (0, rows)
+        rows, strip = size_of_entry_labels(head, png)[0], rows_of_journal_entry(head)
+        top, height = (strip.top, strip.of) if strip else (0, rows)
         record = _JournalRecord(offset, head["content"], head["look"], top, top + rows, height)
         of_image = self._records.setdefault(head["id"], {})
         if any(one.content != record.content or one.height != height for one in of_image.values()):
@@ -217,7 +217,7 @@ class Journal:
 
 
 class JournalLabels:
-    """The label map of a large image, whose bands are read from the journal where they are asked for."""
+    """The label map of a large image, whose strips are read from the journal where they are asked for."""
 
     def __init__(
         self, records: Sequence[_JournalRecord], read: Callable[[_JournalRecord], JournalEntry]
@@ -230,13 +230,13 @@ class JournalLabels:
     def __getitem__(self, place: tuple[slice, slice], /) -> LabelMap:
         region = Region.of_slices(place, self.shape)
         parts = [
-            self._band(record)[max(0, region.top - record.top) : max(0, region.bottom - record.top)]
+            self._strip(record)[max(0, region.top - record.top) : max(0, region.bottom - record.top)]
             for record in self._records
             if record.top < region.bottom and region.top < record.bottom
         ]
         return np.concatenate(parts)[:, region.left : region.right]
 
-    def _band(self, record: _JournalRecord) -> LabelMap:
+    def _strip(self, record: _JournalRecord) -> LabelMap:
         if self._kept[0] != record:
             self._kept = record, self._read(record).labels_hw
         return self._kept[1]

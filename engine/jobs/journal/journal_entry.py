@@ -1,4 +1,4 @@
-"""Entries of a journal: the label map of an image, or a band of it, as the payload of a record."""
+"""Entries of a journal: the label map of an image, or a strip of it, as the payload of a record."""
 
 import json
 import struct
@@ -11,14 +11,14 @@ import cv2
 
 from seg.data.images.decoding import decode_indexes
 from seg.engine.image_source import ImageSource
-from seg.engine.pipeline.collectors import LabelBand
+from seg.engine.pipeline.collectors import LabelStrip
 from seg.labels.label_map import MAX_CLASSES
 from seg.labels.task import LabelMap, Task, classes_overlap, join_label_bytes, label_dtype, split_label_bytes
 
 
 @dataclass(frozen=True, slots=True)
-class BandRows:
-    """The place of a band: its first row, and the number of all rows of the label map."""
+class StripRows:
+    """The place of a strip: its first row, and the number of all rows of the label map."""
 
     top: int
     of: int
@@ -26,7 +26,7 @@ class BandRows:
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """The label map of one image, on the output's grid; with `rows`, a band of it.
+    """The label map of one image, on the output's grid; with `rows`, a strip of it.
 
     `content` is the hash of the image's file: if the file has changed, the entry is outdated. `stat_hash`
     saves reading the file if nothing about it has changed; see `ImageSource`.
@@ -36,7 +36,7 @@ class JournalEntry:
     content: str
     labels_hw: LabelMap
     stat_hash: str | None = None
-    rows: BandRows | None = None
+    rows: StripRows | None = None
 
     @classmethod
     def of(cls, image_id: str, source: ImageSource, labels_hw: LabelMap) -> Self:
@@ -61,10 +61,10 @@ class JournalEntry:
         return cls(head["id"], head["content"], labels_hw, head["look"], rows_of_journal_entry(head))
 
 
-class BandEntries:
-    """Makes entries of the bands of large images.
+class StripEntries:
+    """Makes entries of the strips of large images.
 
-    The file of an image is read for its hash with its first band, and with its last, which detects a change
+    The file of an image is read for its hash with its first strip, and with its last, which detects a change
     in between.
     """
 
@@ -72,12 +72,12 @@ class BandEntries:
         self._source_of = source_of
         self._content_of = cache(ImageSource.content)
 
-    def packed(self, image_id: str, band: LabelBand) -> bytes:
-        """The payload of a band; raises DataError if the file has changed."""
+    def packed(self, image_id: str, strip: LabelStrip) -> bytes:
+        """The payload of a strip; raises DataError if the file has changed."""
         source = self._source_of(image_id)
-        content = source.content() if band.is_last else self._content_of(source)
-        rows = BandRows(band.top, band.height)
-        return JournalEntry(image_id, content, band.labels_hw, source.settled_stat_hash, rows).packed()
+        content = source.content() if strip.is_last else self._content_of(source)
+        rows = StripRows(strip.top, strip.height)
+        return JournalEntry(image_id, content, strip.labels_hw, source.settled_stat_hash, rows).packed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +96,10 @@ class ExpectedLabels:
         try:
             head, png = split_entry_payload(payload)
             (rows, width), wanted_hw = size_of_entry_labels(head, png), self.size_of(head["id"])
-            band = rows_of_journal_entry(head)
-            if band and not 0 <= band.top <= band.of - rows:
+            strip = rows_of_journal_entry(head)
+            if strip and not 0 <= strip.top <= strip.of - rows:
                 return f"{head['id']}: its rows are not those of a label map"
-            size_hw = (band.of if band else rows), width
+            size_hw = (strip.of if strip else rows), width
             if wanted_hw is not None and sorted(size_hw) != sorted(wanted_hw):
                 return "{}: it is {}x{}, but the image {}x{}".format(head["id"], *size_hw, *wanted_hw)
             entry = JournalEntry.unpacked(payload)
@@ -131,12 +131,12 @@ def _size_of_entry_png(png: bytes) -> tuple[int, int]:
     return height, width
 
 
-def rows_of_journal_entry(head: Mapping[str, Any]) -> BandRows | None:
-    """The rows of a band, by the line of JSON; raises ValueError or TypeError where they are none."""
+def rows_of_journal_entry(head: Mapping[str, Any]) -> StripRows | None:
+    """The rows of a strip, by the line of JSON; raises ValueError or TypeError where they are none."""
     if "rows" not in head:
         return None
     top, height = head["rows"]
-    return BandRows(int(top), int(height))
+    return StripRows(int(top), int(height))
 
 
 def split_entry_payload(payload: bytes) -> tuple[dict[str, Any], bytes]:

@@ -174,7 +174,7 @@ def _outlines_of_labels(labels: LabelRaster) -> Iterator[tuple[list[Ring], int]]
 
 @contextmanager
 def _labels_as_rasterio_band(labels: LabelRaster) -> Iterator[Any]:
-    """A label map for GDAL, which goes through it row by row: an array, or a file made of its bands."""
+    """A label map for GDAL, which goes through it row by row: an array, or a file made of its strips."""
     import rasterio
     from rasterio.windows import Window
 

@@ -112,9 +112,9 @@ class GeoTiffFolder:
             names = {value: c.name for value, c in values.classes.items()}
             written.update_tags(**{CLASSES_TAG: json.dumps(names)})
             for top in range(0, height, _ROWS_AT_ONCE):
-                band_hw = labels[top : min(top + _ROWS_AT_ONCE, height), :]
-                window = Window(0, top, width, len(band_hw))
-                written.write(values.encode(image_id, band_hw), 1, window=window)
+                strip_hw = labels[top : min(top + _ROWS_AT_ONCE, height), :]
+                window = Window(0, top, width, len(strip_hw))
+                written.write(values.encode(image_id, strip_hw), 1, window=window)
 
 
 def require_rasterio() -> None:

@@ -21,7 +21,7 @@ from seg.spec.ensemble.output import RleSpec
 
 KAGGLE: Final = RleSpec()
 
-ROWS_OF_A_BAND: Final = 512
+ROWS_OF_A_STRIP: Final = 512
 """Rows of a label map that are read at once, if it is no array."""
 
 _NUMPY_ORDER: Final[dict[str, Literal["C", "F"]]] = {"rows": "C", "columns": "F"}
@@ -36,19 +36,19 @@ class LabelRuns(NamedTuple):
 
 
 def encode_rle(labels: LabelRaster, classes: int, style: RleSpec = KAGGLE) -> list[str]:
-    """The run-length encoding of every class of a label map, which is read band by band if it is no array.
+    """The run-length encoding of every class of a label map, which is read strip by strip if it is no array.
 
     A class without pixels gets the empty string.
     """
     height, width = size_of_labels(labels)
     if not height * width:
         return [""] * classes
-    rows = height if isinstance(labels, np.ndarray) else ROWS_OF_A_BAND
-    bands = (
-        _runs_of_band(labels[top : min(top + rows, height), :], top, (height, width), style)
+    rows = height if isinstance(labels, np.ndarray) else ROWS_OF_A_STRIP
+    strips = (
+        _runs_of_strip(labels[top : min(top + rows, height), :], top, (height, width), style)
         for top in range(0, height, rows)
     )
-    starts, lengths, run_labels = _join_runs_of_bands(list(bands))
+    starts, lengths, run_labels = _join_runs_of_strips(list(strips))
     order = np.argsort(run_labels, kind="stable")
     pairs = np.stack((starts[order] + style.first, lengths[order]), axis=1)
     bounds = np.searchsorted(run_labels[order], np.arange(classes + 1))
@@ -60,11 +60,11 @@ def encode_rle_of_masks(labels: LabelRaster, classes: int, style: RleSpec = KAGG
     return [encode_rle(mask_of_class(labels, bit), 2, style)[1] for bit in range(classes)]
 
 
-def _runs_of_band(band_hw: LabelsHW, top: int, size_hw: Size, style: RleSpec) -> LabelRuns:
+def _runs_of_strip(strip_hw: LabelsHW, top: int, size_hw: Size, style: RleSpec) -> LabelRuns:
     """The runs of some rows, by the numbers that their pixels have in the whole image."""
-    rows, width = band_hw.shape
+    rows, width = strip_hw.shape
     by_rows = style.order == "rows"
-    pixels = (band_hw if by_rows else cv2.transpose(np.ascontiguousarray(band_hw))).ravel()
+    pixels = (strip_hw if by_rows else cv2.transpose(np.ascontiguousarray(strip_hw))).ravel()
     begins = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
     if not by_rows and rows < size_hw[0]:
         begins = np.union1d(begins, np.arange(rows, pixels.size, rows))
@@ -78,11 +78,11 @@ def _runs_of_band(band_hw: LabelsHW, top: int, size_hw: Size, style: RleSpec) ->
     return LabelRuns(starts, lengths, pixels[begins].astype(np.int64))
 
 
-def _join_runs_of_bands(bands: Sequence[LabelRuns]) -> LabelRuns:
-    """The runs of all bands in order, and those that touch as one."""
-    if len(bands) == 1:
-        return bands[0]
-    starts, lengths, labels = (np.concatenate(parts) for parts in zip(*bands, strict=True))
+def _join_runs_of_strips(strips: Sequence[LabelRuns]) -> LabelRuns:
+    """The runs of all strips in order, and those that touch as one."""
+    if len(strips) == 1:
+        return strips[0]
+    starts, lengths, labels = (np.concatenate(parts) for parts in zip(*strips, strict=True))
     order = np.argsort(starts, kind="stable")
     starts, lengths, labels = starts[order], lengths[order], labels[order]
     # Runs cover all pixels, so that one ends where the next begins.

@@ -1,6 +1,6 @@
-"""Draw a slide: pieces of tissue on glass, most of which is plain, with glomeruli and vessels, band by band.
+"""Draw a slide: tissue on glass, most of which is plain, with glomeruli and vessels, strip by strip.
 
-Memory is that of a band of rows, so a slide may have any size. Everything is determined by the seed.
+Memory is that of a strip of rows, so a slide may have any size. Everything is determined by the seed.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from seg.labels.label_map import ImageHWC
 
 SLIDE_CLASSES: Final = ("Tissue", "Glomerulus", "Vessel")
 ROWS: Final = 512
-"""Rows of a band."""
+"""Rows of a strip."""
 
 _TISSUE_SHARE: Final = 0.17
 _PIECES: Final = 7
@@ -72,7 +72,7 @@ class SyntheticSlide:
         return cls(size_hw, (*tissue, *inner), seed)
 
     def image_strips(self) -> Iterator[ImageHWC]:
-        """The pixels in bands of `ROWS` rows from the top, uint8 RGB."""
+        """The pixels in strips of `ROWS` rows from the top, uint8 RGB."""
         height, width = self.size_hw
         coarse = np.random.default_rng((*self.seed, 1)).random(
             (height // _CELL + 3, width // _CELL + 3), dtype=np.float32
@@ -83,8 +83,8 @@ class SyntheticSlide:
     def _draw_strip(self, top: int, rows: int, coarse: NDArray[np.float32]) -> ImageHWC:
         width = self.size_hw[1]
         noise_hw = np.random.default_rng((*self.seed, 2, top)).random((rows, width), dtype=np.float32)
-        band_hwc = np.empty((rows, width, 3), dtype=np.float32)
-        band_hwc[:] = _GLASS
+        strip_hwc = np.empty((rows, width, 3), dtype=np.float32)
+        strip_hwc[:] = _GLASS
         texture_hw = 0.7 * _enlarge_texture(coarse, top, rows, width) + 0.3 * noise_hw
         for one in self.structures:
             if one.bottom < top or one.top > top + rows:
@@ -93,9 +93,9 @@ class SyntheticSlide:
             columns = slice(left, int(one.outline[:, 0].max()) + 2)
             mask_hw = _fill_slide_outline(one.outline - (left, top), texture_hw[:, columns].shape)
             dark, light = (np.array(tone, dtype=np.float32) for tone in _TONES[one.name])
-            band_hwc[:, columns][mask_hw] = dark + (light - dark) * texture_hw[:, columns][mask_hw][:, None]
-        band_hwc += (noise_hw[..., None] - 0.5) * 6
-        return band_hwc.clip(0, 255).astype(np.uint8)
+            strip_hwc[:, columns][mask_hw] = dark + (light - dark) * texture_hw[:, columns][mask_hw][:, None]
+        strip_hwc += (noise_hw[..., None] - 0.5) * 6
+        return strip_hwc.clip(0, 255).astype(np.uint8)
 
 
 def _draw_tissue_piece(size_hw: tuple[int, int], number: int, rng: np.random.Generator) -> ClassOutline:

@@ -71,10 +71,10 @@ def _write_slide(folder: Path, name: str, slide: SyntheticSlide) -> None:
         progress(f"draw {name}.tif", height, unit="rows") as advance,
         rasterio.open(folder / f"{name}.tif", "w", **profile) as file,
     ):
-        for number, band_hwc in enumerate(slide.image_strips()):
-            window = Window(0, number * ROWS, width, len(band_hwc))
-            file.write(np.ascontiguousarray(band_hwc.transpose(2, 0, 1)), window=window)
-            advance(len(band_hwc))
+        for number, strip_hwc in enumerate(slide.image_strips()):
+            window = Window(0, number * ROWS, width, len(strip_hwc))
+            file.write(np.ascontiguousarray(strip_hwc.transpose(2, 0, 1)), window=window)
+            advance(len(strip_hwc))
     write_text(folder / f"{name}.json", json.dumps(_coco_of_slide(f"{name}.tif", slide)) + "\n")
 
 

@@ -24,16 +24,16 @@ from seg.spec.ensemble.prediction import TileSpec
 
 
 @given(height=st.integers(8, 400), overlap=st.floats(0, 0.7), longest=st.integers(1, 6), data=st.data())
-def test_parts_are_all_bands_that_are_missing_and_no_other(
+def test_parts_are_all_strips_that_are_missing_and_no_other(
     height: int, overlap: float, longest: int, data: st.DataObject
 ) -> None:
     rows = lay_out_tiles((height, 8), TileSpec(size=(8, 8), overlap=overlap)).rows
     done = data.draw(st.sets(st.sampled_from(rows.starts)))
-    bands = {top: range(top, end) for top, end in itertools.pairwise((*rows.starts, height))}
+    strips = {top: range(top, end) for top, end in itertools.pairwise((*rows.starts, height))}
     parts = list(rows_in_parts(rows, done, longest))
-    missing = [row for top, band in bands.items() if top not in done for row in band]
+    missing = [row for top, strip in strips.items() if top not in done for row in strip]
     assert [row for part in parts for row in part] == missing
-    assert all(sum(top in part for top in bands) <= longest for part in parts)
+    assert all(sum(top in part for top in strips) <= longest for part in parts)
 
 
 @pytest.fixture

@@ -246,15 +246,15 @@ def slide(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_large_image_has_the_bytes_of_one_in_memory(slide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = load_ensemble(slide)
     run_ensemble(spec)
-    by_band = spec.output.file.read_bytes()
+    by_strip = spec.output.file.read_bytes()
     monkeypatch.setattr(raster, "LARGE", 10**9)
     monkeypatch.setattr(seg_ensemble, "LARGE", 10**9)
     run_ensemble(spec, restart=True)
-    assert spec.output.file.read_bytes() == by_band
+    assert spec.output.file.read_bytes() == by_strip
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.5, 0.8, 0.97])
-def test_a_kill_within_an_image_costs_a_band_and_the_bytes_are_the_same(kept: float, slide: Path) -> None:
+def test_a_kill_within_an_image_costs_a_strip_and_the_bytes_are_the_same(kept: float, slide: Path) -> None:
     spec = load_ensemble(slide)
     first = run_ensemble(spec)
     whole = spec.output.file.read_bytes()
@@ -327,7 +327,7 @@ def test_plain_tiles_of_an_unknown_class_are_refused(slide: Path) -> None:
         run_ensemble(load_ensemble(slide))
 
 
-def test_a_worker_of_a_cluster_gives_a_large_image_in_bands(slide: Path, tmp_path: Path) -> None:
+def test_a_worker_of_a_cluster_gives_a_large_image_in_strips(slide: Path, tmp_path: Path) -> None:
     spec = load_ensemble(slide)
     image = slide.parent / "slides/slide.png"
     done = Worker(WorkerJob(spec, ["cpu"] * len(spec.running), cores=1)).predict(

@@ -74,20 +74,20 @@ def test_blending_is_the_weighted_mean_over_tiles(
         total[:, *inside] += window * answer
         weight[inside] += window
 
-    bands: list[ProbabilitiesCHW] = []
-    blender = TileBlender(layout, lambda band: bands.append(np.array(merged_on_host(band))))
+    strips: list[ProbabilitiesCHW] = []
+    blender = TileBlender(layout, lambda chw: strips.append(np.array(merged_on_host(chw))))
     for number, answer in enumerate(answers):
         blender.add(number, answer)
-    np.testing.assert_allclose(np.concatenate(bands, axis=1), total / weight, atol=1e-5)
+    np.testing.assert_allclose(np.concatenate(strips, axis=1), total / weight, atol=1e-5)
 
 
 def test_a_row_is_handed_on_as_soon_as_it_is_final() -> None:
     layout = lay_out_tiles((100, 10), spec_of(10, 10, 0.5, "uniform"))
-    bands: list[ProbabilitiesCHW] = []
-    blender = TileBlender(layout, lambda band: bands.append(np.array(merged_on_host(band))))
+    strips: list[ProbabilitiesCHW] = []
+    blender = TileBlender(layout, lambda chw: strips.append(np.array(merged_on_host(chw))))
     for number, top in enumerate(layout.rows.starts):
         blender.add(number, np.ones((3, 10, 10), dtype=np.float32))
-        handed_on = sum(band.shape[1] for band in bands)
+        handed_on = sum(strip.shape[1] for strip in strips)
         is_last = number == layout.count - 1
         assert handed_on == (100 if is_last else layout.rows.starts[number + 1])
         assert top <= handed_on
@@ -101,25 +101,25 @@ def test_a_row_is_handed_on_as_soon_as_it_is_final() -> None:
     places=st.tuples(st.floats(0, 1), st.floats(0, 1)),
     seed=st.integers(0, 99),
 )
-def test_some_bands_are_the_same_to_the_last_bit_without_the_others(
+def test_some_strips_are_the_same_to_the_last_bit_without_the_others(
     height: int, th: int, overlap: float, blend: Blend, places: tuple[float, float], seed: int
 ) -> None:
     layout = lay_out_tiles((height, 20), spec_of(th, 8, overlap, blend))
     tiles = np.random.default_rng(seed).random((layout.count, 2, *layout.tile_hw)).astype(np.float32)
 
     def blended(rows: range) -> list[ProbabilitiesCHW]:
-        bands: list[ProbabilitiesCHW] = []
-        blender = TileBlender(layout, lambda band: bands.append(np.array(merged_on_host(band))), rows.start)
+        strips: list[ProbabilitiesCHW] = []
+        blender = TileBlender(layout, lambda chw: strips.append(np.array(merged_on_host(chw))), rows.start)
         for number in layout.tiles_over(rows):
             blender.add(number, tiles[number])
-        return bands
+        return strips
 
     whole = blended(range(height))
-    edges = [0, *np.cumsum([band.shape[1] for band in whole]).tolist()]
+    edges = [0, *np.cumsum([strip.shape[1] for strip in whole]).tolist()]
     first = int(min(places) * (len(whole) - 1))
     last = first + 1 + int(max(places) * (len(whole) - 1 - first))
     some = blended(range(edges[first], edges[last]))
-    assert [band.tobytes() for band in some] == [band.tobytes() for band in whole[first:last]]
+    assert [strip.tobytes() for strip in some] == [strip.tobytes() for strip in whole[first:last]]
 
 
 def test_an_image_that_fits_is_left_whole() -> None:

@@ -45,17 +45,17 @@ class ByRegion:
         self.shape = labels_hw.shape
 
     def __getitem__(self, place: tuple[slice, slice], /) -> LabelsHW:
-        assert len(self._labels_hw[place]) <= rle.ROWS_OF_A_BAND
+        assert len(self._labels_hw[place]) <= rle.ROWS_OF_A_STRIP
         return self._labels_hw[place]
 
 
 @given(labels_hw=label_maps(), rows=st.integers(1, 9), order=st.sampled_from(["columns", "rows"]))
-def test_bands_give_the_same_text(labels_hw: LabelsHW, rows: int, order: Literal["columns", "rows"]) -> None:
+def test_strips_give_the_same_text(labels_hw: LabelsHW, rows: int, order: Literal["columns", "rows"]) -> None:
     style = RleSpec(order=order, first=0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rle, "ROWS_OF_A_BAND", rows)
-        by_band = rle.encode_rle(ByRegion(labels_hw), CLASSES, style)
-    assert by_band == rle.encode_rle(labels_hw, CLASSES, style)
+        patch.setattr(rle, "ROWS_OF_A_STRIP", rows)
+        by_strip = rle.encode_rle(ByRegion(labels_hw), CLASSES, style)
+    assert by_strip == rle.encode_rle(labels_hw, CLASSES, style)
 
 
 @given(labels_hw=label_maps())

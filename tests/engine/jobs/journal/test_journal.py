@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from seg.engine.image_source import ImageSource
 from seg.engine.jobs.journal.journal import Journal
-from seg.engine.jobs.journal.journal_entry import BandRows, ExpectedLabels, JournalEntry
+from seg.engine.jobs.journal.journal_entry import ExpectedLabels, JournalEntry, StripRows
 from seg.errors import OutputError
 
 FORMAT_BYTES = len(b"seg journal 2\n")
@@ -188,24 +188,24 @@ def test_a_whole_record_that_is_impossible_is_dropped_with_a_word(
     assert line.startswith(f"seg: {journal.path}: an entry is dropped, and its image is predicted again: ")
 
 
-BANDS = [(0, 3), (3, 2), (5, 4)]
-"""First row and rows of the bands of a label map of 9 rows."""
+STRIPS = [(0, 3), (3, 2), (5, 4)]
+"""First row and rows of the strips of a label map of 9 rows."""
 
 LABELS_HW = np.random.default_rng(5).integers(0, 5, (9, 7), dtype=np.uint8)
 
 
-def band(top: int, rows: int, content: str = "c", of: int = 9) -> JournalEntry:
-    return JournalEntry("x", content, LABELS_HW[top : top + rows], rows=BandRows(top, of))
+def strip(top: int, rows: int, content: str = "c", of: int = 9) -> JournalEntry:
+    return JournalEntry("x", content, LABELS_HW[top : top + rows], rows=StripRows(top, of))
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_bands_in_any_order_are_one_label_map(order: tuple[int, ...], tmp_path: Path) -> None:
+def test_strips_in_any_order_are_one_label_map(order: tuple[int, ...], tmp_path: Path) -> None:
     source = ImageSource(Path("x"), version="c")
     with Journal(tmp_path / "out.csv", "a run") as journal:
         written: set[int] = set()
         for number in order:
             assert not journal.has("x", source)
-            journal.append(band(*BANDS[number]).packed())
+            journal.append(strip(*STRIPS[number]).packed())
             written.add(number)
             first_missing = min(set(range(4)) - written)
             assert journal.rows_done("x", source) == [0, 3, 5, 9][first_missing]
@@ -218,17 +218,17 @@ def test_bands_in_any_order_are_one_label_map(order: tuple[int, ...], tmp_path: 
             np.testing.assert_array_equal(labels[place], LABELS_HW[place])
 
 
-def test_bands_of_a_file_that_has_changed_do_not_count(tmp_path: Path) -> None:
+def test_strips_of_a_file_that_has_changed_do_not_count(tmp_path: Path) -> None:
     with Journal(tmp_path / "out.csv", "a run") as journal:
-        for place in BANDS:
-            journal.append(band(*place).packed())
-        journal.append(band(0, 3, "changed").packed())
+        for place in STRIPS:
+            journal.append(strip(*place).packed())
+        journal.append(strip(0, 3, "changed").packed())
         assert journal.rows_done("x", ImageSource(Path("x"), version="c")) == 0
         assert journal.rows_done("x", ImageSource(Path("x"), version="changed")) == 3
 
 
-def test_a_band_outside_its_label_map_is_dropped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write(tmp_path / "out.csv", [band(0, 3), band(3, 6, of=5)])
+def test_a_strip_outside_its_label_map_is_dropped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "out.csv", [strip(0, 3), strip(3, 6, of=5)])
     with Journal(tmp_path / "out.csv", "a run") as journal:
         assert journal.rows_done("x", ImageSource(Path("x"), version="c")) == 3
     assert "its rows are not those of a label map" in capsys.readouterr().err

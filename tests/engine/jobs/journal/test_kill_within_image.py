@@ -56,7 +56,7 @@ def test_a_kill_in_the_middle_of_an_image_leaves_the_bytes_the_same(stops: bool,
     assert seg("ensemble", slide).wait() == 0
     expected = (slide.parent / "whole.csv").read_bytes()
     whole = (slide.parent / "whole.csv.journal").read_bytes()
-    whole_bands = whole.count(b'"rows"')
+    whole_strips = whole.count(b'"rows"')
 
     again = slide.parent / "again.csv"
     journal = slide.parent / "again.csv.journal"
@@ -66,8 +66,8 @@ def test_a_kill_in_the_middle_of_an_image_leaves_the_bytes_the_same(stops: bool,
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not again.exists(), "the run ended before it was killed"
-    bands = journal.read_bytes().count(b'"rows"')
-    assert 1 <= bands < whole_bands, "it was not killed in the middle of the image"
+    strips = journal.read_bytes().count(b'"rows"')
+    assert 1 <= strips < whole_strips, "it was not killed in the middle of the image"
 
     assert seg("ensemble", slide, "-o", again).wait() == 0
     assert again.read_bytes() == expected
