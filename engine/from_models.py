@@ -14,7 +14,8 @@ from seg.labels.classes import ClassInfo, default_colour
 from seg.labels.task import Task
 from seg.models.card import InputCard, ModelCard
 from seg.spec import EnsembleSpec
-from seg.spec.dataset.dataset import UNLABELLED_IGNORED, DatasetSpec
+from seg.spec.dataset.class_entry import UNLABELLED_IGNORED
+from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.ensemble.from_models import spec_from_models
 
 Model = Path | str | PredictFunction

@@ -20,7 +20,8 @@ from seg.files.atomic import sha256_of, write_text
 from seg.files.outputs import Output, output_folder
 from seg.models.safety import external_weights_beside, load_safe_onnx
 from seg.spec import EnsembleSpec, MemberSpec
-from seg.spec.dataset.dataset import ClassEntry, DatasetSpec
+from seg.spec.dataset.class_entry import ClassEntry
+from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.dataset.split import SplitSpec
 from seg.spec.reads import files_read_by_spec
 from seg.spec.yaml.save import save_spec

@@ -169,7 +169,7 @@ def _print_training_dry_run(path: Path, spec: "EnsembleSpec", members: "tuple[Me
 def _count_classes_without_data(data: "DatasetSpec") -> tuple[int, str]:
     """The number of classes and its source; a dry run does not need the dataset."""
     from seg.data import open_split
-    from seg.spec.dataset.dataset import numbered_classes
+    from seg.spec.dataset.class_entry import numbered_classes
 
     annotations = data.train and data.train.annotations
     if annotations and annotations.exists():

@@ -14,7 +14,8 @@ from seg.errors import DataError
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX
 from seg.labels.task import LabelMap, Task, classes_overlap, ignore_value, truth_dtype
-from seg.spec.dataset.dataset import ClassEntry, DatasetSpec, numbered_classes
+from seg.spec.dataset.class_entry import ClassEntry, numbered_classes
+from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.dataset.split import SplitSpec
 
 

@@ -1,6 +1,7 @@
 """Specs: YAML files in, immutable and validated descriptions out."""
 
-from seg.spec.dataset.dataset import ClassEntry, DatasetSpec, load_dataset, numbered_classes
+from seg.spec.dataset.class_entry import ClassEntry, numbered_classes
+from seg.spec.dataset.dataset import DatasetSpec, load_dataset
 from seg.spec.dataset.split import SplitSpec
 from seg.spec.ensemble.ensemble import EnsembleSpec, load_ensemble
 from seg.spec.ensemble.export import ExportSpec

@@ -8,7 +8,7 @@ import pytest
 
 from seg.errors import SpecError
 from seg.spec import EnsembleSpec, load_dataset, load_ensemble
-from seg.spec.dataset.dataset import ClassEntry, numbered_classes
+from seg.spec.dataset.class_entry import ClassEntry, numbered_classes
 from seg.spec.ensemble.prediction import StoppingSpec
 from seg.terminal.notices import notice
 

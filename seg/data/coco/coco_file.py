@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails, from_json
 from seg.data.images.image_files import bytes_of_file
 from seg.errors import DataError
 from seg.labels.label_map import MAX_CLASSES
-from seg.spec.dataset.dataset import ClassId
+from seg.spec.dataset.class_entry import ClassId
 
 Side = Annotated[int, Field(ge=1, le=65536)]
 

@@ -15,7 +15,8 @@ from seg.data.images.raster import size_if_large
 from seg.data.regions.run_mask import RunMask
 from seg.errors import DataError
 from seg.files.image_suffixes import IMAGE_SUFFIXES
-from seg.spec.dataset.dataset import UNLABELLED_IGNORED, SplitName
+from seg.spec.dataset.class_entry import UNLABELLED_IGNORED
+from seg.spec.dataset.dataset import SplitName
 
 Polygons = list[list[float]]
 """Outlines of one object as COCO has them: x, y, x, y, ... in pixels."""

@@ -18,7 +18,7 @@ from seg.data.importers.formats import Format, importer_of
 from seg.errors import DataError
 from seg.files.outputs import Output, output_folder
 from seg.labels.classes import is_background
-from seg.spec.dataset.dataset import UNLABELLED_IGNORED
+from seg.spec.dataset.class_entry import UNLABELLED_IGNORED
 
 YAML_NAME: Final = "dataset.yaml"
 _SPLITS: Final = ("train", "val", "predict")

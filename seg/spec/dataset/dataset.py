@@ -18,47 +18,30 @@ from pydantic import (
 
 from seg import ranges
 from seg.errors import DataError
-from seg.labels.classes import ClassInfo, Colour, default_colour
+from seg.labels.classes import ClassInfo, Colour
 from seg.labels.label_map import MAX_CLASSES
 from seg.labels.task import MAX_OVERLAPPING_CLASSES, Task, classes_overlap
 from seg.pixel_range import MAX_BANDS, Band, Percent, PixelRange, Window
 from seg.read_scale import ReadScale
 from seg.spec.base import Spec, did_you_mean, number_within, path_beside
-from seg.spec.class_lists import PRESETS, read_class_list
 from seg.spec.class_lists.unlabelled import MAX_PIXEL_VALUE, UNLABELLED_VALUES, without_unlabelled_classes
+from seg.spec.dataset.class_entry import (
+    UNLABELLED_IGNORED,
+    ClassEntry,
+    classes_of_preset_or_file,
+    numbered_classes,
+    refuse_repeated_classes,
+)
 from seg.spec.dataset.groups import GROUP_OR_PATTERN
 from seg.spec.dataset.pseudo import PseudoSpec
 from seg.spec.dataset.split import BlocksSpec, ShareSpec, SplitSpec
 from seg.spec.dataset.stack import StackSpec
 from seg.spec.yaml.source import load_yaml
 
-UNLABELLED_IGNORED = "ignore"
 SplitName = Literal["train", "val", "predict"]
 PixelValue = Annotated[int, Field(ge=0, le=MAX_PIXEL_VALUE)]
 
 _CLASSES_OR_THEIR_FILE: Final = BeforeValidator(lambda value: value, json_schema_input_type=str | list[Any])
-
-
-ClassId = Annotated[int, Field(ge=-(2**31), lt=2**31)]
-"""The number of a class in masks, annotations and submissions."""
-
-
-class ClassEntry(Spec):
-    """One class. A name alone is enough."""
-
-    name: str
-    """The name of the class."""
-    id: ClassId | None = None
-    """The number in masks and submissions. Default: the id of the COCO category of this name; for masks the
-    position in the list, from 0, or from 1 if classes may overlap.
-    """
-    colour: Colour | None = None
-    """RGB, each 0 to 255. Default: a colour of the palette, by position."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_alone(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
 
 
 def _held_out_share_alone(value: Any) -> Any:
@@ -158,7 +141,7 @@ class DatasetSpec(Spec):
         if not isinstance(values, dict):
             return values
         if isinstance(listed := values.get("classes"), str | Path):
-            values = {**values, "classes": _classes_of_preset_or_file(listed, info)}
+            values = {**values, "classes": classes_of_preset_or_file(listed, info)}
         return (
             without_unlabelled_classes(values)
             if _is_list_of_class_names(values.get("unlabelled_classes"))
@@ -168,14 +151,7 @@ class DatasetSpec(Spec):
     @field_validator("classes")
     @classmethod
     def _distinct(cls, entries: tuple[ClassEntry, ...] | None) -> tuple[ClassEntry, ...] | None:
-        names = [entry.name for entry in entries or ()]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"class {name!r} is named twice")
-        ids = [entry.id for entry in entries or () if entry.id is not None]
-        for number in ids:
-            if ids.count(number) > 1:
-                raise ValueError(f"two classes have the id {number}: give each its own")
+        refuse_repeated_classes(entries or ())
         return entries
 
     @model_validator(mode="after")
@@ -340,35 +316,6 @@ class DatasetSpec(Spec):
 
 def _is_list_of_class_names(value: Any) -> bool:
     return isinstance(value, list | tuple) and bool(value) and all(isinstance(name, str) for name in value)
-
-
-def _classes_of_preset_or_file(listed: str | Path, info: ValidationInfo) -> list[dict[str, Any]]:
-    """The classes of a preset, or of a file."""
-    return PRESETS[str(listed)] if str(listed) in PRESETS else read_class_list(path_beside(listed, info))
-
-
-def numbered_classes(entries: tuple[ClassEntry, ...], unlabelled: str, task: Task) -> tuple[ClassInfo, ...]:
-    """Turn entries into classes: ids by position where none is given, colours by position.
-
-    Where classes overlap, positions count from 1, since 0 in a mask is of no class.
-
-    The class `unlabelled` is put first, with id 0 or the first free number, if no entry bears its
-    name.
-    """
-    numbered = [
-        (position if entry.id is None else entry.id, entry.name, entry.colour)
-        for position, entry in enumerate(entries, start=int(classes_overlap(task)))
-    ]
-    if unlabelled != UNLABELLED_IGNORED and unlabelled not in {name for _, name, _ in numbered}:
-        taken = {number for number, _, _ in numbered}
-        free = next(number for number in range(len(taken) + 1) if number not in taken)
-        numbered.insert(0, (free, unlabelled, None))
-    # Black is for a background: without one, the first class gets the first colour.
-    first = 1 if unlabelled == UNLABELLED_IGNORED else 0
-    return tuple(
-        ClassInfo(id=number, name=name, colour=colour or default_colour(position))
-        for position, (number, name, colour) in enumerate(numbered, start=first)
-    )
 
 
 def load_dataset(path: Path | str) -> DatasetSpec:

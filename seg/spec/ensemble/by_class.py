@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from seg.errors import SpecError
 from seg.labels.classes import ClassInfo
 from seg.spec.base import did_you_mean
-from seg.spec.dataset.dataset import DatasetSpec, numbered_classes
+from seg.spec.dataset.class_entry import numbered_classes
+from seg.spec.dataset.dataset import DatasetSpec
 
 
 def refuse_unlisted_classes(dataset: DatasetSpec, named: Mapping[str, Iterable[str]]) -> None:
