@@ -14,6 +14,7 @@ from seg.data.check.dataset import check_dataset
 from seg.data.guess import guess_dataset
 from seg.data.guess.write import yaml_of_guess
 from seg.data.images.images import write_image, write_mask
+from seg.errors import DataError
 from seg.labels.task import masks_of
 from seg.spec import DatasetSpec, load_dataset
 
@@ -108,6 +109,15 @@ def test_a_validation_folder_with_a_table_of_its_own_is_the_split(tmp_path: Path
     train, val = open_split(data, "train"), open_split(data, "val")
     assert [len(split.samples) for split in (train, val)] == [4, 2]
     assert [split.labels(0).sum() for split in (train, val)] == [12, 12]
+
+
+def test_masks_none_of_which_can_be_read_are_an_error(tmp_path: Path) -> None:
+    for number in range(2):
+        write_image(tmp_path / f"images/{number}.png", np.full((4, 6, 3), number, np.uint8))
+        (tmp_path / "masks").mkdir(exist_ok=True)
+        (tmp_path / f"masks/{number}.png").touch()
+    with pytest.raises(DataError, match=r"masks/0\.png: is empty"):
+        guess_dataset(tmp_path)
 
 
 def test_arrays_are_images_beside_masks(tmp_path: Path) -> None:

@@ -59,8 +59,14 @@ def content_of_masks(masks: Sequence[Path]) -> MaskContent:
 
 
 def classes_of_masks(found: FolderSurvey, masks: Sequence[Path]) -> MaskClasses:
-    """The classes of masks of one role."""
+    """The classes of masks of one role.
+
+    Raises:
+        DataError: none of the masks can be read.
+    """
     content = content_of_masks(masks)
+    if not content.values and not content.colours:
+        read_mask_values(masks[0], lossy=True)  # It raises what is wrong with the first, as with all.
     listed = _read_found_class_list(found)
     if content.colours:
         return _classes_of_colours(content, listed)
