@@ -9,6 +9,17 @@ if TYPE_CHECKING:
     from seg.spec import EnsembleSpec
 
 
+def suggest_next_stage(path: Path, spec: "EnsembleSpec") -> None:
+    """`seg train` or `seg export` while a member has no model, else what follows."""
+    without_model = [m for m in spec.running if m.model is None and not spec.model(m).exists()]
+    if any(member.has_recipe and not spec.checkpoint(member).exists() for member in without_model):
+        suggest_next(f"seg train {path}")
+    elif without_model:
+        suggest_next(f"seg export {path}")
+    else:
+        suggest_tuning_or_ensemble(path, spec)
+
+
 def suggest_tuning_or_ensemble(path: Path, spec: "EnsembleSpec") -> None:
     """After all members are exported: `seg tune` if it has not run yet and can, else `seg ensemble`."""
     suggest_next(f"seg {'tune' if can_be_tuned(spec) and not is_tuned(spec) else 'ensemble'} {path}")

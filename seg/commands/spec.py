@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from seg.commands.next_command import suggest_tuning_or_ensemble
-from seg.terminal.notices import suggest_next
+from seg.commands.next_command import suggest_next_stage
 from seg.terminal.words import counted
 
 app = typer.Typer(help="Check specs, and print their schema.", no_args_is_help=True)
@@ -35,11 +34,7 @@ def spec_check_command(
             passes = sum(len(spec.views_of(member)) for member in spec.running)
             views = "1 pass" if passes == 1 else f"{passes} passes"
             typer.echo(f"{file}: {counted(len(spec.running), 'member')}, {views} an image")
-            is_trained_here = any(member.has_recipe for member in spec.running)
-            if is_trained_here:
-                suggest_next(f"seg train {file}")
-            else:
-                suggest_tuning_or_ensemble(file, spec)
+            suggest_next_stage(file, spec)
     if mistakes:
         raise SpecError("\n".join(mistakes))
 

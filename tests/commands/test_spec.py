@@ -3,6 +3,10 @@
 import json
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
+from seg.commands.app import app
 from seg.data.sample import write_sample_dataset
 from tests.commands.processes import ROOT, seg
 
@@ -16,6 +20,27 @@ def test_the_shipped_specs_load(tmp_path: Path) -> None:
         done = seg("spec", "check", tmp_path / f"ensembles/{name}.yaml")
         assert done.returncode == 0, done.stderr
     assert "5 members, 40 passes" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("member", "command"),
+    [
+        ("{ name: a, architecture: fpn }", "train"),
+        ("{ name: trained, architecture: fpn }", "export"),
+        ("{ name: a, checkpoint: a.pt, input: { scale: 1/255 } }", "export"),
+        ("{ name: a, model: a.onnx }", "tune"),
+    ],
+)
+def test_what_comes_next_is_what_a_member_lacks(member: str, command: str, tmp_path: Path) -> None:
+    (tmp_path / "runs/trained").mkdir(parents=True)
+    (tmp_path / "runs/trained/model.safetensors").touch()
+    path = tmp_path / "x.yaml"
+    path.write_text(
+        "data: { train: { images: a, masks: b }, val: { images: a, masks: b }, classes: [a, b] }\n"
+        f"members: [{member}]\nviews: hflip\n"
+    )
+    done = CliRunner().invoke(app, ["spec", "check", str(path)])
+    assert done.output.splitlines()[-1] == f"next: seg {command} {path}", done.output
 
 
 def test_mistakes_in_a_spec_are_lines_with_places(tmp_path: Path) -> None:
