@@ -173,7 +173,7 @@ MISTAKES = {
     "ensemble said.yaml --views d5": "views: views are one of none, hflip, flips, rot90, d4, or a list of"
     " views, got 'd5'",
     "ensemble said.yaml --views hflip,hflip": "views: a view is listed twice, which would count it twice",
-    "ensemble said.yaml --runtime gpu": "runtime: 'gpu' is not known: did you mean 'cpu'?",
+    "ensemble said.yaml --runtime gpu": "runtime: 'gpu' is not known: did you mean 'cuda'?",
     "ensemble said.yaml --format pgn": "unknown format 'pgn': did you mean 'png'?",
     "ensemble said.yaml -o masks/": "--output masks/: is a folder, and format kaggle a file: name a file, or"
     " add --format png",
