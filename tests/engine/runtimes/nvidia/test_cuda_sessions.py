@@ -39,7 +39,7 @@ from seg.engine.runtimes.nvidia import nvidia
 from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.open import open_runtime
 
-nvidia.has_device = lambda: True
+nvidia.has_nvidia_device = lambda: True
 fixed = nvidia.CudaOptions(fixed_shapes=True, channels_last=True, memory=10**9)
 for options in (nvidia.DEFAULT_OPTIONS, fixed):
     print(open_runtime(Path(sys.argv[1]), "cuda", Streams(2, 1), cuda=options).placement(None))
@@ -59,8 +59,8 @@ import numpy as np
 from benchmarks.gpu.steps.cuda_options import Network
 from seg.engine.runtimes.nvidia import nvidia
 
-nvidia.has_device = lambda: True
-nvidia.load_provider("cuda")
+nvidia.has_nvidia_device = lambda: True
+nvidia.load_nvidia_provider("cuda")
 images_nhwc = np.zeros((2, 40, 50, 3), np.uint8)
 session = Network(Path(sys.argv[1]), "cuda", images_nhwc, {"enable_cuda_graph": "1"}, True).session
 print(session.get_outputs()[0].shape)
@@ -161,8 +161,8 @@ def test_models_and_merges_are_built_on_cuda(driver: Path, tmp_path: Path) -> No
 @pytest.mark.slow
 def test_an_option_that_this_onnx_runtime_does_not_know_is_one_line(driver: Path, tmp_path: Path) -> None:
     code = BUILD.replace(
-        "nvidia.has_device =",
-        "nvidia.CudaOptions.provider_options = lambda _: {'nonsense': '1'}\nnvidia.has_device =",
+        "nvidia.has_nvidia_device =",
+        "nvidia.CudaOptions.provider_options = lambda _: {'nonsense': '1'}\nnvidia.has_nvidia_device =",
     )
     done = build(driver, code, padded_to_stride(tmp_path / "padded.onnx"))
     last = done.stderr.splitlines()[-1]
