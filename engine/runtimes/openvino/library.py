@@ -11,7 +11,9 @@ def has_openvino() -> bool:
 
 
 def import_openvino() -> Any:
-    """OpenVINO without its telemetry, which its import would start: a process that sends to the internet.
+    """OpenVINO, ready for several threads, and without its telemetry.
+
+    Its import would start the telemetry: a process that sends to the internet.
 
     Raises:
         ImportError: it is not installed, or cannot be loaded.
@@ -21,4 +23,6 @@ def import_openvino() -> Any:
         sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     import openvino
 
+    # Its binding sets NumPy up at the first array. Two threads that do so at once would wait forever.
+    openvino.Type.u8.to_dtype()
     return openvino
