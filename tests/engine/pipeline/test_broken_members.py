@@ -126,17 +126,20 @@ def sick(project: Path) -> Path:
     return project
 
 
-LINE = r"^b: its probabilities are not finite on image 0: train or export this member again, or leave it out$"
+LINE = (
+    r"^b: its probabilities are not finite on image \d: train or export this member again, or leave it out$"
+)
+"""Of images that are batched at the same time, whichever is first."""
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize(
-    "said", [{"merge": "mean"}, {"merge": "geometric"}, {"merge": "vote"}, {"tile": {"size": 8}}], ids=str
+    "options", [{"merge": "mean"}, {"merge": "geometric"}, {"merge": "vote"}, {"tile": {"size": 8}}], ids=str
 )
-def test_what_is_not_finite_names_member_and_image(said: dict[str, Any], runtime: str, sick: Path) -> None:
+def test_what_is_not_finite_names_member_and_image(options: dict[str, Any], runtime: str, sick: Path) -> None:
     if runtime not in usable_runtimes():
         pytest.skip(f"no {runtime} on this machine")
-    sick.write_text(json.dumps(json.loads(sick.read_text()) | said | {"runtime": runtime}))
+    sick.write_text(json.dumps(json.loads(sick.read_text()) | options | {"runtime": runtime}))
     result = CliRunner().invoke(app, ["ensemble", str(sick)])
     with pytest.raises(ModelError, match=LINE):
         raise result.exception or AssertionError
