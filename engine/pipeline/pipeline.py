@@ -6,7 +6,7 @@ frames, and finishes the frames that need no more passes. So no core waits for a
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Final, Generic, TypeVar
 
 from seg.data.images.raster import Raster
@@ -19,6 +19,7 @@ from seg.engine.pipeline.scheduler import Scheduler
 from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.base import Runtime
 from seg.labels.label_map import ProbabilitiesCHW
+from seg.thread_pool import pool_of_generator
 
 Key = TypeVar("Key")
 Finished = TypeVar("Finished")
@@ -56,8 +57,7 @@ class _Pipeline(Generic[Key, Finished]):
     def run(self, images: Iterable[tuple[Key, Raster] | None]) -> Iterator[Finished]:
         frames = enumerate(self._source.frames_of(images))
         running: set[Future[list[FrameUpdate[Finished]]]] = set()
-        pool = ThreadPoolExecutor(self._config.streams, thread_name_prefix="seg-pass")
-        try:
+        with pool_of_generator(self._config.streams, "seg-pass") as pool:
             while True:
                 while len(running) < self._config.streams + QUEUED_BATCHES:
                     batch = self._next_batch(frames, partial=len(running) < self._config.streams)
@@ -74,8 +74,6 @@ class _Pipeline(Generic[Key, Finished]):
                     for update in future.result():
                         self._apply_update(update)
                         yield from update.finished
-        finally:
-            pool.shutdown(cancel_futures=True)
 
     def _drop_image(self, image: OpenImage[Finished], passes: int) -> None:
         """Drop an image; the results of its passes that are running are discarded."""

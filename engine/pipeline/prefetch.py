@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, Generic, TypeVar
@@ -11,6 +11,7 @@ from seg.data.images.raster import Raster
 from seg.engine.pipeline.timing import Clock
 from seg.engine.runtimes.hardware import usable_cores
 from seg.errors import DataError
+from seg.thread_pool import pool_of_generator
 
 Item = TypeVar("Item")
 
@@ -51,8 +52,7 @@ class PrefetchReader(Generic[Item]):
         """Items with their images, in order, without those that cannot be read."""
         waiting: deque[tuple[Item, Future[Raster]]] = deque()
         remaining = iter(items)
-        pool = ThreadPoolExecutor(self.threads, thread_name_prefix="seg-read")
-        try:
+        with pool_of_generator(self.threads, "seg-read") as pool:
             while True:
                 for item in islice(remaining, max(0, self._ahead + 1 - len(waiting))):
                     waiting.append((item, pool.submit(self._decode, item)))
@@ -66,8 +66,6 @@ class PrefetchReader(Generic[Item]):
                 else:
                     self._ahead = max(1, min(MAX_AHEAD, AHEAD_BYTES // image_hwc.nbytes))
                     yield item, image_hwc
-        finally:
-            pool.shutdown(cancel_futures=True)
 
     def note_failure(self, _: Item, error: DataError) -> None:
         """Record an image that cannot be read, also if that is found out later; raises with `strict`."""
