@@ -17,7 +17,7 @@ help:
 	@echo "make quickstart TORCH=cpu   the same with PyTorch for the CPU alone: 2 GB instead of 6.7"
 	@echo "make predict                install what prediction needs, without PyTorch"
 	@echo "make test                   install the test extras, then lint, types, import contracts and tests"
-	@echo "make test-fast              the tests that train, export or start nothing: under three minutes on two cores"
+	@echo "make test-fast              the tests that train, export or start nothing: about four minutes on two cores"
 	@echo "make clean                  remove what quickstart made (the environment stays)"
 
 quickstart: quickstart/submission.csv quickstart/ensemble.onnx quickstart/overlay.png quickstart/report.html
