@@ -11,8 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from seg.data import read_image
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".webp"}
+from seg.files.image_suffixes import PICTURE_SUFFIXES
 
 
 def measure_decoding(paths: list[Path], threads: int) -> str:
@@ -34,7 +33,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--images", type=int, default=700, help="as many, from the start again if need be")
     options = parser.parse_args()
-    found = [path for path in sorted(options.folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
+    found = [path for path in sorted(options.folder.rglob("*")) if path.suffix.lower() in PICTURE_SUFFIXES]
+    if not found:
+        parser.error(f"{options.folder}: has no images")
     paths = (found * (options.images // len(found) + 1))[: options.images]
     for threads in options.threads:
         print(measure_decoding(paths, threads))

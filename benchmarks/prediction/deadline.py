@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
     passes: float
 
 
-class Images(NamedTuple):
+class DeadlineImages(NamedTuple):
     """Images of a split, by number."""
 
     split: Split
@@ -55,7 +55,9 @@ class Images(NamedTuple):
         return matrix.scores(self.split.classes).miou
 
 
-def run_with_deadline(ensemble: Ensemble, images: Images, budgeted: "Budgeted | None" = None) -> Outcome:
+def run_with_deadline(
+    ensemble: Ensemble, images: DeadlineImages, budgeted: "Budgeted | None" = None
+) -> Outcome:
     arrays, clock, start = images.read(), Clock(), time.process_time()
     limits = budgeted.options(len(arrays)) if budgeted else {}
     labels = dict(
@@ -78,7 +80,7 @@ class Budgeted(NamedTuple):
         return {"pass_order": self.ensemble.passes_in_order(self.positions), "budget": budget}
 
 
-def best_members(ensemble: Ensemble, images: Images, allowed: float) -> Ensemble:
+def best_members(ensemble: Ensemble, images: DeadlineImages, allowed: float) -> Ensemble:
     """The members with the best scores of their own that fit into the allowed share of the time."""
     alone = {
         member.name: run_with_deadline(ensemble.only([member.name]), images) for member in ensemble.members
@@ -104,9 +106,9 @@ def main() -> None:
     options = parser.parse_args()
     spec = load_ensemble(options.spec)
     split, ensemble = open_split(spec.data, "val"), Ensemble.load(spec)
-    known = Images(split, range(1, len(split.samples), max(2, len(split.samples) // RANKED))[:RANKED])
+    known = DeadlineImages(split, range(1, len(split.samples), max(2, len(split.samples) // RANKED))[:RANKED])
     even = range(0, len(split.samples), 2)
-    judged = Images(split, even[:: max(1, len(even) // options.images)][: options.images])
+    judged = DeadlineImages(split, even[:: max(1, len(even) // options.images)][: options.images])
     ranked = ensemble.rank([image_hwc for _, image_hwc in known.read()])
     run_with_deadline(ensemble, known)
     whole = run_with_deadline(ensemble, judged)

@@ -41,14 +41,14 @@ CUTS = (0.0, *np.linspace(0.02, 0.98, 49).tolist())
 """Thresholds of the head that are tried; at 0 it decides nothing."""
 
 
-class Images(NamedTuple):
+class LabelledImages(NamedTuple):
     """Normalised images, float32 `[N, 3, H, W]`, and true masks, bool `[N, C, H, W]`."""
 
     images: Tensor
     masks: NDArray[np.bool_]
 
 
-class Predicted(NamedTuple):
+class PredictedMasks(NamedTuple):
     """Probabilities of masks `[N, C, H, W]`, and of the head `[N, C]`: 1 without one."""
 
     masks: NDArray[np.float32]
@@ -76,15 +76,15 @@ def main(
             typer.echo(f"| {seed} | {'with' if head else 'without'} a head | {' | '.join(scores)} |")
 
 
-def _read(split: Split) -> Images:
+def _read(split: Split) -> LabelledImages:
     classes = len(split.classes)
     images = np.stack([read_sample(sample) for sample in split.samples]).astype(np.float32) / 255
     masks = np.stack([masks_of(split.labels(n), "multilabel", classes) for n in range(len(split.samples))])
-    return Images(torch.from_numpy((images - 0.45) / 0.225).permute(0, 3, 1, 2), masks)
+    return LabelledImages(torch.from_numpy((images - 0.45) / 0.225).permute(0, 3, 1, 2), masks)
 
 
 def _train(
-    train: Images, encoder: str, weights: Path | None, epochs: int, seed: int, head: float
+    train: LabelledImages, encoder: str, weights: Path | None, epochs: int, seed: int, head: float
 ) -> nn.Module:
     """A network whose head's loss has the weight `head`; with 0 it has none."""
     torch.manual_seed(seed)
@@ -116,17 +116,19 @@ def _train(
 
 
 @torch.inference_mode()
-def _predict(network: nn.Module, split: Images) -> Predicted:
+def _predict(network: nn.Module, split: LabelledImages) -> PredictedMasks:
     masks, presence = [], []
     for images in torch.split(split.images, BATCH):
         found = network(images)
         logits, of_head = found if isinstance(found, tuple) else (found, None)
         masks.append(logits.sigmoid())
         presence.append(torch.ones(logits.shape[:2]) if of_head is None else of_head.sigmoid())
-    return Predicted(torch.cat(masks).numpy(), torch.cat(presence).numpy())
+    return PredictedMasks(torch.cat(masks).numpy(), torch.cat(presence).numpy())
 
 
-def _judge(fitted: Predicted, val: Images, judged: Predicted, test: Images) -> Iterator[float]:
+def _judge(
+    fitted: PredictedMasks, val: LabelledImages, judged: PredictedMasks, test: LabelledImages
+) -> Iterator[float]:
     """Dice on the test of each step of rules, and of areas with a threshold of the head."""
     everywhere_hw = np.ones(val.masks.shape[2:], np.bool_)
     tables = count_regions(
@@ -150,7 +152,9 @@ def _fit_with_head(table: RegionTable, presence_n: NDArray[np.float32]) -> tuple
     return table.rule(int(threshold), int(area)), CUTS[cut]
 
 
-def _dice(predicted: Predicted, truth: Images, decided_by: Sequence[tuple[ClassRule, float]]) -> float:
+def _dice(
+    predicted: PredictedMasks, truth: LabelledImages, decided_by: Sequence[tuple[ClassRule, float]]
+) -> float:
     rules, cuts = zip(*decided_by, strict=True)
     found = []
     for probabilities_chw, presence_c, truth_chw in zip(*predicted, truth.masks, strict=True):

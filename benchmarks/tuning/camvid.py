@@ -20,7 +20,7 @@ from benchmarks.tuning.frozen_encoders import (
     probabilities_of_decoder,
     train_decoder,
 )
-from benchmarks.tuning.members import Images, save_member_images
+from benchmarks.tuning.members import MemberImages, save_member_images
 from seg.data.images.images import read_image, read_mask
 from seg.labels.label_map import IGNORE_INDEX
 
@@ -65,7 +65,7 @@ def main(data: Path, output: Path, seed: int = 0) -> None:
                 )
             known = labels != IGNORE_INDEX
             typer.echo(f"{name}: pixel accuracy {(members[name].argmax(1) == labels)[known].mean():.3f}")
-    save_member_images(output, Images.sampled(members, labels, drives, prior / prior.sum()))
+    save_member_images(output, MemberImages.sampled(members, labels, drives, prior / prior.sum()))
 
 
 def _read_camvid(folder: Path) -> tuple[torch.Tensor, NDArray[np.uint8], NDArray[np.str_]]:

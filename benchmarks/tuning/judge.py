@@ -19,7 +19,7 @@ import typer
 from numpy.typing import NDArray
 
 from benchmarks.tuning.fitted_weights import fit_weights
-from benchmarks.tuning.members import Images, load_member_images, miou_of
+from benchmarks.tuning.members import MemberImages, load_member_images, miou_of
 from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.evidence.choose_departure import choose_departure
 from seg.evaluate.tune.fits.class_factors import fit_class_factors
@@ -105,7 +105,7 @@ def main(
         )
 
 
-def draw_shifts(images: Images, count: int, draws: int) -> Iterator[Draw]:
+def draw_shifts(images: MemberImages, count: int, draws: int) -> Iterator[Draw]:
     """Some groups to tune on, all others to judge on; each choice once."""
     names = sorted(set(images.groups))
     random = np.random.default_rng(0)
@@ -115,7 +115,7 @@ def draw_shifts(images: Images, count: int, draws: int) -> Iterator[Draw]:
         yield tuned, ~tuned, images.groups[tuned].tolist()
 
 
-def draw_exchangeable(images: Images, count: int, draws: int) -> Iterator[Draw]:
+def draw_exchangeable(images: MemberImages, count: int, draws: int) -> Iterator[Draw]:
     """Random images to tune on, each a group of its own, and all others to judge on."""
     total = len(images.groups)
     tuned_on = total * count // len(set(images.groups))
@@ -129,7 +129,7 @@ def member_sets(names: Sequence[str]) -> list[tuple[str, ...]]:
     return [tuple(names[:3]), tuple(names[-3:]), tuple(names)]
 
 
-def _print_simulated_rules(tuned_on: str, draws: Sequence[tuple[Images, Draw]]) -> None:
+def _print_simulated_rules(tuned_on: str, draws: Sequence[tuple[MemberImages, Draw]]) -> None:
     scores: dict[str, list[float]] = defaultdict(list)
     for images, (tuned, judged, groups) in draws:
         for names in member_sets(list(images.levels)):
@@ -149,7 +149,7 @@ def _print_simulated_rules(tuned_on: str, draws: Sequence[tuple[Images, Draw]]) 
         )
 
 
-def pixels_of_members(images: Images, names: Sequence[str]) -> MemberPixels:
+def pixels_of_members(images: MemberImages, names: Sequence[str]) -> MemberPixels:
     levels = [images.levels[name][..., :PIXELS].transpose(1, 0, 2) for name in names]
     known_mc = np.ones((len(names), len(images.prior)), np.float32)
     return MemberPixels(

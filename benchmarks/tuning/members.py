@@ -19,7 +19,7 @@ PIXELS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Images:
+class MemberImages:
     """Random labelled pixels of images, with the levels of all members there.
 
     Attributes:
@@ -62,14 +62,14 @@ def miou_of(classes: int) -> CountedMetric:
     return open_counted_metric(MIOU, infos, "multiclass")
 
 
-def save_member_images(path: Path, images: Images) -> None:
+def save_member_images(path: Path, images: MemberImages) -> None:
     arrays: dict[str, Any] = {f"member {name}": levels for name, levels in images.levels.items()}
     np.savez_compressed(path, labels=images.labels_in, groups=images.groups, prior=images.prior, **arrays)
 
 
-def load_member_images(path: Path) -> Images:
+def load_member_images(path: Path) -> MemberImages:
     with np.load(path) as stored:
         levels = {
             name.removeprefix("member "): stored[name] for name in stored.files if name.startswith("member ")
         }
-        return Images(levels, stored["labels"], stored["groups"], stored["prior"])
+        return MemberImages(levels, stored["labels"], stored["groups"], stored["prior"])

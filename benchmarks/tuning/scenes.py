@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import typer
 
-from benchmarks.tuning.members import Images, save_member_images
+from benchmarks.tuning.members import MemberImages, save_member_images
 from benchmarks.tuning.tiny_networks import (
     HALVED,
     TinyNetworkRecipe,
@@ -55,7 +55,7 @@ def main(output: Path, seed: int = 0) -> None:
         typer.echo(f"{name}: pixel accuracy {(members[name].argmax(1) == truth).mean():.3f}")
     prior = np.bincount(labels.numpy().ravel(), minlength=classes).astype(np.float64)
     groups = np.array([place for part in unseen for place in part[2]])
-    save_member_images(output, Images.sampled(members, truth, groups, prior / prior.sum()))
+    save_member_images(output, MemberImages.sampled(members, truth, groups, prior / prior.sum()))
 
 
 def _labelled_scenes(dataset: DatasetSpec, name: str) -> Split:

@@ -23,7 +23,7 @@ from benchmarks.tuning.judge import (
     member_sets,
     pixels_of_members,
 )
-from benchmarks.tuning.members import Images, load_member_images
+from benchmarks.tuning.members import MemberImages, load_member_images
 from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.evidence.predicted_shares import spread_of_predicted_shares
 from seg.evaluate.tune.fits.departures import FittedDeparture
@@ -57,7 +57,9 @@ def main(
             typer.echo(f"| {count} groups | {name} | {differs.mean():.0%} | {where} | {elsewhere} |")
 
 
-def _compare_shift(images: Images, names: tuple[str, ...], draw: Draw, rule: Rule) -> tuple[bool, float]:
+def _compare_shift(
+    images: MemberImages, names: tuple[str, ...], draw: Draw, rule: Rule
+) -> tuple[bool, float]:
     """Whether the line is said, and the rule's points over equal weights."""
     tuned, judged, groups = draw
     pixels = pixels_of_members(images, names)

@@ -28,7 +28,7 @@ from benchmarks.tuning.judge import (
     member_sets,
     pixels_of_members,
 )
-from benchmarks.tuning.members import Images, load_member_images
+from benchmarks.tuning.members import MemberImages, load_member_images
 from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.evidence.choose_departure import (
     ENOUGH_GROUPS,
@@ -66,7 +66,7 @@ def main(
         _print(f"as many images as in {count}" if other_images else f"{count} groups", scores)
 
 
-def _scores_of(images: Images, draw: Draw) -> Iterator[tuple[str, float]]:
+def _scores_of(images: MemberImages, draw: Draw) -> Iterator[tuple[str, float]]:
     tuned, judged, names_of_groups = draw
     for names in member_sets(list(images.levels)):
         pixels = pixels_of_members(images, names).subsampled(EVERY)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.merging.device_ops import Addend, DeviceOps, FrameSum
+from seg.engine.merging.device_ops import DeviceOps, FrameSum, PassToAdd
 from seg.engine.merging.merges import normalise_merged, scale_of_partial_sum
 from seg.engine.passes.device_values import ProbabilitiesOnDevice
 from seg.engine.passes.passes import PassOrder, Size
@@ -29,14 +29,14 @@ class DeviceMerge:
         self.device_ops = device_ops
         self.task = task
         self.total = FrameSum(size_hw)
-        self.pending: list[Addend] = []
+        self.pending: list[PassToAdd] = []
         self.pass_order = pass_order
         self.missing_c: NDArray[np.float64] = np.ones(device_ops.classes)
 
     def add(self, position: int, probabilities: ProbabilitiesOnDevice) -> None:
         """Queue the probabilities of one pass, in the pass's own view."""
         planned = self.pass_order[position]
-        self.pending.append(Addend(probabilities, planned.view, planned.class_shares or (planned.share,)))
+        self.pending.append(PassToAdd(probabilities, planned.view, planned.class_shares or (planned.share,)))
         self.missing_c -= planned.class_shares or planned.share
 
 

@@ -42,7 +42,7 @@ _MAX_CONSTANTS: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Addend:
+class PassToAdd:
     """The probabilities of one pass of a frame.
 
     Attributes:
@@ -95,7 +95,7 @@ class DeviceOps:
         self._accumulation_session((1,))
         self._zero = copy_to_device(device, np.zeros((1, 1), dtype=np.float32))
 
-    def add(self, frames: Sequence[tuple[FrameSum, list[Addend]]]) -> None:
+    def add(self, frames: Sequence[tuple[FrameSum, list[PassToAdd]]]) -> None:
         """Add the pending addends of each frame to its sum, in order, and empty the lists.
 
         Other threads may append to the lists meanwhile. On return everything that was in the lists at the
@@ -111,7 +111,7 @@ class DeviceOps:
         totals: list[float] = value.numpy().ravel().tolist()
         return totals
 
-    def _add_once(self, frames: Sequence[tuple[FrameSum, Sequence[Addend]]]) -> None:
+    def _add_once(self, frames: Sequence[tuple[FrameSum, Sequence[PassToAdd]]]) -> None:
         ordered = sorted(frames, key=lambda frame: -len(frame[1]))
         rows = tuple(len(addends) for _, addends in ordered)
         if (
@@ -204,7 +204,7 @@ def _ends_of_frames(sums: Sequence[FrameSum]) -> NDArray[np.int64]:
     return np.cumsum([math.prod(total.size_hw) for total in sums])[:-1]
 
 
-def _pop_addends(addends: list[Addend]) -> list[Addend]:
+def _pop_addends(addends: list[PassToAdd]) -> list[PassToAdd]:
     first = addends[:MAX_PASSES_PER_RUN]
     del addends[: len(first)]
     return first

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.gpu.harness.child import StepCall
 from benchmarks.gpu.harness.rows import read_measured_rows
-from benchmarks.gpu.steps.cuda_options import Network, in_own_buffers, measure_options
+from benchmarks.gpu.steps.cuda_options import CudaNetwork, in_own_buffers, measure_options
 from benchmarks.gpu.workspace import SMALL, Workspace
 from seg.engine.passes.device_values import run_from_host
 from seg.models.model_file import INPUT, OUTPUT
@@ -33,7 +33,7 @@ def test_each_step_ends_on_a_cpu(make_model: MakeModel, tmp_path: Path, what: st
 def test_buffers_that_stay_have_the_probabilities_of_each_batch(make_model: MakeModel) -> None:
     rng = np.random.default_rng(0)
     images_nhwc = rng.integers(0, 256, (2, 20, 30, 3), dtype=np.uint8)
-    network = Network(make_model(3), "cpu", images_nhwc, has_fixed_sizes=True)
+    network = CudaNetwork(make_model(3), "cpu", images_nhwc, has_fixed_sizes=True)
     run_batch = in_own_buffers(network)
     for _ in range(2):
         images_nhwc[...] = rng.integers(0, 256, images_nhwc.shape)

@@ -35,7 +35,7 @@ NON_BLOCKING: Final = 1
 
 
 @dataclass(frozen=True)
-class Network:
+class CudaNetwork:
     """A model's session on a device, and a batch for it on the host.
 
     Attributes:
@@ -67,12 +67,12 @@ class Network:
         )
 
 
-def from_host(network: Network) -> RunBatch:
+def from_host(network: CudaNetwork) -> RunBatch:
     """The batch is uploaded, and the output stays on the device: as the engine runs it."""
     return lambda: run_from_host(network.session, network.device, INPUT, network.images_nhwc, OUTPUT)
 
 
-def in_own_buffers(network: Network) -> RunBatch:
+def in_own_buffers(network: CudaNetwork) -> RunBatch:
     """The batch is uploaded into a buffer that stays, and the output written into another."""
     classes = len(read_model_card(network.model).classes)
     rows, height, width, _ = network.images_nhwc.shape
@@ -90,7 +90,7 @@ def in_own_buffers(network: Network) -> RunBatch:
     return run_batch
 
 
-def then_accumulated(network: Network, *, waits: bool) -> RunBatch:
+def then_accumulated(network: CudaNetwork, *, waits: bool) -> RunBatch:
     """The network, then the sum of its probabilities; both are only put on the stream, or waited for."""
     rows, height, width, _ = network.images_nhwc.shape
     device, image = network.device, copy_to_device(network.device, network.images_nhwc)
@@ -122,7 +122,7 @@ def then_accumulated(network: Network, *, waits: bool) -> RunBatch:
 
 
 def measure_network(
-    call: StepCall, network: Network, title: str, run_batch: RunBatch, threads: int = 1
+    call: StepCall, network: CudaNetwork, title: str, run_batch: RunBatch, threads: int = 1
 ) -> None:
     """Add a row: passes a second of so many threads that run batch after batch."""
     run_batch()
@@ -147,7 +147,7 @@ def measure_network(
     call.add(Row("options", title, {"passes/s": passes / seconds, **monitor.cells()}))
 
 
-def as_the_engine(call: StepCall, network: Network) -> None:
+def as_the_engine(call: StepCall, network: CudaNetwork) -> None:
     for threads in (1, 2, 4):
         measure_network(
             call, network, f"as the engine runs it, streams: {threads}", from_host(network), threads
@@ -156,7 +156,7 @@ def as_the_engine(call: StepCall, network: Network) -> None:
     measure_network(call, ordinary, "uploads from ordinary memory, streams: 2", from_host(ordinary), 2)
 
 
-def with_options(call: StepCall, network: Network) -> None:
+def with_options(call: StepCall, network: CudaNetwork) -> None:
     named = {
         "convolutions chosen by heuristics": {"cudnn_conv_algo_search": "HEURISTIC"},
         "channels last": {"prefer_nhwc": "1"},
@@ -171,13 +171,13 @@ def with_options(call: StepCall, network: Network) -> None:
     measure_network(call, fixed, "sizes written into the graph, buffers that stay", in_own_buffers(fixed))
 
 
-def with_cuda_graph(call: StepCall, network: Network) -> None:
+def with_cuda_graph(call: StepCall, network: CudaNetwork) -> None:
     """Only graphs without arithmetic on shapes are captured: ONNX Runtime leaves that to the CPU."""
     captured = replace(network, has_fixed_sizes=True, options={"enable_cuda_graph": "1"})
     measure_network(call, captured, "CUDA graph, buffers that stay", in_own_buffers(captured))
 
 
-def without_waiting(call: StepCall, network: Network) -> None:
+def without_waiting(call: StepCall, network: CudaNetwork) -> None:
     measure_network(call, network, "with accumulation, streams: 1", then_accumulated(network, waits=True))
     cuda = cuda_runtime() if network.device == "cuda" else None
     if cuda is None:
@@ -192,7 +192,7 @@ def without_waiting(call: StepCall, network: Network) -> None:
     )
 
 
-STEPS: Final[dict[str, Callable[[StepCall, Network], None]]] = {
+STEPS: Final[dict[str, Callable[[StepCall, CudaNetwork], None]]] = {
     "streams": as_the_engine,
     "options": with_options,
     "graph": with_cuda_graph,
@@ -212,7 +212,7 @@ def measure_options(call: StepCall) -> None:
     images_nhwc = buffers.blank(RGB8, (GPU_BATCH, scale.side, scale.side))
     images_nhwc[...] = np.random.default_rng(0).integers(0, 256, images_nhwc.shape)
     model = call.workspace.runs("fp16") / scale.networks[0].name / "model.onnx"
-    STEPS[what](call, Network(model, device, images_nhwc))
+    STEPS[what](call, CudaNetwork(model, device, images_nhwc))
 
 
 if __name__ == "__main__":

@@ -178,6 +178,7 @@ class EnsembleSpec(Spec):
             "decision.classes": self.decision.classes,
             **self.metric.classes_named,
             "tile.plain.label": [plain] if plain else [],
+            "stacking.classes": self.stacking.classes if self.stacking else (),
         }
         refuse_unlisted_classes(self.data, of_all | of_members)
         return self

@@ -72,3 +72,9 @@ def test_a_file_that_is_no_stacking_is_named(tmp_path: Path) -> None:
 def test_other_classes_than_those_of_the_models_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="fitted for the classes x, y, and the models have y, x"):
         load(tmp_path, GOOD).stacking_of(CLASSES[::-1])
+
+
+def test_a_class_that_the_dataset_does_not_list_is_refused(tmp_path: Path) -> None:
+    data = {"predict": {"images": "photos"}, "classes": ["x", "z"]}
+    with pytest.raises(SpecError, match=r"'stacking\.classes\.y': there is no class 'y'"):
+        load(tmp_path, GOOD, data=data)
