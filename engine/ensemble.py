@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from seg.data.images.raster import LARGE, Raster
 from seg.engine.early_exit.deadline import PassBudget
@@ -24,9 +24,9 @@ from seg.engine.passes.views import VIEWS
 from seg.engine.pipeline.collectors import (
     Collector,
     LabelCollector,
-    LabelStrip,
     ProbabilityCollector,
     StripCollector,
+    StripResults,
 )
 from seg.engine.pipeline.config import PipelineConfig
 from seg.engine.pipeline.frames import OnDamaged
@@ -52,20 +52,6 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key")
 Finished = TypeVar("Finished")
-
-
-@dataclass(frozen=True, slots=True)
-class StripResults(Generic[Key, Finished]):
-    """What becomes of the label map of a large image, strip by strip.
-
-    Attributes:
-        rows: the rows that are needed of an image, by its key and height. They begin and end as strips do, of
-            which each reaches from the top of a row of tiles to that of the next.
-        finish: called with an image's key and each strip, from a worker's thread; what it returns is yielded.
-    """
-
-    rows: Callable[[Key, int], range]
-    finish: Callable[[Key, LabelStrip], Finished]
 
 
 def name_of_key(key: object) -> str:

@@ -6,10 +6,10 @@ from time import perf_counter
 
 import seg
 from seg.engine.cluster.remote_images import ImageRef, is_uri, read_image_ref
-from seg.engine.ensemble import Ensemble, StripResults
+from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.journal.journal_entry import JournalEntry, StripEntries
 from seg.engine.jobs.stopping import build_stopping
-from seg.engine.pipeline.collectors import LabelStrip
+from seg.engine.pipeline.collectors import LabelStrip, StripResults
 from seg.engine.pipeline.prefetch import MAX_AHEAD, PrefetchReader, prefetch_threads_for
 from seg.engine.pipeline.timing import Clock
 from seg.labels.task import LabelMap

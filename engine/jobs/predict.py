@@ -10,7 +10,7 @@ from seg.data.images.image_header import image_size
 from seg.data.images.read_sample import open_sample, size_of_sample
 from seg.engine.early_exit.deadline import DeadlineSchedule
 from seg.engine.early_exit.rules import Stopping
-from seg.engine.ensemble import Ensemble, StripResults
+from seg.engine.ensemble import Ensemble
 from seg.engine.image_source import ImageSource
 from seg.engine.jobs.deadline_schedule import schedule_for_deadline
 from seg.engine.jobs.journal.journal import Journal
@@ -19,7 +19,7 @@ from seg.engine.jobs.journal.journalled_run import JournalledRun, RunImage
 from seg.engine.jobs.stopping import build_stopping, check_stopping_calibration
 from seg.engine.jobs.summary import RunSummary
 from seg.engine.passes.passes import PassOrder
-from seg.engine.pipeline.collectors import LabelStrip
+from seg.engine.pipeline.collectors import LabelStrip, StripResults
 from seg.engine.pipeline.prefetch import PrefetchReader
 from seg.engine.pipeline.timing import Clock
 from seg.engine.resolved import resolve_ensemble

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from seg.engine.passes.passes import Size
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import LabelMap, label_dtype
 
+Key = TypeVar("Key")
 Finished = TypeVar("Finished")
 Finished_co = TypeVar("Finished_co", covariant=True)
 
@@ -84,6 +86,20 @@ class LabelStrip(NamedTuple):
     height: int
     labels_hw: LabelMap
     is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StripResults(Generic[Key, Finished]):
+    """What becomes of the label map of a large image, strip by strip.
+
+    Attributes:
+        rows: the rows that are needed of an image, by its key and height. They begin and end as strips do, of
+            which each reaches from the top of a row of tiles to that of the next.
+        finish: called with an image's key and each strip, from a worker's thread; what it returns is yielded.
+    """
+
+    rows: Callable[[Key, int], range]
+    finish: Callable[[Key, LabelStrip], Finished]
 
 
 class StripCollector(Generic[Finished]):

@@ -14,9 +14,8 @@ from seg.data.images.raster import Raster
 from seg.data.images.read_sample import draw_sample, open_sample, size_if_by_region
 from seg.data.regions.label_raster import LabelRaster
 from seg.engine import Ensemble
-from seg.engine.ensemble import StripResults
 from seg.engine.passes.views import resize_bands
-from seg.engine.pipeline.collectors import LabelStrip
+from seg.engine.pipeline.collectors import LabelStrip, StripResults
 from seg.image_type import ImageHWB
 from seg.labels.label_map import ImageHWC
 from seg.labels.task import LabelMap
