@@ -90,9 +90,9 @@ def print_table(
     console = Console(width=None if _is_stdout_terminal() else 120)
     # Not printed by rich, which exits with a code of its own if stdout is closed.
     with console.capture() as printed:
-        # A table would wrap a title that is wider than the table.
+        # One line however long its paths are, so that a script can find what it says.
         if title:
-            console.print(title, style="italic", markup=False, highlight=False)
+            console.print(title, style="italic", markup=False, highlight=False, soft_wrap=True)
         console.print(table)
     typer.echo(printed.get(), nl=False)
 

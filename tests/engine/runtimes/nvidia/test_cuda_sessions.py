@@ -56,13 +56,13 @@ CAPTURE = """
 import sys
 from pathlib import Path
 import numpy as np
-from benchmarks.gpu.steps.cuda_options import Network
+from benchmarks.gpu.steps.cuda_options import CudaNetwork
 from seg.engine.runtimes.nvidia import nvidia
 
 nvidia.has_nvidia_device = lambda: True
 nvidia.load_nvidia_provider("cuda")
 images_nhwc = np.zeros((2, 40, 50, 3), np.uint8)
-session = Network(Path(sys.argv[1]), "cuda", images_nhwc, {"enable_cuda_graph": "1"}, True).session
+session = CudaNetwork(Path(sys.argv[1]), "cuda", images_nhwc, {"enable_cuda_graph": "1"}, True).session
 print(session.get_outputs()[0].shape)
 print({part.ep_name for part in session.get_provider_graph_assignment_info()})
 """
