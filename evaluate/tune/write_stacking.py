@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from seg.engine.member_files import read_member_files, stacking_fingerprint
 from seg.files.atomic import write_text
 from seg.files.outputs import Output
 from seg.labels.classes import ClassInfo
@@ -22,17 +23,25 @@ def stacking_output(path: Path, spec: EnsembleSpec, *, overwrite: bool = False) 
 
 
 def write_stacking(
-    output: Output, stacking: Stacking, members: Sequence[str], classes: Sequence[ClassInfo]
+    output: Output, stacking: Stacking, spec: EnsembleSpec, classes: Sequence[ClassInfo]
 ) -> None:
-    """Write the stacking of these members; raises OutputError."""
+    """Write the stacking of the members of a spec, with what it was fitted for.
+
+    Raises:
+        OutputError: the file cannot be written.
+        ModelError: a model is missing or damaged.
+    """
+    fingerprint = stacking_fingerprint(spec, read_member_files(spec))
+    members = [member.name for member in spec.members]
     with output.writing() as final:
-        write_text(final, "\n".join(_lines_of_stacking(stacking, members, classes)) + "\n")
+        write_text(final, "\n".join(_lines_of_stacking(stacking, fingerprint, members, classes)) + "\n")
 
 
 def _lines_of_stacking(
-    stacking: Stacking, members: Sequence[str], classes: Sequence[ClassInfo]
+    stacking: Stacking, fingerprint: str, members: Sequence[str], classes: Sequence[ClassInfo]
 ) -> Iterator[str]:
     yield HEADER
+    yield f"fingerprint: {fingerprint}"
     yield f"classes: {json.dumps([info.name for info in classes], ensure_ascii=False)}"
     yield f"constants: {_spelled_coefficients(stacking.constants)}"
     yield "matrices:"

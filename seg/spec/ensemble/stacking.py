@@ -51,6 +51,15 @@ class StackingSpec(Spec):
     """For each member a row for each class that is added to: what the logarithms of the member's
     probabilities of all classes are multiplied by.
     """
+    fingerprint: str | None = None
+    """Fingerprint of the members that it was fitted for: their trained weights, their weights in the mean,
+    temperatures and views. Others are refused. Without one, members need only have these names.
+    """
+
+    @property
+    def coefficients(self) -> dict[str, Any]:
+        """What probabilities are corrected by, as values of JSON."""
+        return self.model_dump(exclude={"fingerprint"})
 
     @model_validator(mode="after")
     def _sizes_agree(self) -> Self:
