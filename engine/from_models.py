@@ -56,7 +56,7 @@ def load_models(
         raise ValueError("merge_at: decoder cuts exported models, and a function cannot be cut: remove it")
     files = tuple(member for member in spec.running if member.name not in functions)
     if functions and spec.stacking and spec.stacking.fingerprint:
-        raise SpecError(STACKING_OF_OTHERS)
+        raise SpecError(f"{spec.stacking.place}: {STACKING_OF_OTHERS}")
     of_files_alone = spec.model_copy(update={"members": files, "stacking": None} if functions else {})
     loaded = load_members(resolve_ensemble(of_files_alone)) if files else _no_loaded_models(spec)
     known = loaded.members[0].card.classes if files else _classes_of_functions(classes)

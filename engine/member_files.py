@@ -21,8 +21,8 @@ from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import DatasetSpec
 
 STACKING_OF_OTHERS: Final = (
-    "'stacking' was fitted for other trained weights, or for members with other weights, temperatures or"
-    " views: remove 'stacking'; `seg tune` fits another"
+    "was fitted for other trained weights, or for members with other weights, temperatures or views: remove"
+    " 'stacking' from the ensemble; seg tune fits another"
 )
 
 
@@ -75,9 +75,8 @@ def read_member_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:
         SpecError: the stacking was fitted for other members than these.
     """
     files = _read_models_of_dataset([spec.model(member) for member in spec.running], spec.data)
-    fitted_for = spec.stacking and spec.stacking.fingerprint
-    if fitted_for and fitted_for != stacking_fingerprint(spec, files):
-        raise SpecError(STACKING_OF_OTHERS)
+    if spec.stacking and spec.stacking.fingerprint not in (None, stacking_fingerprint(spec, files)):
+        raise SpecError(f"{spec.stacking.place}: {STACKING_OF_OTHERS}")
     return files
 
 

@@ -99,7 +99,7 @@ def test_it_is_of_the_members_that_it_was_fitted_for(project: Path, make_model: 
         first.model_copy(update={"class_weights": {NAMES[0]: 2.0}}),
         first.model_copy(update={"model": make_model(9)}),
     ):
-        with pytest.raises(SpecError, match="'stacking' was fitted for other trained weights"):
+        with pytest.raises(SpecError, match="stacking: was fitted for other trained weights"):
             Ensemble.load(spec.model_copy(update={"members": (member, second)}))
     doubled = tuple(
         member.model_copy(update={"weight": 2 * member.weight, "views": VIEW_SETS["d4"][::-1]})

@@ -57,6 +57,11 @@ class StackingSpec(Spec):
     """
 
     @property
+    def place(self) -> str:
+        """Where it was read from, for messages."""
+        return str(self.yaml_file or "stacking")
+
+    @property
     def coefficients(self) -> dict[str, Any]:
         """What probabilities are corrected by, as values of JSON."""
         return self.model_dump(exclude={"fingerprint"})
@@ -90,7 +95,7 @@ class StackingSpec(Spec):
         names = [info.name for info in classes]
         if list(self.classes) != names:
             raise SpecError(
-                f"'stacking' was fitted for the classes {', '.join(self.classes)}, and the models have"
+                f"{self.place}: was fitted for the classes {', '.join(self.classes)}, and the models have"
                 f" {', '.join(names)}: {_REMOVE}"
             )
         return Stacking(self.constants, tuple(self.matrices[name] for name in members))

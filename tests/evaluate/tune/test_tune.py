@@ -295,7 +295,7 @@ def test_a_stacking_is_written_beside_the_yaml_and_taken_back(project: Path) -> 
     assert written.stacking_of(classes) == Stacking(stacking.constants, (rows[0], rows[1]))
     assert Ensemble.load(written).stacking == written.stacking_of(classes)
     project.write_text(project.read_text().replace("0.5", "0.6", 1))
-    with pytest.raises(SpecError, match="'stacking' was fitted for other trained weights"):
+    with pytest.raises(SpecError, match=r"stacking\.yaml: was fitted for other trained weights"):
         Ensemble.load(project)
     write_mixture(project, written, replace(mixture, stacking=stacking), classes)
     write_mixture(project, written, mixture, classes)
