@@ -19,10 +19,11 @@ from seg.models.model_file import read_model_card
 from seg.pixel_range import PixelRange
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import DatasetSpec
+from seg.spec.ensemble.stacking import StackingSpec
 
 STACKING_OF_OTHERS: Final = (
-    "was fitted for other trained weights, or for members with other weights, temperatures or views: remove"
-    " 'stacking' from the ensemble; seg tune fits another"
+    "was changed, or fitted for other trained weights, or for members with other weights, temperatures or"
+    " views: remove 'stacking' from the ensemble; seg tune fits another"
 )
 
 
@@ -75,18 +76,19 @@ def read_member_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:
         SpecError: the stacking was fitted for other members than these.
     """
     files = _read_models_of_dataset([spec.model(member) for member in spec.running], spec.data)
-    if spec.stacking and spec.stacking.fingerprint not in (None, stacking_fingerprint(spec, files)):
-        raise SpecError(f"{spec.stacking.place}: {STACKING_OF_OTHERS}")
+    fitted = spec.stacking
+    if fitted and fitted.fingerprint and fitted.fingerprint != stacking_fingerprint(fitted, spec, files):
+        raise SpecError(f"{fitted.place}: {STACKING_OF_OTHERS}")
     return files
 
 
-def stacking_fingerprint(spec: EnsembleSpec, files: Sequence[MemberFile]) -> str:
-    """A hash of what a stacking is fitted for: the members' trained weights, shares, temperatures and views.
+def stacking_fingerprint(stacking: StackingSpec, spec: EnsembleSpec, files: Sequence[MemberFile]) -> str:
+    """A hash of a stacking, and of the trained weights, shares, temperatures and views that it is fitted for.
 
     The order of members and the precision of their models do not matter.
     """
     total = sum(member.weight for member in spec.running)
-    facts = {
+    members = {
         member.name: (
             file.trained_weights,
             round(member.weight / total, 6),
@@ -96,7 +98,8 @@ def stacking_fingerprint(spec: EnsembleSpec, files: Sequence[MemberFile]) -> str
         )
         for member, file in zip(spec.running, files, strict=True)
     }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    facts = json.dumps([stacking.coefficients, members], sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()
 
 
 def read_existing_member_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:

@@ -99,7 +99,7 @@ def test_it_is_of_the_members_that_it_was_fitted_for(project: Path, make_model: 
         first.model_copy(update={"class_weights": {NAMES[0]: 2.0}}),
         first.model_copy(update={"model": make_model(9)}),
     ):
-        with pytest.raises(SpecError, match="stacking: was fitted for other trained weights"):
+        with pytest.raises(SpecError, match="stacking: was changed, or fitted for other"):
             Ensemble.load(spec.model_copy(update={"members": (member, second)}))
     doubled = tuple(
         member.model_copy(update={"weight": 2 * member.weight, "views": VIEW_SETS["d4"][::-1]})
@@ -135,7 +135,7 @@ def _in_precision(model: Path, precision: PrecisionName) -> Path:
 def _with_fingerprint(spec: EnsembleSpec) -> EnsembleSpec:
     """As `seg tune` writes it."""
     assert spec.stacking is not None
-    fingerprint = stacking_fingerprint(spec, read_member_files(spec))
+    fingerprint = stacking_fingerprint(spec.stacking, spec, read_member_files(spec))
     return spec.model_copy(update={"stacking": spec.stacking.model_copy(update={"fingerprint": fingerprint})})
 
 

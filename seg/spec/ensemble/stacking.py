@@ -52,8 +52,8 @@ class StackingSpec(Spec):
     probabilities of all classes are multiplied by.
     """
     fingerprint: str | None = None
-    """Fingerprint of the members that it was fitted for: their trained weights, their weights in the mean,
-    temperatures and views. Others are refused. Without one, members need only have these names.
+    """Fingerprint of these numbers and of the members that they were fitted for: their trained weights, their
+    weights in the mean, temperatures and views. Others are refused. Without one, only names are compared.
     """
 
     @property
