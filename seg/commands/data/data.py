@@ -16,7 +16,7 @@ from seg.commands.options.shared import (
 )
 from seg.errors import SpecError
 from seg.terminal.notices import suggest_next, suggest_opening
-from seg.terminal.words import counted, printable_line
+from seg.terminal.words import pluralise, printable_line
 
 if TYPE_CHECKING:
     from seg.spec import DatasetSpec, RecipeSpec
@@ -96,7 +96,7 @@ def data_check_command(
     print_data_check(report)
     failing = [finding for finding in report.findings if strict or finding.severity == "error"]
     if failing:
-        raise DataError(f"{file}: {counted(len(failing), 'finding' if strict else 'error')}")
+        raise DataError(f"{file}: {pluralise(len(failing), 'finding' if strict else 'error')}")
     suggest_next(
         f"seg train {file}" if _is_ensemble_yaml(file) else f"name it in an ensemble's YAML: data: {file}"
     )
@@ -220,7 +220,7 @@ def data_import_command(
 
     report = import_dataset(parse_import_format(form), source, folder, overwrite=overwrite)
     for split, images in report.images.items():
-        typer.echo(f"{split}: {counted(images, 'image')}, {counted(report.objects[split], 'object')}")
+        typer.echo(f"{split}: {pluralise(images, 'image')}, {pluralise(report.objects[split], 'object')}")
     typer.echo(f"classes: {printable_line(', '.join(report.classes))}")
     for what, count in sorted(report.dropped.items()):
         typer.echo(f"dropped: {count} x {printable_line(what)}")
