@@ -24,7 +24,7 @@ from seg.spec import EnsembleSpec, MemberSpec, RecipeSpec
 from seg.spec.recipe.recipe import Precision
 from seg.terminal.notices import notice
 from seg.terminal.progress import Advance, progress
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 from seg.train.augment import check_augmentation, check_copy_paste
 from seg.train.batch_size import resolve_batch_size, run_in_micro_batches
 from seg.train.batches.loaders import Loaders, build_loaders, images_in_batch, loader_worker_count
@@ -193,7 +193,7 @@ def training_device() -> str:
     """The name of what networks are trained on."""
     if torch.cuda.is_available():
         return f"CUDA: {torch.cuda.get_device_name()}"
-    return f"the CPU: {counted(torch.get_num_threads(), 'thread')}"
+    return f"the CPU: {pluralise(torch.get_num_threads(), 'thread')}"
 
 
 def _warn_of_gpu(devices: int) -> None:
@@ -241,7 +241,7 @@ def _decode_training_images(
     ):
         if len(split.samples) < fewest:
             raise DataError(
-                f"{job.name}: the {name} split has {counted(len(split.samples), 'image')},"
+                f"{job.name}: the {name} split has {pluralise(len(split.samples), 'image')},"
                 f" at least {fewest} are needed"
             )
     soft_labels = job.distillation.soft_labels if job.distillation else None

@@ -127,7 +127,7 @@ def submission_check_command(
     from seg.engine.submissions.output import submission_output
     from seg.evaluate.validator import check_submission, repair_submission
     from seg.spec import load_ensemble
-    from seg.terminal.words import counted
+    from seg.terminal.words import pluralise
 
     spec = load_ensemble(path)
     reads = (path, submission, *([sample] if sample else []))
@@ -146,10 +146,10 @@ def submission_check_command(
     if target:
         with target.writing() as final:
             rows = repair_submission(spec, submission, sample or spec.output.sample, final)
-        typer.echo(f"{fix}: {counted(rows, 'row')} mended")
+        typer.echo(f"{fix}: {pluralise(rows, 'row')} mended")
     if findings:
         mended = sum(finding.is_fixable for finding in findings)
-        typer.echo(f"{submission}: {counted(len(findings), 'finding')}, of which --fix mends {mended}")
+        typer.echo(f"{submission}: {pluralise(len(findings), 'finding')}, of which --fix mends {mended}")
         if fix:
             suggest_submission_check(path, fix)
         elif mended:

@@ -37,7 +37,7 @@ from seg.spec import EnsembleSpec
 from seg.spec.ensemble.compatibility import refuse_exclusions
 from seg.spec.ensemble.prediction import CalibrationSpec, StoppingSpec
 from seg.terminal.progress import progress
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 MAX_RANKED: Final = 8
 """The most images on which passes are ranked."""
@@ -136,7 +136,7 @@ def _check_units_bound_tolerance(units: int, unit: str, tolerance: float | None)
         else ""
     )
     raise SpecError(
-        f"{counted(units, unit)} cannot show that on average at most {tolerance:.3%} of the labels differ:"
+        f"{pluralise(units, unit)} cannot show that on average at most {tolerance:.3%} of the labels differ:"
         f" needs {math.ceil(1 / tolerance) - 1} or more{advice}"
     )
 

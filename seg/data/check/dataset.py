@@ -28,7 +28,7 @@ from seg.spec.dataset.dataset import DatasetSpec, SplitName
 from seg.spec.dataset.split import BlocksSpec, ShareSpec, SplitSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.terminal.progress import progress
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 
 @dataclass(slots=True)
@@ -154,7 +154,7 @@ def _no_class_warning(dataset: DatasetSpec, reports: Sequence[SplitCounts]) -> I
     """A warning if no validation image shows a class: where classes overlap, that is no error when scored."""
     counts = next((report.counts for report in reports if report.name == "val"), None)
     if classes_overlap(dataset.task) and counts and counts.images and counts.empty == counts.images:
-        problem = f"no pixel of {counted(counts.images, 'validation image')} is of any class"
+        problem = f"no pixel of {pluralise(counts.images, 'validation image')} is of any class"
         fix = "correct where their labels are, or label some"
         yield Finding("warning", dataset.split("val").place, None, problem, fix)
 

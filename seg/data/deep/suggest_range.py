@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.deep.decode import read_deep
-from seg.data.images.image_files import ARRAY_SUFFIXES, bytes_of_file
+from seg.data.images.image_files import bytes_of_file
 from seg.data.images.image_header import LostBandsError, image_size
 from seg.errors import DataError
+from seg.files.image_suffixes import ARRAY_SUFFIXES
 from seg.image_type import ImageHWB
 
 _READ: Final = 16

@@ -24,7 +24,7 @@ from seg.data.regions.region import Size
 from seg.data.regions.tiled_copy import CopiedBands, existing_tiled_copy, write_tiled_copy
 from seg.errors import DataError
 from seg.image_type import ImageHWB
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
@@ -187,7 +187,7 @@ def _refuse_lost_raster_bands(dataset: "DatasetReader") -> None:
 
     has_alpha = dataset.colorinterp[-1] == ColorInterp.alpha
     if set(dataset.dtypes) != {"uint8"} or dataset.count - has_alpha not in GREY_OR_RGB:
-        raise LostBandsError(f"{counted(dataset.count, 'band')} of {dataset.dtypes[0]}")
+        raise LostBandsError(f"{pluralise(dataset.count, 'band')} of {dataset.dtypes[0]}")
     if has_alpha:
         height, width = min(dataset.height, _MIDDLE), min(dataset.width, _MIDDLE)
         middle = Window((dataset.width - width) // 2, (dataset.height - height) // 2, width, height)

@@ -15,7 +15,7 @@ from seg.files.folder_walk import walk_folders
 from seg.files.image_suffixes import PICTURE_SUFFIXES
 from seg.spec.dataset.masks import MasksSpec
 from seg.terminal.notices import notice
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 MASK_SUFFIXES: Final = PICTURE_SUFFIXES | {".gif", ".jp2", ".npy"}
 _USUAL: Final = ".png"
@@ -179,7 +179,7 @@ def _refuse_several_masks(
     if several:
         examples = (f"{image.path.name}: {_names_of_masks(paths)}" for image, paths in several[:_EXAMPLES])
         raise DataError(
-            f"{where}: {counted(len(several), 'image')} of {len(images)} have more than one mask"
+            f"{where}: {pluralise(len(several), 'image')} of {len(images)} have more than one mask"
             f" ({'; '.join(examples)}): name one with a pattern such as '{{stem}}{several[0][1][0].suffix}'"
         )
 
@@ -209,7 +209,7 @@ def _refuse_shared_masks(images: Sequence[FoundImage], masks: Sequence[Masks]) -
     if shared:
         examples = (f"{mask.name}: {_names_of_masks(paths)}" for mask, paths in shared[:_EXAMPLES])
         raise DataError(
-            f"{shared[0][0]}: {counted(len(shared), 'mask')} would be that of more than one image"
+            f"{shared[0][0]}: {pluralise(len(shared), 'mask')} would be that of more than one image"
             f" ({'; '.join(examples)}): name masks by a pattern with more of the image's path"
         )
 

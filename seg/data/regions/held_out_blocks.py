@@ -16,7 +16,7 @@ from seg.errors import DataError
 from seg.labels.task import LabelMap, Task, classes_overlap, count_pixels
 from seg.spec.dataset.split import BlocksSpec
 from seg.terminal.progress import progress
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 SAMPLE_STEP: Final = 4
 """Classes are looked for in every fourth pixel of every fourth row."""
@@ -59,7 +59,7 @@ def _choose_held_out_blocks(
     labelled = np.flatnonzero(has_nc.any(axis=1))
     if len(labelled) < 2:
         raise DataError(
-            f"val: tiles: the training images have {counted(len(labelled), 'labelled block')} of"
+            f"val: tiles: the training images have {pluralise(len(labelled), 'labelled block')} of"
             f" {spec.block}x{spec.block} pixels: there must be 2 to hold one out: set a smaller 'block'"
         )
     names = [str(number) for number in range(len(labelled))]
