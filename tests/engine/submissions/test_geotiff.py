@@ -27,7 +27,6 @@ from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.submissions import open_submission_format
 from seg.engine.submissions.base import FormatByRegion, SubmissionFormat
-from seg.engine.submissions.masks import geotiff
 from seg.engine.submissions.masks.geotiff import CLASSES_TAG
 from seg.errors import DataError, MissingRuntimeError
 from seg.labels.label_map import ImageHWC
@@ -138,7 +137,7 @@ class ByRegion:
 def test_a_large_one_is_a_pyramid_and_needs_no_georeference(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(geotiff, "LARGE", 1000)
+    monkeypatch.setattr("seg.data.images.raster.LARGE", 1000)
     labels_hw = np.kron(labels(40, 30), np.ones((32, 32), np.uint8))
     write_tiff(tmp_path / "a.tif", pixels(*labels_hw.shape))
     form = form_of(tmp_path)

@@ -49,8 +49,8 @@ def test_the_mean_is_that_of_the_last_epochs(
         found.update(module.evaluated_segmenter.network.state_dict())
         return figures
 
-    plain = trainer_module._training_callbacks
-    monkeypatch.setattr(trainer_module, "_training_callbacks", lambda *given: [*plain(*given), Watch()])
+    plain = trainer_module.training_callbacks
+    monkeypatch.setattr(trainer_module, "training_callbacks", lambda *given: [*plain(*given), Watch()])
     monkeypatch.setattr(trainer_module, "validate_mean", keep_mean_weights)
     path = toy_spec(tmp_path, **RECIPE)
     result = train(path)
