@@ -226,7 +226,7 @@ def test_a_large_image_is_predicted_by_window_as_it_is_whole(
 def test_images_without_a_georeference_are_refused_before_they_are_predicted(
     over_land: EnsembleSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_tiff(over_land.output.file.parent / "land/b.tif", pixels(40, 30))
+    write_tiff(over_land.output.file.parent / "land/b.tif", pixels(30, 30))
     monkeypatch.setattr(Ensemble, "load", lambda *_, **__: pytest.fail("models were loaded"))
     with pytest.raises(DataError, match=r"b\.tif: is not georeferenced"):
         run_ensemble(over_land)
