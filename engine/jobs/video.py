@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from seg.data.files_read import files_read_by_spec
 from seg.data.images.video import read_frames, read_video_header, refuse_unknown_video_ending, write_video
 from seg.engine.ensemble import Ensemble
 from seg.engine.pipeline.reorder import results_in_order
@@ -12,7 +13,6 @@ from seg.labels.label_map import ImageHWC
 from seg.labels.task import LabelMap
 from seg.pictures.drawing import colourise_labels, draw_overlay
 from seg.spec import EnsembleSpec
-from seg.spec.reads import files_read_by_spec
 from seg.terminal.progress import Advance, progress
 
 Numbered = tuple[int, ImageHWC]

@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from seg.data.files_read import files_read_by_spec
 from seg.files.atomic import write_text
 from seg.files.outputs import Output
 from seg.labels.classes import ClassInfo
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.stacking import Stacking
-from seg.spec.reads import files_read_by_spec
 
 HEADER = "# seg tune: what is added to the logarithms of the merged probabilities. Do not change it by hand."
 

@@ -76,6 +76,7 @@ def evaluate_command(
         if source.yaml is not None:
             suggest_tuning_or_ensemble(source.yaml, spec)
         return
+    from seg.data.files_read import files_read_by_spec
     from seg.evaluate.submission_scores import (
         compare_submissions,
         score_overlapping_submission,
@@ -85,7 +86,6 @@ def evaluate_command(
     )
     from seg.files.outputs import Output
     from seg.labels.task import classes_overlap
-    from seg.spec.reads import files_read_by_spec
 
     reads = (*source.reads, submission, *([against] if against else []), *files_read_by_spec(spec))
     json_output = json_file and Output(json_file, reads, overwrite)

@@ -115,6 +115,7 @@ def data_guess_command(
 
     Labels of annotation tools, such as labelme's, are named with the command that imports them.
     """
+    from seg.data.files_read import files_read_by_spec
     from seg.data.guess import guess_dataset
     from seg.data.guess.write import yaml_of_guess
     from seg.files.atomic import write_text
@@ -127,7 +128,8 @@ def data_guess_command(
     elif output is None:
         typer.echo(yaml_of_guess(found, Path.cwd()), nl=False)
     else:
-        with Output(output, (), overwrite).writing() as final:
+        reads = files_read_by_spec({**found.dataset, **found.output})
+        with Output(output, reads, overwrite).writing() as final:
             write_text(final, yaml_of_guess(found, output.absolute().parent))
         typer.echo(f"{output}: written: {found.layout}")
         suggest_next(f"seg data check {output}")
@@ -155,12 +157,13 @@ def data_preview_command(
     require_extra("train", "torch", "seg data preview")
     check_picture_name(output)
     data, recipe = _data_and_recipe_to_preview(file, member)
+    from seg.data.files_read import files_read_by_spec
     from seg.data.images.images import write_image
     from seg.files.outputs import Output
-    from seg.spec.reads import paths_in_spec
     from seg.train.preview import preview_crops as draw_preview
 
-    with Output(output, (file, *paths_in_spec(data)), overwrite).writing() as final:
+    reads = (file, *files_read_by_spec(data), *files_read_by_spec(recipe))
+    with Output(output, reads, overwrite).writing() as final:
         sheet_hwc, suspicious = draw_preview(data, recipe, count)
         write_image(final, sheet_hwc)
     for crop in suspicious:

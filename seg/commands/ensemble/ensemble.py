@@ -200,9 +200,9 @@ def _save_spec_yaml(
     spec: "EnsembleSpec", path: Path, images: str | None, reads: "Sequence[Path]", overwrite: bool
 ) -> None:
     """Write the YAML, unless its images have no place that it could name."""
+    from seg.data.files_read import files_read_by_spec
     from seg.errors import OutputError, SpecError
     from seg.files.outputs import Output
-    from seg.spec.reads import files_read_by_spec
     from seg.spec.yaml.save import save_spec
 
     if images is not None and (images == STDIN or "://" in images):

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from seg.data.deep.decode import read_deep
 from seg.data.guess.result import Guess
-from seg.data.images.image_files import ARRAY_SUFFIXES, bytes_of_file
+from seg.data.images.image_files import bytes_of_file
 from seg.data.images.image_header import LostBandsError, image_size
 from seg.data.splits.list_samples import images_to_list
 from seg.errors import DataError
+from seg.files.image_suffixes import ARRAY_SUFFIXES
 from seg.image_type import ImageHWB
 
 _READ: Final = 16

@@ -7,12 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from seg.errors import DataError
-from seg.files.image_suffixes import IMAGE_SUFFIXES
+from seg.files.image_suffixes import ARRAY_SUFFIXES, IMAGE_SUFFIXES
 from seg.files.ownership import is_own_folder
 from seg.terminal.notices import notice
-
-ARRAY_SUFFIXES: Final = frozenset({".npy", ".dcm"})
-"""Images of bands that few viewers show; beside others they are often something else, such as masks."""
 
 _SPECIAL: Final = {
     stat.S_IFIFO: "a FIFO",

@@ -8,6 +8,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     FiniteFloat,
+    ModelWrapValidatorHandler,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -22,6 +23,7 @@ from seg.labels.task import Task
 from seg.pixel_range import MAX_BANDS, Band, Percent, PixelRange, Window
 from seg.read_scale import ReadScale
 from seg.spec.base import Spec, number_within, path_beside
+from seg.spec.class_lists import PRESETS, read_class_list
 from seg.spec.class_lists.unlabelled import MAX_PIXEL_VALUE, UNLABELLED_VALUES, without_unlabelled_classes
 from seg.spec.dataset.class_checks import (
     refuse_ambiguous_mask_values,
@@ -31,7 +33,6 @@ from seg.spec.dataset.class_checks import (
 from seg.spec.dataset.class_entry import (
     UNLABELLED_IGNORED,
     ClassEntry,
-    classes_of_preset_or_file,
     refuse_repeated_classes,
 )
 from seg.spec.dataset.groups import GROUP_OR_PATTERN
@@ -119,17 +120,25 @@ class DatasetSpec(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _known_classes_only(cls, values: Any, info: ValidationInfo) -> Any:
-        """Classes read from their file, without those that count as unlabelled."""
-        if not isinstance(values, dict):
-            return values
-        if isinstance(listed := values.get("classes"), str | Path):
-            values = {**values, "classes": classes_of_preset_or_file(listed, info)}
-        return (
-            without_unlabelled_classes(values)
-            if _is_list_of_class_names(values.get("unlabelled_classes"))
-            else values
-        )
+    def _known_classes_only(cls, values: Any) -> Any:
+        """Classes without those that count as unlabelled."""
+        if isinstance(values, dict) and _is_list_of_class_names(values.get("unlabelled_classes")):
+            return without_unlabelled_classes(values)
+        return values
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _classes_of_preset_or_file(
+        cls, values: Any, validate: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        """Classes read from their file, which the dataset then knows."""
+        listed = values.get("classes") if isinstance(values, dict) else None
+        if not isinstance(listed, str | Path):
+            return validate(values)
+        if str(listed) in PRESETS:
+            return validate({**values, "classes": PRESETS[str(listed)]})
+        file = path_beside(listed, info)
+        return validate({**values, "classes": read_class_list(file)}).with_values_from(file)
 
     @field_validator("classes")
     @classmethod
