@@ -66,13 +66,13 @@ def main(
         }
         none = (ClassRule(),) * passes.classes
         threshold, area, emptiness = rule_fits_in_order(tallies).values()
-        stack = partial(_stacked, fit_stack(members.of_images(fitted_i)))
+        stack = partial(_merge_by_logit_stack, fit_stack(members.of_images(fitted_i)))
         single, equal, by_score, calibrated = (partial(merge_image, one) for one in mixtures.values())
         of_single, of_equal, of_stack, of_calibrated, of_weighed = (
             count_tables(passes, one, fitted_i) for one in (single, equal, stack, calibrated, by_score)
         )
         steps: dict[str, tuple[Merge, Rules]] = {
-            NOTHING: (_nothing, none),
+            NOTHING: (_predict_nothing, none),
             EQUAL: (equal, none),
             f"{SINGLE} + thresholds": (single, tuple(map(threshold, of_single))),
             f"{EQUAL} + thresholds": (equal, tuple(map(threshold, of_equal))),
@@ -85,7 +85,7 @@ def main(
         for name, (merge, rules) in steps.items():
             scores.setdefault(name, []).append(judge_images(passes, metric, merge, rules, ~fitted_i))
         typer.echo(f"half {half + 1} of {halves}", err=True)
-    _print(metric.name, scores)
+    _print_overlapping_steps(metric.name, scores)
 
 
 def judge_images(
@@ -122,16 +122,16 @@ def merge_image(mixture: Mixture, passes: CachedPasses, image: int) -> Probabili
     return passes.cached_image(image).merged(mixture)
 
 
-def _stacked(stack: LogitStack, passes: CachedPasses, image: int) -> ProbabilitiesCHW:
+def _merge_by_logit_stack(stack: LogitStack, passes: CachedPasses, image: int) -> ProbabilitiesCHW:
     alone = [Mixture.single(member, passes.views) for member in range(len(passes.names))]
     return stack.merged(np.stack([passes.cached_image(image).merged(one) for one in alone]))
 
 
-def _nothing(passes: CachedPasses, image: int) -> ProbabilitiesCHW:
+def _predict_nothing(passes: CachedPasses, image: int) -> ProbabilitiesCHW:
     return np.zeros((passes.classes, *passes.labels(image).shape), np.float32)
 
 
-def _print(metric: str, scores: dict[str, list[float]]) -> None:
+def _print_overlapping_steps(metric: str, scores: dict[str, list[float]]) -> None:
     typer.echo(f"| | {metric} | spread | over the row above, points | above in |")
     typer.echo("|---|---:|---:|---:|---:|")
     before: list[float] | None = None

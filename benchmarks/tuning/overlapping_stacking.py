@@ -93,7 +93,7 @@ def main(
             score = judge_images(passes, counted.metric, merge, rules, ~fitted_i)
             scores.setdefault(name, []).append(score)
         typer.echo(f"half {half + 1} of {halves}", err=True)
-    _print(counted.metric.name, scores)
+    _print_overlapping_stackings(counted.metric.name, scores)
 
 
 def fit_sigmoid_stack(members: SampledMembers, mixture: Mixture, *, crosses: bool) -> SigmoidStack:
@@ -104,14 +104,14 @@ def fit_sigmoid_stack(members: SampledMembers, mixture: Mixture, *, crosses: boo
     coefficients_cf, constants_c = np.zeros((classes, count * classes)), np.zeros(classes)
     for label in range(classes):
         own = np.arange(count * classes) if crosses else label + classes * np.arange(count)
-        fitted = _fit_class(
+        fitted = _fit_stacking_of_class(
             logits_fn[own], logits_of(merged_cin[label]).ravel(), members.truth_cin[label].ravel()
         )
         coefficients_cf[label, own], constants_c[label] = fitted[:-1], fitted[-1]
     return SigmoidStack(coefficients_cf, constants_c, mixture)
 
 
-def _fit_class(
+def _fit_stacking_of_class(
     logits_fn: NDArray[np.float64], offset_n: NDArray[np.float32], truth_n: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Coefficients, and the constant at the end, by Newton's method in steps that lower the cost."""
@@ -136,7 +136,7 @@ def _fit_class(
     return fitted_f
 
 
-def _print(metric: str, scores: dict[str, list[float]]) -> None:
+def _print_overlapping_stackings(metric: str, scores: dict[str, list[float]]) -> None:
     typer.echo(f"| with thresholds | {metric} | over weights by score, points | above in |")
     typer.echo("|---|---:|---:|---:|")
     for name, values in scores.items():

@@ -80,7 +80,7 @@ def naming_image(name: str) -> Iterator[None]:
 def refuse_large_whole_image(image: Raster, name: str) -> None:
     """Raises SpecError if an image is too large to be predicted in one piece: one that is read by region."""
     height, width, _ = image.shape
-    if not isinstance(image, np.ndarray) and height * width > raster.LARGE:
+    if not isinstance(image, np.ndarray) and raster.is_large((height, width)):
         raise SpecError(
             f"{name}: has {width}x{height} pixels, too many for one piece: predict it in tiles, such as"
             " 'tile: { size: 512 }' in the ensemble's YAML"

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from seg.data.files_read import files_read_by_spec
 from seg.engine.member_files import read_member_files, stacking_fingerprint
 from seg.files.atomic import write_text
 from seg.files.outputs import Output
 from seg.labels.classes import ClassInfo
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.stacking import Stacking, StackingSpec
-from seg.spec.reads import files_read_by_spec
 
 HEADER = "# seg tune: what is added to the logarithms of the merged probabilities. Do not change it by hand."
 

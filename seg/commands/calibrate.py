@@ -80,7 +80,7 @@ def calibrate_stopping(
     from seg.engine.jobs.calibration.cross_validate import TOLERANCES, cross_validate_calibration
     from seg.spec.ensemble.prediction import StoppingSpec
     from seg.spec.yaml.edit import write_under_key
-    from seg.terminal.words import counted
+    from seg.terminal.words import pluralise
 
     known = spec.stopping or StoppingSpec()
     tolerance = (known.tolerance or DEFAULT_TOLERANCE) if tolerance is None else tolerance
@@ -88,9 +88,9 @@ def calibrate_stopping(
     calibration, traces = calibrate_ensemble(spec, split, count, units, tolerance)
     written = calibration.model_dump(exclude_none=True)
     write_under_key(path, "stopping", {"tolerance": tolerance, "calibration": written})
-    images = counted(calibration.images, "image")
+    images = pluralise(calibration.images, "image")
     if calibration.tiles:
-        images += f" in {counted(calibration.tiles, 'tile')}"
+        images += f" in {pluralise(calibration.tiles, 'tile')}"
     groups = calibration.groups or calibration.images
     if groups > 1:
         _print_calibration_outcomes(

@@ -33,6 +33,7 @@ def pseudo_label_command(
     The probabilities are kept: another --confidence runs no network.
     """
     from seg.data import open_split
+    from seg.data.files_read import files_read_by_spec
     from seg.data.splits.list_samples import list_samples
     from seg.data.splits.pseudo_labels import MASK_SUFFIX, PseudoRecord
     from seg.engine.jobs.fingerprint import ensemble_fingerprint
@@ -45,7 +46,6 @@ def pseudo_label_command(
     from seg.labels.soft_labels import SoftLabels
     from seg.spec import load_ensemble
     from seg.spec.ensemble.decision import rules_of_classes
-    from seg.spec.reads import files_read_by_spec
 
     spec = load_ensemble(path)
     classes, task = open_split(spec.data, "train").classes, spec.data.task

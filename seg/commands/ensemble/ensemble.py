@@ -11,7 +11,7 @@ from seg.commands.ensemble.source import Runtime, SpecOrModels, Views, Weights, 
 from seg.commands.next_command import suggest_submission_check
 from seg.commands.options.shared import Overwrite, print_table, require_extra
 from seg.experimental import help_marked_experimental, warnings_of_experimental
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -200,9 +200,9 @@ def _save_spec_yaml(
     spec: "EnsembleSpec", path: Path, images: str | None, reads: "Sequence[Path]", overwrite: bool
 ) -> None:
     """Write the YAML, unless its images have no place that it could name."""
+    from seg.data.files_read import files_read_by_spec
     from seg.errors import OutputError, SpecError
     from seg.files.outputs import Output
-    from seg.spec.reads import files_read_by_spec
     from seg.spec.yaml.save import save_spec
 
     if images is not None and (images == STDIN or "://" in images):
@@ -216,8 +216,8 @@ def _save_spec_yaml(
 
 def _print_ensemble_explanation(plan: "Explanation") -> None:
     print_table(
-        f"{counted(plan.images, 'image')}, {plan.passes} {'pass' if plan.passes == 1 else 'passes'} an image,"
-        f" in batches of {plan.batch_size} on {counted(plan.streams, 'stream')}",
+        f"{pluralise(plan.images, 'image')}, {pluralise(plan.passes, 'pass')} an image,"
+        f" in batches of {plan.batch_size} on {pluralise(plan.streams, 'stream')}",
         ("", "share", "views", "ms a pass", "MB", "nodes"),
         [
             (
