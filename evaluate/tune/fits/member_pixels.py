@@ -13,7 +13,7 @@ from seg.engine.passes.passes import PlannedPass
 from seg.engine.passes.views import VIEWS
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.tune.fits.stacking import MOST_PIXELS, FittedStacking, fit_stacking
-from seg.evaluate.tune.scorer import CountsICC, PixelScorer, tallies_of_counts
+from seg.evaluate.tune.scorer import CountsICC, PixelScorer, count_pixels_of_images, tallies_of_counts
 from seg.metrics.from_counts import CountedMetric
 from seg.metrics.image_tallies import ImageTallies
 
@@ -150,6 +150,4 @@ class MemberPixels:
     ) -> CountsICC:
         """Counts of the pixels of each image, truth by prediction."""
         predicted_in = self.merged(weights_m, factors_c, stacking).argmax(0)
-        images, classes = len(self.labels_in), self.classes
-        cells = np.arange(images)[:, None] * classes**2 + self.labels_in * np.intp(classes) + predicted_in
-        return np.bincount(cells.ravel(), minlength=images * classes**2).reshape(images, classes, classes)
+        return count_pixels_of_images(self.labels_in, predicted_in, self.classes)

@@ -214,10 +214,10 @@ def _save_spec_yaml(
     typer.echo(f"{path}: written")
 
 
-def _print_ensemble_explanation(plan: "Explanation") -> None:
+def _print_ensemble_explanation(explained: "Explanation") -> None:
     print_table(
-        f"{pluralise(plan.images, 'image')}, {pluralise(plan.passes, 'pass')} an image,"
-        f" in batches of {plan.batch_size} on {pluralise(plan.streams, 'stream')}",
+        f"{pluralise(explained.images, 'image')}, {pluralise(explained.passes, 'pass')} an image,"
+        f" in batches of {explained.batch_size} on {pluralise(explained.streams, 'stream')}",
         ("", "share", "views", "ms a pass", "MB", "nodes"),
         [
             (
@@ -228,16 +228,17 @@ def _print_ensemble_explanation(plan: "Explanation") -> None:
                 f"{member.memory / 1e6:.0f}",
                 str(member.placement),
             )
-            for member in plan.members
+            for member in explained.members
         ],
     )
-    for member in plan.members:
+    for member in explained.members:
         typer.echo(f"{member.name}: {member.runtime}")
         if member.placement.fallen_back:
             typer.echo(f"{member.name}: fell back: {', '.join(member.placement.fallen_back)}")
-    for note in plan.notes:
+    for note in explained.notes:
         typer.echo(note)
-    typer.echo(f"answers are added up on: {plan.merged_on}")
+    typer.echo(f"probabilities are added up on: {explained.merged_on}")
     typer.echo(
-        f"networks alone: {plan.seconds:.1f} s; memory: {plan.memory / 1e6:.0f} MB with all that is loaded"
+        f"networks alone: {explained.seconds:.1f} s;"
+        f" memory: {explained.memory / 1e6:.0f} MB with all that is loaded"
     )
