@@ -103,7 +103,7 @@ class DecoderMerge:
 
     @property
     def sum_chw(self) -> ProbabilitiesCHW:
-        """The weighted sum of probabilities so far, at the size of the image; computed anew each time."""
+        """The weighted sum of probabilities so far, at the size of the image; computed each time."""
         parts = (
             upsample_from_decoder_grid(merge.sum_chw, decoder, self._size_hw)
             for decoder, merge in self._merges.items()

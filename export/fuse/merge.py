@@ -222,7 +222,7 @@ def _sum_in_order(graph: FusedGraph, values: Sequence[str], name: str, scope: st
 def _add_in_order(
     graph: FusedGraph, operator: str, values: Sequence[str], name: str, scope: str = "merge"
 ) -> str:
-    """One after the other, so that no more than two are held at once; the last result bears the name.
+    """One after the other, so that no more than two are held at once; the last result has the name.
 
     The others are named within `scope`.
     """

@@ -59,7 +59,7 @@ def serve_command(
         ),
     ] = 30.0,
 ) -> None:
-    """Answer images over HTTP with their label maps, and show a page to drop one on.
+    """Label images over HTTP, and show a page to drop one on.
 
     POST /label?as=png|rle|overlay takes an image; /v2/models/NAME/infer speaks Triton's protocol; /metrics is
     for Prometheus. See docs/how-to/serving.md.

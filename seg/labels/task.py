@@ -56,7 +56,7 @@ def label_dtype(task: Task, n_classes: int) -> np.dtype[np.unsignedinteger[Any]]
 def labels_of_probabilities(
     probabilities_nchw: NDArray[np.float32], task: Task
 ) -> NDArray[np.unsignedinteger[Any]]:
-    """The label maps `[N, H, W]` of probabilities: the likeliest class, or all classes above `THRESHOLD`."""
+    """The label maps `[N, H, W]` of probabilities: the most probable class, or all above `THRESHOLD`."""
     if not classes_overlap(task):
         return np.asarray(probabilities_nchw.argmax(1), dtype=np.uint8)
     return np.stack([pack_masks(masks_chw) for masks_chw in probabilities_nchw > np.float32(THRESHOLD)])

@@ -27,7 +27,7 @@ def ensemble_command(
     runtime: Runtime = None,
     strict: bool = typer.Option(False, "--strict", help="Stop at the first image that cannot be read."),
     restart: bool = typer.Option(
-        False, "--restart", help="Throw away the journal of an earlier run and begin anew."
+        False, "--restart", help="Throw away the journal of an earlier run and start from the first image."
     ),
     images: Annotated[
         str | None,

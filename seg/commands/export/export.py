@@ -164,7 +164,7 @@ def _writer_of_whole_ensemble(
 def _refuse_options_of_members(
     member: str | None, precision: Precision | None, format_: ExportFormat, force: bool
 ) -> None:
-    """What is made of the whole ensemble is made anew each time, of what is exported."""
+    """Files of the whole ensemble are made each time, from the exported members."""
     said = {
         "--member": member is not None,
         "--precision": precision is not None,
