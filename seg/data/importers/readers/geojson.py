@@ -43,7 +43,7 @@ def _geojson_images(source: Path, files: Sequence[Path], dropped: Dropped) -> It
             objects = [
                 one for feature in features for one in _geojson_objects(feature, image, crs, size_hw, dropped)
             ]
-        yield ImportedImage(image, size_hw, objects)
+        yield ImportedImage(image, size_hw, objects, base.import_split_of_path(image, source))
 
 
 def _geojson_objects(
