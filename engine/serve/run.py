@@ -1,4 +1,4 @@
-"""From a spec to a server that answers."""
+"""Run `seg serve`: start the engine process, listen, and shut down."""
 
 import asyncio
 import logging

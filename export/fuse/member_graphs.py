@@ -1,4 +1,4 @@
-"""The members of an ensemble, as a graph needs them."""
+"""Members to be fused: the ONNX graph of each, with its views, share and temperature."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,4 +1,4 @@
-"""What a pixel can be: one class of several, or any number of classes that overlap.
+"""Tasks: a pixel is of one class, or of any number of classes that overlap; their label maps and masks.
 
 `multiclass` is decided by softmax and argmax, and a label map holds a class's position. In `multilabel`, and
 in `binary` with its one class, each class has a sigmoid and a threshold of its own, and a label map holds one
@@ -39,6 +39,9 @@ def classes_overlap(task: Task) -> bool:
 
 def label_dtype(task: Task, n_classes: int) -> np.dtype[np.unsignedinteger[Any]]:
     """The type of a label map: uint8, or with classes that overlap the smallest with a bit for each.
+
+    Raises:
+        ValueError: there are more classes than bits.
 
     Example:
         >>> label_dtype("multilabel", 12)
