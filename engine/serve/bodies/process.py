@@ -27,7 +27,7 @@ from typing import Any, Final, Self, TypeVar
 import numpy as np
 
 from seg.engine.runtimes.base import ImagesNHWC
-from seg.engine.serve.bodies.places import ProcessPlaces
+from seg.engine.serve.bodies.reader_slots import ReaderSlots
 from seg.engine.serve.bodies.request_body import BodyHeader
 from seg.engine.serve.http.admission import Reservation
 from seg.engine.serve.http.errors import HttpError
@@ -187,7 +187,7 @@ class BodyReader:
         self._threads = ThreadPoolExecutor(PROCESSES, thread_name_prefix="seg-body")
         # The first starts now; the others when so many bodies are read at once for the first time.
         self._processes: list[BodyProcess | None] = [*[None] * (PROCESSES - 1), self._start()]
-        self._places = ProcessPlaces(PROCESSES)
+        self._places = ReaderSlots(PROCESSES)
 
     @asynccontextmanager
     async def open(

@@ -2,12 +2,12 @@
 
 import asyncio
 
-from seg.engine.serve.bodies.places import ProcessPlaces
+from seg.engine.serve.bodies.reader_slots import ReaderSlots
 
 
 def test_what_is_small_never_waits_for_what_is_large() -> None:
     async def run() -> None:
-        places = ProcessPlaces(2)
+        places = ReaderSlots(2)
         assert await places.take(is_small=False) == 0
         large = asyncio.create_task(places.take(is_small=False))
         await asyncio.sleep(0)
@@ -24,7 +24,7 @@ def test_what_is_small_never_waits_for_what_is_large() -> None:
 
 def test_no_place_is_lost_to_one_who_stops_waiting() -> None:
     async def run() -> None:
-        places = ProcessPlaces(1)
+        places = ReaderSlots(1)
         place = await places.take(is_small=True)
         early, late = (asyncio.create_task(places.take(is_small=True)) for _ in "ab")
         await asyncio.sleep(0)
