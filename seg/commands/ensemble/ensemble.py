@@ -56,12 +56,14 @@ def ensemble_command(
     ] = None,
     save_spec: Annotated[
         Path | None,
-        typer.Option("--save-spec", metavar="YAML", help="Also write the YAML that says all this."),
+        typer.Option("--save-spec", metavar="YAML", help="Also write a YAML with these settings."),
     ] = None,
     overwrite: Overwrite = False,
     memory: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help="What the run may take, such as 4GB; by default what it likes."),
+        typer.Option(
+            metavar="SIZE", help="The memory that the run may take, such as 4GB; by default without a limit."
+        ),
     ] = None,
     deadline: Annotated[
         str | None,
@@ -101,13 +103,13 @@ def ensemble_command(
         ),
     ] = None,
     explain: bool = typer.Option(
-        False, "--explain", help="Say what would run where, and what it would take; predict nothing."
+        False, "--explain", help="Print what would run where, with times and memory; predict nothing."
     ),
 ) -> None:
     """Predict every image with all members and views, and write the submission.
 
     An ensemble is a YAML, or exported models: seg ensemble a.onnx b.onnx --images photos/ --views d4
-    --weights 2 1 -o masks/. What an option says goes before what the YAML says.
+    --weights 2 1 -o masks/. Options override the YAML.
 
     A run that was cut off goes on where it stopped. An image that cannot be read does not stop the
     others; the command then ends with code 2, naming it, and the next run tries it again.

@@ -44,14 +44,14 @@ def export_command(
     paths: SpecOrModels,
     member: MemberName = None,
     precision: Annotated[
-        Precision | None, typer.Option(help="Other than the spec's; auto takes the fastest that passes.")
+        Precision | None, typer.Option(help="By default the spec's; auto takes the fastest that passes.")
     ] = None,
     format_: Annotated[
         ExportFormat,
         typer.Option(
             "--format",
             help=help_marked_experimental(
-                "What else to write of model.onnx.", "--format tensorrt", "--format tensorrt-rtx"
+                "Another format to write, from model.onnx.", "--format tensorrt", "--format tensorrt-rtx"
             ),
         ),
     ] = ExportFormat.onnx,
