@@ -18,7 +18,7 @@ from seg.data.images.raster import Raster
 from seg.data.images.read_sample import open_sample
 from seg.data.regions.large_images import cut_large_images
 from seg.data.splits.split import Split
-from seg.engine.early_exit.rounds import round_ends
+from seg.engine.early_exit.rounds import rank_passes_in_rounds, round_ends
 from seg.engine.early_exit.rules import Margins, MissingC, RecordedMargins, Stopping
 from seg.engine.early_exit.traces import AnyTrace, PassTrace, Units, estimate_risk, risks_by_group
 from seg.engine.ensemble import Ensemble
@@ -164,7 +164,7 @@ def rank_passes_to_calibrate(ensemble: Ensemble, samples: Sequence[Sample]) -> t
                     yield sample.id, np.ascontiguousarray(layout.tile(image_hwc, tile))
                 advance()
 
-        return ensemble.rank_in_rounds(frames())
+        return rank_passes_in_rounds(ensemble.members, frames(), ensemble.factors)
 
 
 def trace_whole_images(

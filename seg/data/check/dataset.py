@@ -25,7 +25,8 @@ from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX
 from seg.labels.task import Task, classes_overlap
 from seg.spec.dataset.dataset import DatasetSpec, SplitName
-from seg.spec.dataset.split import BlocksSpec, ShareSpec, SplitSpec
+from seg.spec.dataset.held_out import HeldOutBlocksSpec, HeldOutImagesSpec
+from seg.spec.dataset.split import SplitSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.terminal.progress import progress
 from seg.terminal.words import pluralise
@@ -171,12 +172,12 @@ def _names_of_checked_splits(dataset: DatasetSpec) -> tuple[SplitName, ...]:
     """Those with files of their own; blocks held out are checked with the images to train on."""
     names: tuple[SplitName, ...] = ("train", "val", "predict")
     own = {name: getattr(dataset, name) for name in names}
-    return tuple(name for name, split in own.items() if split and not isinstance(split, BlocksSpec))
+    return tuple(name for name, split in own.items() if split and not isinstance(split, HeldOutBlocksSpec))
 
 
 def _open_split_check(dataset: DatasetSpec, name: SplitName, labelling: Labelling) -> SplitCheck:
     check = _open_undivided_check(dataset, name, labelling)
-    if isinstance(dataset.val, ShareSpec) and name != "predict":
+    if isinstance(dataset.val, HeldOutImagesSpec) and name != "predict":
         part = open_split(dataset, name)
         return SubsetCheck(check, part.positions) if isinstance(part, SubsetSplit) else check
     return check

@@ -76,8 +76,8 @@ class LostBandsError(ValueError):
     def __init__(self, bands: str) -> None:
         self.bands = bands
         super().__init__(
-            f"has {bands}, and 8 bits of grey or of red, green and blue are read: scale it to 0..255 and save"
-            " it with 8 bits"
+            f"has {bands}, and 8 bits of grey or of red, green and blue are read: give the dataset a 'range',"
+            " or scale it to 0..255 and save it with 8 bits"
         )
 
 
@@ -200,7 +200,7 @@ def refuse_too_many_pixels(size_hw: Size) -> None:
 
 
 def damage_as_value_error(read: Callable[[], T]) -> T:
-    """Call a decoder; any exception becomes a ValueError of one line."""
+    """Call a decoder, and raise a ValueError of one line for any exception of it."""
     try:
         return read()
     # Parsers can raise anything for hostile bytes.

@@ -22,6 +22,9 @@ CLASS_LIST_NAMES: Final = (
     "meta.json",
     "config.json",
     "classes.txt",
+    "dataset.json",
+    "id2label.json",
+    "classes.json",
 )
 """File names under which datasets and tools write class lists."""
 
