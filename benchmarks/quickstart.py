@@ -53,7 +53,7 @@ def quickstart_cells(seed: int, found: Comparison) -> tuple[str, ...]:
     return (str(seed), *scores, f"{gain} ({low}..{high})")
 
 
-def summary(gains: list[float]) -> str:
+def describe_wins(gains: list[float]) -> str:
     """How often the tuned ensemble is better, and by how many points."""
     spread = f" ± {statistics.stdev(gains):.2f}" if len(gains) > 1 else ""
     wins = sum(gain > 0 for gain in gains)
@@ -75,7 +75,7 @@ def main() -> None:
         *(quickstart_cells(seed, one) for seed, one in enumerate(found)),
     ):
         print("|", " | ".join(row), "|")
-    print(f"\n{summary([100 * one.gain.gain for one in found if one.gain])}")
+    print(f"\n{describe_wins([100 * one.gain.gain for one in found if one.gain])}")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,12 @@
 """Ensembles: loaded members as one predictor."""
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from seg.data.images.raster import LARGE, Raster
+from seg.data.images.raster import Raster
 from seg.engine.early_exit.deadline import PassBudget
-from seg.engine.early_exit.pass_samples import pass_shares, sample_passes
-from seg.engine.early_exit.ranking import RankedPasses, rank_passes
-from seg.engine.early_exit.rounds import order_in_rounds
 from seg.engine.early_exit.rules import Stopping
 from seg.engine.from_models import Model, load_models
 from seg.engine.load import LoadedMembers, load_members
@@ -21,17 +16,13 @@ from seg.engine.merging.device_ops import DeviceOps
 from seg.engine.passes.passes import PassOrder, Size
 from seg.engine.passes.plain_tiles import PlainTiles
 from seg.engine.passes.views import VIEWS
-from seg.engine.pipeline.collectors import (
-    Collector,
-    LabelCollector,
-    ProbabilityCollector,
-    StripCollector,
-    StripResults,
-)
+from seg.engine.pipeline.collectors import Collector, ProbabilityCollector, StripResults
 from seg.engine.pipeline.config import PipelineConfig
 from seg.engine.pipeline.frames import OnDamaged
 from seg.engine.pipeline.image_input import image_as_raster
+from seg.engine.pipeline.label_collectors import new_label_collector
 from seg.engine.pipeline.pipeline import run_pipeline
+from seg.engine.pipeline.reorder import results_in_order
 from seg.engine.pipeline.timing import Clock
 from seg.engine.prediction import Prediction
 from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
@@ -206,18 +197,6 @@ class Ensemble:
         usual = default_pass_order(self.members)
         return [usual[position] for position in positions]
 
-    def rank(self, images: Sequence[ImageHWB]) -> RankedPasses:
-        """Rank the passes by what each adds for its time, measured on sample images."""
-        usual = default_pass_order(self.members)
-        return rank_passes(self.members, usual, images, self.batch_size, self.factors)
-
-    def rank_in_rounds(self, images: Iterable[tuple[str, ImageHWB]]) -> tuple[int, ...]:
-        """Order the passes in rounds that soon predict nearly the same as all, on named sample images."""
-        usual = default_pass_order(self.members)
-        samples = sample_passes(self.members, usual, images, self.factors)
-        shares_pc = pass_shares(usual, len(self.classes))
-        return tuple(order_in_rounds(samples, shares_pc, [planned.member for planned in usual]))
-
     def predict(self, image: "ImageHWB | Path | str | Image") -> Prediction:
         """Predict one image: uint8 RGB `[H, W, 3]`, a file, or a PIL image in mode RGB.
 
@@ -253,17 +232,11 @@ class Ensemble:
             (21, 34)
             (21, 34)
         """
-        finished: dict[int, Prediction] = {}
-        due = 0
         numbered = (
             (number, image_as_raster(image, self.pixel_range, self.image_types))
             for number, image in enumerate(images)
         )
-        for number, prediction in self.predict_all(numbered, lambda n, m: (n, self._prediction(m))):
-            finished[number] = prediction
-            while due in finished:
-                yield finished.pop(due)
-                due += 1
+        return results_in_order(self.predict_all(numbered, lambda n, m: (n, self._prediction(m))))
 
     def predict_all(
         self,
@@ -319,7 +292,7 @@ class Ensemble:
             images: None means that none is available at the moment; see `seg.engine.pipeline.pipeline`.
             grid_hw: the size of the label maps; by default that of each image.
             stopping: when images exit early, and the order of their passes.
-            pass order: all passes in another order than the default, without early exit.
+            pass_order: all passes in another order than the default, without early exit.
             budget: decides how many of them an image gets.
             watch: called after each strip with the image's key, the rows decided so far and all rows.
             on_damaged: called with the key of an image whose file proves damaged when a tile is read. It has
@@ -332,21 +305,7 @@ class Ensemble:
         decision = self.decision(grid_hw)
 
         def collector(key: Key, size_hw: Size) -> Collector[Finished]:
-            if decision.needs_regions:
-                return ProbabilityCollector(
-                    size_hw, lambda merged_chw: finish(key, decision.labels(merged_chw))
-                )
-            if strips is not None and grid_hw is None and math.prod(size_hw) > LARGE:
-                height, rows = size_hw[0], strips.rows(key, size_hw[0])
-                finish_strip = partial(strips.finish, key)
-                return StripCollector(height, rows, decision, finish_strip, watch and partial(watch, key))
-            return LabelCollector(
-                size_hw,
-                len(self.classes),
-                decision,
-                lambda labels: finish(key, labels),
-                watch and partial(watch, key),
-            )
+            return new_label_collector(key, size_hw, len(self.classes), decision, finish, watch, strips)
 
         return self._run(
             images, collector, name_of, clock, stopping, pass_order, budget, on_damaged, large_give_way

@@ -26,7 +26,7 @@ from seg.evaluate.metrics.confusion import ConfusionScores
 from seg.evaluate.metrics.groups import GroupI, number_groups
 from seg.evaluate.metrics.label_map_scores import LabelMapScores
 from seg.evaluate.metrics.metric_intervals import gain_interval, metric_interval, tallies_by_group
-from seg.files.atomic import regular, write_text
+from seg.files.atomic import regular_file, write_text
 from seg.image_type import ImageHWB
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import classes_overlap
@@ -235,7 +235,7 @@ def _fingerprint_of_comparison(resolved: ResolvedEnsemble, split: Split) -> str:
         "split": split.fingerprint,
         "images": hash_of_images(split.samples),
         **({"group": spec.data.group.model_dump(mode="json")} if spec.data.group else {}),
-        **({"stacking": spec.stacking.model_dump()} if spec.stacking else {}),
+        **({"stacking": spec.stacking.coefficients} if spec.stacking else {}),
         **({"tile": spec.tile.model_dump(exclude_none=True)} if spec.tile else {}),
     }
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
@@ -244,7 +244,7 @@ def _fingerprint_of_comparison(resolved: ResolvedEnsemble, split: Split) -> str:
 def _read_cached_comparison(path: Path, fingerprint: str) -> Comparison | None:
     """The cached comparison, if it has the same fingerprint."""
     try:
-        comparison = Comparison.model_validate_json(regular(path).read_bytes())
+        comparison = Comparison.model_validate_json(regular_file(path).read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValueError):

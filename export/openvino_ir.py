@@ -12,7 +12,7 @@ from seg.engine.runtimes.openvino.library import has_openvino, import_openvino
 from seg.engine.runtimes.tensorrt.plan_file import PlanProfile
 from seg.errors import MissingRuntimeError, ModelError, OutputError, VerificationError
 from seg.export.onnx_file.compare import LEAST_AGREEMENT
-from seg.files.atomic import regular, remove_leftovers_of, scratch_folder
+from seg.files.atomic import regular_file, remove_leftovers_of, scratch_folder
 from seg.image_type import ImageHWB
 from seg.labels.task import LabelMap, Task, labels_of_probabilities
 from seg.models.card import CARD_KEY
@@ -75,7 +75,7 @@ def _resized_for_openvino(image_hwb: ImageHWB, size_hw: tuple[int, int]) -> Imag
 def _refuse_foreign_openvino_files(final: Path) -> None:
     """Raise OutputError if either file exists and has no card."""
     weights = final.with_suffix(".bin")
-    is_ours = final.exists() and CARD_KEY.encode() in regular(final).read_bytes()
+    is_ours = final.exists() and CARD_KEY.encode() in regular_file(final).read_bytes()
     for path in (final, weights):
         if path.exists() and not is_ours:
             raise OutputError(f"{path}: was not written by seg: move it away")

@@ -16,7 +16,7 @@ from seg.engine.runtimes.tensorrt.plan_file import (
 )
 from seg.errors import ModelError
 from seg.export.tensorrt_builder import build_plan
-from seg.files.atomic import atomic_path, regular, sha256_of, write_text
+from seg.files.atomic import atomic_path, regular_file, sha256_of, write_text
 from seg.image_type import RGB8
 from seg.models.model_file import read_model_card
 
@@ -52,7 +52,7 @@ def ensure_plan(
     if reason is None:
         return CachedPlan(path, None)
     cache = model.with_name(f"{_plan_file_name(facts['library'], gpu)}.timing")
-    known = regular(cache).read_bytes() if cache.exists() else b""
+    known = regular_file(cache).read_bytes() if cache.exists() else b""
     built = build_plan(library, model, profile, int(memory_gib * 2**30), known, temperature)
     _write_plan_file(path, built.plan)
     if built.timing_cache is not None:

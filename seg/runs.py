@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from seg.errors import DataError
-from seg.files.atomic import regular, write_text
+from seg.files.atomic import regular_file, write_text
 from seg.spec.ensemble.metric import MIOU, metric_title
 
 RECORD: Final = "run.json"
@@ -109,7 +109,7 @@ def list_runs(folder: Path) -> list[Run]:
 def read_run_note(run: Path) -> RunNote:
     """The note of a run, empty if there is none; raises DataError if it is damaged."""
     try:
-        return RunNote.model_validate_json(regular(run / NOTE).read_bytes())
+        return RunNote.model_validate_json(regular_file(run / NOTE).read_bytes())
     except FileNotFoundError:
         return RunNote()
     except ValidationError as error:
@@ -141,7 +141,7 @@ def read_run_curves(run: Path) -> dict[str, list[float]]:
     """
     metrics = run / METRICS
     try:
-        with regular(metrics).open(encoding="utf-8", newline="") as file:
+        with regular_file(metrics).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         return {name: [float(row[name] or "nan") for row in rows] for name in (rows[0] if rows else ())}
     except FileNotFoundError:
@@ -158,7 +158,7 @@ def read_held_out(run: Path) -> frozenset[str]:
     """
     listed = run / HELD_OUT
     try:
-        with regular(listed).open(encoding="utf-8", newline="") as file:
+        with regular_file(listed).open(encoding="utf-8", newline="") as file:
             return frozenset(row["image"] for row in csv.DictReader(file))
     except FileNotFoundError as error:
         raise DataError(f"{run}: does not tell which images it held out: train it with 'fold'") from error
@@ -179,7 +179,7 @@ def read_run_record(run: Path) -> RunRecord:
     """The record of a run; raises DataError if it is damaged, or there is no run."""
     file = run / RECORD
     try:
-        return RunRecord.model_validate_json(regular(file).read_bytes())
+        return RunRecord.model_validate_json(regular_file(file).read_bytes())
     except FileNotFoundError as error:
         raise DataError(f"{run}: holds no run: name a folder with a {RECORD}") from error
     except ValidationError as error:

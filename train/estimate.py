@@ -12,10 +12,10 @@ from seg.train.callbacks.run_checkpoint import epochs_in_checkpoint
 from seg.train.dry_run import STEP_IMAGES, run_training_step, training_step_bytes
 from seg.train.member.input_card import input_card_for
 from seg.train.member.job import with_input_size_crop
+from seg.train.member_images import splits_of_member
 from seg.train.networks import build_network, check_combination
 from seg.train.run.folder import RunFolder
 from seg.train.splits.validation_tiles import in_validation_tiles
-from seg.train.trainer import splits_of_member
 
 _FORWARD_SHARE: Final = 1 / 3
 """Of a training step: the backward pass takes about twice as long as the forward pass."""

@@ -1,71 +1,48 @@
 """Train a member: from its recipe and data to a checkpoint in its run folder."""
 
-import signal
 from contextlib import nullcontext
-from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
-import lightning
 import torch
-from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import Logger
-from lightning.pytorch.trainer.states import TrainerStatus
 
-from seg.data import Split, open_split
-from seg.data.check.learnability import FEWEST_TO_TRAIN
-from seg.data.dataset import open_pseudo_splits
-from seg.data.splits.concat_split import ConcatSplit
-from seg.errors import DataError
+from seg.data import Split
 from seg.experimental import warnings_of_experimental
 from seg.metrics.metric import Metric
 from seg.metrics.open_metric import open_metric
 from seg.runs import write_run_note
-from seg.spec import EnsembleSpec, MemberSpec, RecipeSpec
-from seg.spec.recipe.recipe import Precision
+from seg.spec import EnsembleSpec, MemberSpec
 from seg.terminal.notices import notice
-from seg.terminal.progress import Advance, progress
-from seg.terminal.words import counted
+from seg.terminal.progress import progress
 from seg.train.augment import check_augmentation, check_copy_paste
 from seg.train.batch_size import resolve_batch_size, run_in_micro_batches
-from seg.train.batches.loaders import Loaders, build_loaders, images_in_batch, loader_worker_count
-from seg.train.callbacks.early_stopping import EarlyStopping
-from seg.train.callbacks.loggers import EpochLogger, build_loggers
-from seg.train.callbacks.on_epoch import EpochListener, OnEpoch
-from seg.train.callbacks.progress import TrainingProgress
+from seg.train.batches.loaders import build_loaders, images_in_batch
+from seg.train.callbacks.loggers import build_loggers
+from seg.train.callbacks.on_epoch import OnEpoch
 from seg.train.callbacks.run_checkpoint import (
     RunCheckpoint,
-    damaged_checkpoint_error,
     epochs_in_checkpoint,
     iou_by_class_name,
 )
-from seg.train.callbacks.swa import LastEpochsAverage, validate_mean
-from seg.train.distributed.process_group import ProcessGroup, join_process_group, lightning_options
+from seg.train.callbacks.swa import validate_mean
+from seg.train.distributed.process_group import ProcessGroup, join_process_group
 from seg.train.library_logs import silence_libraries
+from seg.train.lightning_fit import fit_network, lightning_trainer, training_callbacks, training_device
 from seg.train.losses import LossMix, build_loss, check_loss
 from seg.train.losses.distillation import Distillation, DistillationLoss
 from seg.train.member.input_card import input_card_for
 from seg.train.member.job import TrainingJob, build_segmenter, card_of_job, with_input_size_crop
 from seg.train.member.lightning_module import MemberModule
+from seg.train.member_images import decode_training_images, splits_of_member
 from seg.train.metrics.epoch_metrics import best_epoch, draw_history
 from seg.train.networks.cost import cost_of_network, padded_size
-from seg.train.networks.pixel_scaling import pixel_scaling_of
 from seg.train.refuse_training import refuse_impossible_recipe, refuse_nothing_to_learn
 from seg.train.reproducibility.determinism import deterministic_torch
 from seg.train.run.folder import RunFolder
 from seg.train.run.record import TrainingResult, new_run_record
-from seg.train.splits.decoded_split import DecodedSplit
-from seg.train.splits.folds import split_by_fold
-from seg.train.splits.training_images import TrainingImages, open_training_images
+from seg.train.splits.training_images import TrainingImages
 from seg.train.splits.validation_tiles import in_validation_tiles
-from seg.train.splits.windowed_split import WindowedSplit
 
-_QUALIFIED: Final = f"{DataError.__module__}.{DataError.__name__}: "
 _FEWEST_TO_VALIDATE: Final = 1
-_LIGHTNING_PRECISION: Final[dict[Precision, Literal["32-true", "bf16-mixed", "16-mixed"]]] = {
-    "fp32": "32-true",
-    "bf16": "bf16-mixed",
-    "fp16": "16-mixed",
-}
 
 
 def train_member(
@@ -141,7 +118,7 @@ def train_member(
 def _train_job(job: TrainingJob, group: ProcessGroup, parts: int, on_epoch: OnEpoch | None) -> TrainingResult:
     segmenter = build_segmenter(job)
     done = epochs_in_checkpoint(job.folder.last)
-    train, val = _decode_training_images(job, max(_FEWEST_TO_VALIDATE, group.world_size))
+    train, val = decode_training_images(job, max(_FEWEST_TO_VALIDATE, group.world_size))
     loaders = build_loaders(
         job.recipe, train, val, epoch=done, group=group, parts=parts, background=job.background
     )
@@ -156,12 +133,12 @@ def _train_job(job: TrainingJob, group: ProcessGroup, parts: int, on_epoch: OnEp
         done=loaders.images * done,
     ) as advance:
         loggers = build_loggers(job.loggers, job.folder) if group.is_main_process else []
-        callbacks = _training_callbacks(job, module, checkpoint, advance, on_epoch)
+        callbacks = training_callbacks(job, module, checkpoint, advance, on_epoch)
         advance(0, line=f"trains on {training_device()}")
         if parts > 1:
             advance(0, line=f"out of memory: each batch is split into {parts}, from epoch {done + 1} on")
-        trainer = _lightning_trainer(job.recipe, group, parts, callbacks, loggers)
-        _fit_network(trainer, module, loaders, checkpoint, job.folder.last if done else None)
+        trainer = lightning_trainer(job.recipe, group, parts, callbacks, loggers)
+        fit_network(trainer, module, loaders, checkpoint, job.folder.last if done else None)
         mean = validate_mean(trainer, module, loaders)
         best = best_epoch(checkpoint.history)
         metrics = checkpoint.history[best - 1]
@@ -189,34 +166,11 @@ def _train_job(job: TrainingJob, group: ProcessGroup, parts: int, on_epoch: OnEp
     )
 
 
-def training_device() -> str:
-    """The name of what networks are trained on."""
-    if torch.cuda.is_available():
-        return f"CUDA: {torch.cuda.get_device_name()}"
-    return f"the CPU: {counted(torch.get_num_threads(), 'thread')}"
-
-
 def _warn_of_gpu(devices: int) -> None:
     for line in warnings_of_experimental(
         ["training on a GPU", *(["--devices on GPUs"] if devices > 1 else [])]
     ):
         notice(line)
-
-
-def splits_of_member(
-    spec: EnsembleSpec, member: MemberSpec, distillation: Distillation | None = None
-) -> tuple[Split, Split, Split]:
-    """The labelled training images, all training images with pseudo-labelled ones, the validation images."""
-    train = open_split(spec.data, "train")
-    if spec.folds is None or member.fold is None:
-        val = open_split(spec.data, "val")
-    else:
-        train, val = split_by_fold(train, spec.folds, member.fold, spec.data.group)
-    more = [
-        *open_pseudo_splits(spec.data),
-        *([distillation.images] if distillation and distillation.images else []),
-    ]
-    return train, (ConcatSplit((train, *more)) if more else train), val
 
 
 def _metric_of_epochs(spec: EnsembleSpec, train: Split) -> Metric | None:
@@ -230,95 +184,3 @@ def _training_loss(job: TrainingJob, train: TrainingImages) -> LossMix | Distill
     if job.distillation is None:
         return loss
     return DistillationLoss(loss, job.distillation.soft_share, job.distillation.temperature)
-
-
-def _decode_training_images(
-    job: TrainingJob, fewest_to_validate: int
-) -> tuple[DecodedSplit | WindowedSplit, DecodedSplit]:
-    for name, split, fewest in (
-        ("training", job.train, 1 if job.recipe.samples else FEWEST_TO_TRAIN),
-        ("validation", job.val, fewest_to_validate),
-    ):
-        if len(split.samples) < fewest:
-            raise DataError(
-                f"{job.name}: the {name} split has {counted(len(split.samples), 'image')},"
-                f" at least {fewest} are needed"
-            )
-    soft_labels = job.distillation.soft_labels if job.distillation else None
-    scale = pixel_scaling_of(job.input)
-    train = open_training_images(job.recipe, job.train, soft_labels, scale)
-    val = DecodedSplit(job.val, scale=scale)
-    # Worker processes decode images faster than they could receive decoded ones.
-    kept = [val] if loader_worker_count(job.recipe) or isinstance(train, WindowedSplit) else [train, val]
-    with progress(f"read images of {job.name}", sum(map(len, kept)), unit="images") as advance:
-        for images in kept:
-            images.read_ahead(advance)
-    return train, val
-
-
-def _training_callbacks(
-    job: TrainingJob,
-    module: MemberModule,
-    checkpoint: RunCheckpoint,
-    advance: Advance,
-    on_epoch: OnEpoch | None,
-) -> list[Callback]:
-    """The callbacks, in the order in which they handle the end of an epoch."""
-    recipe = job.recipe
-    callbacks: list[Callback] = [LastEpochsAverage(module)] if module.mean else []
-    callbacks += [
-        checkpoint,
-        TrainingProgress(checkpoint, advance, job.metric_name),
-        EpochLogger(checkpoint, recipe),
-    ]
-    if recipe.patience:
-        callbacks.append(EarlyStopping(checkpoint, recipe.patience, advance))
-    if on_epoch:
-        callbacks.append(EpochListener(checkpoint, on_epoch))
-    return callbacks
-
-
-def _lightning_trainer(
-    recipe: RecipeSpec, group: ProcessGroup, parts: int, callbacks: list[Callback], loggers: list[Logger]
-) -> lightning.Trainer:
-    return lightning.Trainer(
-        **lightning_options(group),
-        max_epochs=recipe.epochs,
-        precision=_LIGHTNING_PRECISION[recipe.precision],
-        accumulate_grad_batches=recipe.accumulate * parts,
-        gradient_clip_val=recipe.clip_norm,
-        accelerator="cuda" if torch.cuda.is_available() else "cpu",
-        benchmark=torch.cuda.is_available() and not recipe.deterministic,
-        callbacks=callbacks,
-        logger=loggers,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-    )
-
-
-def _fit_network(
-    trainer: lightning.Trainer,
-    module: MemberModule,
-    loaders: Loaders,
-    checkpoint: RunCheckpoint,
-    last: Path | None,
-) -> None:
-    on_interrupt = signal.getsignal(signal.SIGINT)
-    try:
-        trainer.fit(module, loaders.train, loaders.val, ckpt_path=last, weights_only=True)
-    except DataError as error:
-        # An exception from a worker process has its traceback as text; the last line is the message.
-        raise DataError(str(error).splitlines()[-1].removeprefix(_QUALIFIED)) from error
-    except SystemExit as error:
-        if trainer.state.status != TrainerStatus.INTERRUPTED:
-            raise
-        # Lightning turns Ctrl-C into SystemExit, and then ignores further ones.
-        signal.signal(signal.SIGINT, on_interrupt)
-        raise KeyboardInterrupt from error
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
-        if last is None or checkpoint.has_begun or isinstance(error, torch.OutOfMemoryError):
-            raise
-        raise damaged_checkpoint_error(last) from error

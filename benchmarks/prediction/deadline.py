@@ -19,6 +19,7 @@ from seg.data import Split, open_split
 from seg.data.images.read_sample import read_sample
 from seg.engine import Ensemble
 from seg.engine.early_exit.deadline import PassBudget
+from seg.engine.early_exit.ranking import rank_passes
 from seg.engine.pipeline.timing import Clock
 from seg.evaluate.metrics.confusion import ConfusionMatrix
 from seg.image_type import ImageHWB
@@ -109,7 +110,8 @@ def main() -> None:
     known = DeadlineImages(split, range(1, len(split.samples), max(2, len(split.samples) // RANKED))[:RANKED])
     even = range(0, len(split.samples), 2)
     judged = DeadlineImages(split, even[:: max(1, len(even) // options.images)][: options.images])
-    ranked = ensemble.rank([image_hwc for _, image_hwc in known.read()])
+    pictures = [image_hwc for _, image_hwc in known.read()]
+    ranked = rank_passes(ensemble.members, pictures, ensemble.batch_size, ensemble.factors)
     run_with_deadline(ensemble, known)
     whole = run_with_deadline(ensemble, judged)
     scale = whole.seconds / len(judged.numbers) / sum(ranked.seconds)

@@ -27,6 +27,7 @@ from benchmarks.prediction.bare_networks import run_networks
 from benchmarks.prediction.plain_loops import FusedLoop, OpenVinoLoop, OrtLoop, TorchLoop
 from seg.data import Split, open_split, read_image
 from seg.engine import Ensemble
+from seg.engine.early_exit.rounds import rank_passes_in_rounds
 from seg.engine.early_exit.traces import estimate_risk
 from seg.engine.jobs.calibration.calibrate import MAX_RANKED, trace_whole_images
 from seg.engine.jobs.predict import run_ensemble
@@ -158,7 +159,8 @@ def engine_contenders(
 
 def calibrated_spec(ensemble: Ensemble, images: list[ImageHWC], tolerance: float) -> StoppingSpec:
     chosen = images[:: max(1, len(images) // MAX_RANKED)][:MAX_RANKED]
-    order = ensemble.rank_in_rounds(("", image_hwc) for image_hwc in chosen)
+    named = (("", image_hwc) for image_hwc in chosen)
+    order = rank_passes_in_rounds(ensemble.members, named, ensemble.factors)
     traces = list(trace_whole_images(ensemble, images, None, ensemble.passes_in_order(order)))
     calibration = CalibrationSpec(
         images=len(images), order=order, risk=estimate_risk(traces), fingerprint="of these images"

@@ -95,7 +95,7 @@ def ask_as_client(
             time.sleep(int(answer.headers["Retry-After"]))
 
 
-def resident_bytes(pid: int) -> int:
+def resident_bytes_of_server(pid: int) -> int:
     text = Path(f"/proc/{pid}/status").read_text()
     return 1024 * int(next(line for line in text.splitlines() if line.startswith("VmRSS")).split()[1])
 
@@ -112,7 +112,7 @@ def under_load(spec: Path, bodies: list[bytes], clients: int, seconds: float, re
         for thread in threads:
             thread.start()
         while any(thread.is_alive() for thread in threads):
-            load.memory.append(resident_bytes(pid))
+            load.memory.append(resident_bytes_of_server(pid))
             time.sleep(ASK_EVERY_S)
     return load
 

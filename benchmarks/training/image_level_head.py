@@ -65,25 +65,30 @@ def main(
 ) -> None:
     """Print Dice on the images to predict of each way to decide, for each seed."""
     dataset = load_dataset(path)
-    train, val, test = (_read(open_split(dataset, name)) for name in ("train", "val", "predict"))
+    train, val, test = (
+        _read_labelled_images(open_split(dataset, name)) for name in ("train", "val", "predict")
+    )
     typer.echo("| seed | | thresholds | + areas | + emptiness | areas + head |")
     typer.echo("|---:|---|---:|---:|---:|---:|")
     for seed in range(seeds):
         for head in (0.0, share):
-            network = _train(train, encoder, weights, epochs, seed, head)
-            fitted, judged = _predict(network, val), _predict(network, test)
-            scores = [f"{score:.4f}" for score in _judge(fitted, val, judged, test)]
+            network = _train_network_with_head(train, encoder, weights, epochs, seed, head)
+            fitted, judged = (
+                _predict_masks_and_presence(network, val),
+                _predict_masks_and_presence(network, test),
+            )
+            scores = [f"{score:.4f}" for score in _judge_rules_and_head(fitted, val, judged, test)]
             typer.echo(f"| {seed} | {'with' if head else 'without'} a head | {' | '.join(scores)} |")
 
 
-def _read(split: Split) -> LabelledImages:
+def _read_labelled_images(split: Split) -> LabelledImages:
     classes = len(split.classes)
     images = np.stack([read_sample(sample) for sample in split.samples]).astype(np.float32) / 255
     masks = np.stack([masks_of(split.labels(n), "multilabel", classes) for n in range(len(split.samples))])
     return LabelledImages(torch.from_numpy((images - 0.45) / 0.225).permute(0, 3, 1, 2), masks)
 
 
-def _train(
+def _train_network_with_head(
     train: LabelledImages, encoder: str, weights: Path | None, epochs: int, seed: int, head: float
 ) -> nn.Module:
     """A network whose head's loss has the weight `head`; with 0 it has none."""
@@ -116,7 +121,7 @@ def _train(
 
 
 @torch.inference_mode()
-def _predict(network: nn.Module, split: LabelledImages) -> PredictedMasks:
+def _predict_masks_and_presence(network: nn.Module, split: LabelledImages) -> PredictedMasks:
     masks, presence = [], []
     for images in torch.split(split.images, BATCH):
         found = network(images)
@@ -126,7 +131,7 @@ def _predict(network: nn.Module, split: LabelledImages) -> PredictedMasks:
     return PredictedMasks(torch.cat(masks).numpy(), torch.cat(presence).numpy())
 
 
-def _judge(
+def _judge_rules_and_head(
     fitted: PredictedMasks, val: LabelledImages, judged: PredictedMasks, test: LabelledImages
 ) -> Iterator[float]:
     """Dice on the test of each step of rules, and of areas with a threshold of the head."""
@@ -137,9 +142,9 @@ def _judge(
         val.masks[0, 0].size,
     )
     for fit in rule_fits_in_order(dice_from_counts).values():
-        yield _dice(judged, test, [(fit(table), 0.0) for table in tables])
+        yield _dice_of_rules_and_head(judged, test, [(fit(table), 0.0) for table in tables])
     both = [_fit_with_head(table, fitted.presence[:, c]) for c, table in enumerate(tables)]
-    yield _dice(judged, test, both)
+    yield _dice_of_rules_and_head(judged, test, both)
 
 
 def _fit_with_head(table: RegionTable, presence_n: NDArray[np.float32]) -> tuple[ClassRule, float]:
@@ -152,7 +157,7 @@ def _fit_with_head(table: RegionTable, presence_n: NDArray[np.float32]) -> tuple
     return table.rule(int(threshold), int(area)), CUTS[cut]
 
 
-def _dice(
+def _dice_of_rules_and_head(
     predicted: PredictedMasks, truth: LabelledImages, decided_by: Sequence[tuple[ClassRule, float]]
 ) -> float:
     rules, cuts = zip(*decided_by, strict=True)

@@ -33,13 +33,13 @@ class LogitStack:
 def fit_stack(members: SampledMembers) -> LogitStack:
     """The regression of the highest likelihood, with a small penalty on what departs from the mean logit."""
     fitted = [
-        _fit_class(logits_of(members.probabilities_mcin[:, label]), members.truth_cin[label])
+        _fit_logits_of_class(logits_of(members.probabilities_mcin[:, label]), members.truth_cin[label])
         for label in range(len(members.truth_cin))
     ]
     return LogitStack(np.stack([weights for weights, _ in fitted]), np.array([one for _, one in fitted]))
 
 
-def _fit_class(
+def _fit_logits_of_class(
     logits_min: NDArray[np.float32], truth_in: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], float]:
     features = torch.from_numpy(logits_min.reshape(len(logits_min), -1).T.copy())

@@ -63,7 +63,7 @@ def main(
             for one in draw(images, count, draws):
                 for name, score in _scores_of(images, one):
                     scores[name].append(score)
-        _print(f"as many images as in {count}" if other_images else f"{count} groups", scores)
+        _print_stacking_gains(f"as many images as in {count}" if other_images else f"{count} groups", scores)
 
 
 def _scores_of(images: MemberImages, draw: Draw) -> Iterator[tuple[str, float]]:
@@ -114,7 +114,7 @@ def _fit_diagonal(pixels: MemberPixels, base: FittedDeparture) -> FittedStacking
     return FittedStacking(matrices_mcc.double().numpy(), constants_c.detach().double().numpy())
 
 
-def _print(tuned_on: str, scores: dict[str, list[float]]) -> None:
+def _print_stacking_gains(tuned_on: str, scores: dict[str, list[float]]) -> None:
     equal_weights, none = (np.array(scores.pop(name)) for name in ("equal weights", "none"))
     typer.echo(f"| {tuned_on} | none | {(none - equal_weights).mean():+.2f} | | | | |")
     for name, values in scores.items():

@@ -26,7 +26,7 @@ from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.fits.stacking import fit_stacking
 from seg.evaluate.tune.out_of_fold import open_out_of_fold
-from seg.evaluate.tune.scorer import tallies_of_counts
+from seg.evaluate.tune.scorer import count_pixels_of_images, tallies_of_counts
 from seg.labels.label_map import IGNORE_INDEX
 from seg.metrics.from_counts import CountedMetric, open_counted_metric
 from seg.spec import load_ensemble
@@ -56,7 +56,7 @@ def main(
     )
     split = passes.split
     metric = open_counted_metric(spec.metric, split.classes, spec.data.task)
-    windows_mkcin, labels_in = _sample(passes)
+    windows_mkcin, labels_in = _sample_pixel_windows(passes)
     group_i = number_groups(group_images(split.samples, spec.data.group).labels)
     typer.echo("| halves of | form | " + " | ".join(f"at {one:g}" for one in STRENGTHS) + " |")
     typer.echo("|---|---|" + "---:|" * len(STRENGTHS))
@@ -65,14 +65,14 @@ def main(
         for half in range(HALVES):
             units = np.random.default_rng(half).permutation(unit_i.max() + 1)
             fitted_i = np.isin(unit_i, units[: len(units) // 2])
-            for form, gain in _gains(windows_mkcin, labels_in, fitted_i, metric):
+            for form, gain in _gains_of_window_forms(windows_mkcin, labels_in, fitted_i, metric):
                 gains[form].append(gain)
         for form, rows in gains.items():
             cells = [f"{np.mean(one):+.2f} ± {np.std(one):.2f}" for one in zip(*rows, strict=True)]
             typer.echo(f"| {halves_of} | {form} | {' | '.join(cells)} |")
 
 
-def _sample(passes: LabelledPasses) -> tuple[WindowsMKCIN, NDArray[np.uint8]]:
+def _sample_pixel_windows(passes: LabelledPasses) -> tuple[WindowsMKCIN, NDArray[np.uint8]]:
     """Random labelled pixels that are not at an edge, with their neighbours."""
     random = np.random.default_rng(0)
     count = max(1, PIXELS // passes.images)
@@ -95,7 +95,7 @@ def _sample(passes: LabelledPasses) -> tuple[WindowsMKCIN, NDArray[np.uint8]]:
     return np.ascontiguousarray(stacked), np.array(labels, dtype=np.uint8)
 
 
-def _gains(
+def _gains_of_window_forms(
     windows_mkcin: WindowsMKCIN,
     labels_in: NDArray[np.uint8],
     fitted_i: NDArray[np.bool_],
@@ -104,11 +104,11 @@ def _gains(
     """Points of each form at each strength, over weights by score."""
     classes = windows_mkcin.shape[2]
     here, there = (windows_mkcin[:, :, :, part_i] for part_i in (fitted_i, ~fitted_i))
-    alone_m = [_score(one[4], labels_in[fitted_i], metric) for one in here]
+    alone_m = [_points_of_sampled_pixels(one[4], labels_in[fitted_i], metric) for one in here]
     weights_m = 2.0 ** ((np.array(alone_m) - max(alone_m)) / 2)
     weights_m = (weights_m / weights_m.sum()).astype(np.float32)
     merged, others = (np.tensordot(weights_m, part[:, 4], 1) for part in (here, there))
-    without = _score(others, labels_in[~fitted_i], metric)
+    without = _points_of_sampled_pixels(others, labels_in[~fitted_i], metric)
     for form, seen in WINDOWS.items():
         own, unseen = (part[:, seen].reshape(-1, classes, part[0, 0, 0].size) for part in (here, there))
         fitted = fit_stacking(merged.reshape(classes, -1), own, labels_in[fitted_i].ravel())
@@ -116,15 +116,15 @@ def _gains(
             fitted.scaled(one).corrected(others.reshape(classes, -1), unseen).reshape(others.shape)
             for one in STRENGTHS
         )
-        yield form, [_score(one, labels_in[~fitted_i], metric) - without for one in scores]
+        yield form, [_points_of_sampled_pixels(one, labels_in[~fitted_i], metric) - without for one in scores]
 
 
-def _score(scores_cin: NDArray[np.float32], labels_in: NDArray[np.uint8], metric: CountedMetric) -> float:
-    """In points."""
-    images, classes = len(labels_in), len(scores_cin)
-    cells = np.arange(images)[:, None] * classes**2 + labels_in * np.intp(classes) + scores_cin.argmax(0)
-    counts = np.bincount(cells.ravel(), minlength=images * classes**2).reshape(images, classes, classes)
-    return 100 * tallies_of_counts(metric, counts).score
+def _points_of_sampled_pixels(
+    scores_cin: NDArray[np.float32], labels_in: NDArray[np.uint8], metric: CountedMetric
+) -> float:
+    """The metric of the most probable classes, in points."""
+    counts_icc = count_pixels_of_images(labels_in, scores_cin.argmax(0), len(scores_cin))
+    return 100 * tallies_of_counts(metric, counts_icc).score
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from seg.engine.resolved import ResolvedEnsemble, resolve_ensemble
 from seg.errors import DataError
 from seg.spec import EnsembleSpec
 from seg.terminal.progress import progress
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 MAX_BLOCK: Final = 32
 BLOCKS_PER_WORKER: Final = 8
@@ -179,7 +179,7 @@ def _worker_notes(pool: WorkerPool[Any]) -> list[str]:
     layout, runtimes = pool.layout, ", ".join(dict.fromkeys(pool.job.runtimes))
     return [
         *pool.notes,
-        f"{counted(layout.workers, 'worker')} with {counted(layout.cores, 'core')} each;"
+        f"{pluralise(layout.workers, 'worker')} with {pluralise(layout.cores, 'core')} each;"
         f" runtime: {runtimes} on all of them",
     ]
 

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Final
 
 from seg.engine.jobs.summary import images_written_line
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 SLOW: Final = 0.5
 """A worker below this share of the median rate is reported as slow."""
@@ -73,5 +73,5 @@ class ClusterSummary:
 
     def _line(self, worker: WorkerStats) -> str:
         slow = ", much slower than the others" if worker.name in self.stragglers else ""
-        done = f"{counted(worker.images, self.unit)}, {worker.rate:.1f} a second{slow}"
+        done = f"{pluralise(worker.images, self.unit)}, {worker.rate:.1f} a second{slow}"
         return f"{worker.name}: {done}; {worker.runs_on}"

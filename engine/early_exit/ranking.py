@@ -9,16 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg.engine.early_exit.pass_samples import PassSamples, Shares, pass_shares, sample_passes
-from seg.engine.member import Member
-from seg.engine.passes.passes import PassOrder
+from seg.engine.early_exit.pass_samples import MergeShares, PassSamples, merge_shares_of_passes, sample_passes
+from seg.engine.member import Member, default_pass_order
 from seg.engine.runtimes.profiling import milliseconds_per_pass
 from seg.image_type import ImageHWB
 
 
 @dataclass(frozen=True, slots=True)
 class RankedPasses:
-    """Positions in the usual pass order, the most valuable first, and the seconds of each of these passes."""
+    """Positions in the default pass order, the most valuable first, and the seconds of each."""
 
     positions: tuple[int, ...]
     seconds: tuple[float, ...]
@@ -26,7 +25,6 @@ class RankedPasses:
 
 def rank_passes(
     members: Sequence[Member],
-    pass_order: PassOrder,
     images: Sequence[ImageHWB],
     batch_size: int,
     factors: tuple[float, ...] = (),
@@ -34,21 +32,23 @@ def rank_passes(
     """Measure the time of every pass, with all streams busy, and the labels that it corrects.
 
     Args:
-        members: those of the pass order.
-        pass_order: all passes of an image.
+        members: of the ensemble, with their views.
         images: samples of the images to predict. Labels come from all of them, times from the first.
         batch_size: passes in a batch.
         factors: the factor of each class in the decision.
     """
+    pass_order = default_pass_order(members)
     batch_nhwc = np.stack([images[0]] * batch_size)
     seconds = [milliseconds_per_pass(member.runtime, batch_nhwc) / 1e3 for member in members]
     samples = sample_passes(members, pass_order, (("", image_hwc) for image_hwc in images), factors)
     costs = [seconds[planned.member] for planned in pass_order]
-    positions = order_by_gain(samples, pass_shares(pass_order, samples[0].shape[1]), costs)
+    positions = order_by_gain(samples, merge_shares_of_passes(pass_order, samples[0].shape[1]), costs)
     return RankedPasses(tuple(positions), tuple(costs[position] for position in positions))
 
 
-def order_by_gain(samples: Sequence[PassSamples], shares_pc: Shares, costs: Sequence[float]) -> list[int]:
+def order_by_gain(
+    samples: Sequence[PassSamples], shares_pc: MergeShares, costs: Sequence[float]
+) -> list[int]:
     """Order passes greedily by the labels that each brings to the full ensemble's, for its cost.
 
     Among passes that change no label, the one whose mean comes nearest for its cost is first.

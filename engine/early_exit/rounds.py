@@ -5,12 +5,14 @@ ensemble's than after the same number of other passes.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from seg.engine.early_exit.pass_samples import PassSamples, Shares
+from seg.engine.early_exit.pass_samples import MergeShares, PassSamples, merge_shares_of_passes, sample_passes
+from seg.engine.member import Member, default_pass_order
 from seg.engine.passes.passes import PassOrder
+from seg.image_type import ImageHWB
 
 ViewCounts = Counter[int]
 """The number of views of each member, by its position, that have run."""
@@ -34,7 +36,28 @@ def tile_checkpoints(pass_order: PassOrder) -> tuple[int, ...]:
     return (*range(1, ends[0] if ends else len(pass_order)), *ends)
 
 
-def order_in_rounds(samples: Sequence[PassSamples], shares_pc: Shares, members: Sequence[int]) -> list[int]:
+def rank_passes_in_rounds(
+    members: Sequence[Member], images: Iterable[tuple[str, ImageHWB]], factors: tuple[float, ...] = ()
+) -> tuple[int, ...]:
+    """Order the passes in rounds that soon predict nearly the same as all, on sample images.
+
+    Args:
+        members: of the ensemble, with their views.
+        images: each with its name, which may be empty.
+        factors: the factor of each class in the decision.
+
+    Returns:
+        Positions in the default pass order.
+    """
+    pass_order = default_pass_order(members)
+    samples = sample_passes(members, pass_order, images, factors)
+    shares_pc = merge_shares_of_passes(pass_order, samples[0].shape[1])
+    return tuple(order_in_rounds(samples, shares_pc, [planned.member for planned in pass_order]))
+
+
+def order_in_rounds(
+    samples: Sequence[PassSamples], shares_pc: MergeShares, members: Sequence[int]
+) -> list[int]:
     """Order passes in rounds; within a round greedily, by how near each brings labels to those of all.
 
     The views of a member that have not run yet are extrapolated from those that have.

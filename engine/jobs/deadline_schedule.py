@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from seg.engine.early_exit.deadline import DeadlineSchedule, PassBudget
+from seg.engine.early_exit.ranking import rank_passes
 from seg.engine.ensemble import Ensemble
 from seg.engine.sample_frames import SampleFrame
 from seg.errors import SpecError
@@ -25,6 +26,6 @@ def schedule_for_deadline(
     if ensemble.open_frames:
         raise SpecError("--deadline: members that take turns in memory cannot be timed: allow more memory")
     frames = [probe.frame_hwc for probe in probes]
-    order = ensemble.rank(frames)
+    order = rank_passes(ensemble.members, frames, ensemble.batch_size, ensemble.factors)
     seconds = [each * probes[0].tiles for each in order.seconds]
     return DeadlineSchedule(ensemble.passes_in_order(order.positions), PassBudget(seconds, images, ends_at))

@@ -28,7 +28,7 @@ from seg.labels.task import LabelMap
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.compatibility import refuse_exclusions
 from seg.terminal.progress import progress
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 _HEADER_BYTES: Final = 2**16
 
@@ -187,6 +187,6 @@ def unreadable_images_advice(failures: int, output: Path) -> str:
     """The fix in a message on images that could not be read."""
     those = "it" if failures == 1 else "them"
     return (
-        f"{output}: not written: {counted(failures, 'image')} could not be read; all others are kept: repair"
-        f" {those} and run the same command again; or remove {those} and run it with --restart"
+        f"{output}: not written: {pluralise(failures, 'image')} could not be read; all others are kept:"
+        f" repair {those} and run the same command again; or remove {those} and run it with --restart"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from seg.engine.pipeline.timing import Stage
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 STREAM_STAGES: Final[tuple[Stage, ...]] = ("assemble", "network", "accumulate", "decide", "encode")
 """The stages of a stream; decoding and writing run in other threads."""
@@ -15,9 +15,11 @@ STREAM_STAGES: Final[tuple[Stage, ...]] = ("assemble", "network", "accumulate", 
 def images_written_line(output: Path, images: int, images_now: int) -> str:
     """The number of images that a run wrote, and how many of them were done before."""
     if not images_now:
-        return f"{output}: {counted(images, 'image')}, all done before"
+        return f"{output}: {pluralise(images, 'image')}, all done before"
     earlier = images - images_now
-    return f"{output}: {counted(images, 'image')}" + (f" ({earlier} from an earlier run)" if earlier else "")
+    return f"{output}: {pluralise(images, 'image')}" + (
+        f" ({earlier} from an earlier run)" if earlier else ""
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class RunSummary:
         rate = self.passes / self.seconds if self.seconds else 0.0
         saved = 1 - (self.passes + self.dropped) / self.planned if self.planned else 0.0
         return (
-            f"{counted(self.passes, 'pass')} in {self.seconds:.1f} s, {rate:.1f} a second"
+            f"{pluralise(self.passes, 'pass')} in {self.seconds:.1f} s, {rate:.1f} a second"
             + (f", {saved:.0%} saved by stopping" if saved > 0 else "")
             + f"; {'; '.join(self.runtimes)}"
         )
@@ -84,7 +86,7 @@ class RunSummary:
             return []
         share = self.dropped / self.planned
         of = ", ".join(self.dropped_of)
-        dropped = f"{counted(self.dropped, 'pass')} ({share:.0%}) dropped to meet the deadline"
+        dropped = f"{pluralise(self.dropped, 'pass')} ({share:.0%}) dropped to meet the deadline"
         return [f"{dropped}, the last of these first: {of}"]
 
     def _time_line(self) -> str:

@@ -3,15 +3,16 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from seg.data.files_read import files_read_by_spec
 from seg.data.images.video import read_frames, read_video_header, refuse_unknown_video_ending, write_video
 from seg.engine.ensemble import Ensemble
+from seg.engine.pipeline.reorder import results_in_order
 from seg.errors import ModelError
 from seg.files.outputs import Output
 from seg.labels.label_map import ImageHWC
 from seg.labels.task import LabelMap
 from seg.pictures.drawing import colourise_labels, draw_overlay
 from seg.spec import EnsembleSpec
-from seg.spec.reads import files_read_by_spec
 from seg.terminal.progress import Advance, progress
 
 Numbered = tuple[int, ImageHWC]
@@ -56,19 +57,8 @@ def label_video(
 
     with output.writing() as final, progress("video", facts.frames, unit="frames") as advance:
         frames = ((frame, frame[1]) for frame in enumerate(read_frames(source)))
-        drawn = _frames_in_order(ensemble.label_all(frames, draw))
+        drawn = results_in_order(ensemble.label_all(frames, draw))
         return write_video(final, _frames_with_progress(drawn, advance), facts.frames_a_second)
-
-
-def _frames_in_order(frames: Iterable[Numbered]) -> Iterator[ImageHWC]:
-    """Frames in order of their numbers. Frames that finish early wait; few do, since few are open at once."""
-    early: dict[int, ImageHWC] = {}
-    due = 0
-    for number, frame_hwc in frames:
-        early[number] = frame_hwc
-        while due in early:
-            yield early.pop(due)
-            due += 1
 
 
 def _frames_with_progress(frames: Iterable[ImageHWC], advance: Advance) -> Iterator[ImageHWC]:

@@ -25,7 +25,7 @@ class PipelineConfig:
     """How frames are made and batched, and how the probabilities of a frame's passes are merged.
 
     Attributes:
-        pass order: the passes of every frame.
+        pass_order: the passes of every frame.
         names: of the members of the pass order.
         classes: their number.
         image_types: what each of them takes.

@@ -1,7 +1,7 @@
 """Reordering: items arrive in any order, from any thread, and are processed in the order of their numbers."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -39,3 +39,14 @@ class ReorderBuffer(Generic[Item]):
                 item = self._early.pop(self._taken)
             self._take(self._taken, item)
             self._taken += 1
+
+
+def results_in_order(numbered: Iterable[tuple[int, Item]]) -> Iterator[Item]:
+    """Results that arrive with their numbers 0, 1, 2, … in any order, in that order. Early ones are kept."""
+    early: dict[int, Item] = {}
+    due = 0
+    for number, item in numbered:
+        early[number] = item
+        while due in early:
+            yield early.pop(due)
+            due += 1

@@ -25,7 +25,7 @@ from seg.engine.runtimes.nvidia.nvidia import CudaOptions, nvidia_models
 from seg.engine.runtimes.open import default_batch_size, open_runtime, runs_on_gpu, usable_runtimes
 from seg.engine.runtimes.profiling import milliseconds_per_pass
 from seg.errors import OutputError, SegError
-from seg.files.atomic import regular, write_text
+from seg.files.atomic import regular_file, write_text
 from seg.image_type import ImageHWB
 from seg.labels.task import LabelMap, labels_of_probabilities
 from seg.spec.ensemble.prediction import BatchSize, RuntimeName
@@ -133,7 +133,7 @@ def choose_runtimes(
 def _read_cached_choice(cache_file: Path, members: int) -> RuntimeChoice | None:
     """The choice of an earlier run, if its file is intact and it is possible on this machine."""
     try:
-        choice = RuntimeChoice.model_validate_json(regular(cache_file).read_bytes())
+        choice = RuntimeChoice.model_validate_json(regular_file(cache_file).read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValueError):

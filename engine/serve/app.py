@@ -26,7 +26,7 @@ from seg.engine.serve.http.metrics import Metrics, MetricsMiddleware
 from seg.engine.serve.http.read_body import read_body
 from seg.engine.serve.labelling.encoding import encoding_memory
 from seg.engine.serve.labelling.engine import Engine
-from seg.engine.serve.labelling.memory import MemoryPlan
+from seg.engine.serve.labelling.memory import MemoryBudget
 from seg.engine.serve.labelling.messages import Result
 from seg.image_type import ImageHWB, ImageType
 
@@ -48,7 +48,7 @@ FORM_BYTES: Final = 2**16
 Seconds = Annotated[float | None, Query(gt=0, description="A shorter time than the server's own.")]
 
 
-class LabelForm(StrEnum):
+class LabelFormat(StrEnum):
     """An 8-bit greyscale PNG with a class position a pixel; run lengths of each class, as JSON; or the
     image as JPEG with its labels drawn over it."""
 
@@ -68,7 +68,7 @@ class Endpoints:
     engine: Engine
     clear: int | None
     limits: Limits
-    memory: MemoryPlan
+    memory: MemoryBudget
     admission: Admission
     bodies: BodyReader
     metrics: Metrics
@@ -78,7 +78,7 @@ class Endpoints:
     async def label(
         self,
         request: Request,
-        form: Annotated[LabelForm, Query(alias="as")] = LabelForm.png,
+        form: Annotated[LabelFormat, Query(alias="as")] = LabelFormat.png,
         seconds: Seconds = None,
     ) -> Response:
         """The labels of an image: the body's bytes, or the one file of a form."""

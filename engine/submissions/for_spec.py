@@ -19,7 +19,7 @@ from seg.labels.task import LabelMap
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.output import FULL_SIZE_FORMATS, Format, OutputSpec
 from seg.spec.yaml.source import validate_values
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class SubmissionForSpec:
             else:
                 missing.append(sample.id)
         if missing:
-            raise DataError(f"{source}: lacks {counted(len(missing), 'image')}, {missing[0]!r} among them")
+            raise DataError(f"{source}: lacks {pluralise(len(missing), 'image')}, {missing[0]!r} among them")
         # Rows behind those of the last image are read, too: the reader refuses an image that comes again.
         deque(rest, maxlen=0)
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from seg.data.files_read import files_read_by_spec
 from seg.files.outputs import Output
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.output import FOLDER_FORMATS, Format
-from seg.spec.reads import files_read_by_spec
 
 
 def submission_output(

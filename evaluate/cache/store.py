@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from seg.errors import OutputError
-from seg.files.atomic import atomic_path, regular, write_text
+from seg.files.atomic import atomic_path, regular_file, write_text
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.probability_codec import LevelsCHW, probabilities_to_levels
 from seg.spec.ensemble.prediction import MergePlace
@@ -97,7 +97,7 @@ class ProbabilityCache:
 
         path = self._path(key)
         try:
-            data = regular(path).read_bytes()
+            data = regular_file(path).read_bytes()
             name, checksum = _HEAD.unpack_from(data)
         except FileNotFoundError:
             raise
@@ -114,7 +114,7 @@ class ProbabilityCache:
         """The stored milliseconds a pass of the model, or None."""
         path = self._speed_file(model_sha256, runtime, variant)
         try:
-            milliseconds = float(regular(path).read_text(encoding="utf-8"))
+            milliseconds = float(regular_file(path).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except (OSError, ValueError):

@@ -27,7 +27,7 @@ from seg.evaluate.tune.cost.sub_ensembles import describe_sub_ensemble
 from seg.files.atomic import atomic_path
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 ASSETS: Final = Path(__file__).parent / "assets"
 
@@ -86,7 +86,7 @@ def write_report(
         sections=[section for section in ENSEMBLE_SECTIONS if shown.get(section[0], True)],
         facts=[
             f"validation: {findings.groups}",
-            counted(len(findings.predictors.members), "member"),
+            pluralise(len(findings.predictors.members), "member"),
         ],
         findings=findings,
         forest=_axis_of_report_scores(findings),
@@ -118,7 +118,7 @@ def write_runs_report(runs: list[Path], path: Path) -> None:
         path,
         title="Training runs",
         sections=list(RUN_SECTIONS),
-        facts=[counted(len(trained), "run")],
+        facts=[pluralise(len(trained), "run")],
         runs=trained,
         class_names=_class_names_of_runs(trained),
         learning_plots=learning_plots({run.name: run.curves for run in trained}),

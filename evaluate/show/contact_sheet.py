@@ -56,7 +56,7 @@ def draw_ensemble_sheet(spec: EnsembleSpec, path: Path, wanted: Sequence[str], c
         return ensemble.predict(_input_of_prediction(image.sample)).labels
 
     predictions = PredictionSource("ensemble", ensemble.classes, labels_of)
-    _draw_contact_sheet(spec, split, shown, predictions, path)
+    _draw_predictions_sheet(spec, split, shown, predictions, path)
 
 
 def draw_submission_sheet(
@@ -82,7 +82,7 @@ def draw_submission_sheet(
             raise DataError(f"{submission}: has no label map of the image {image.sample.id!r}")
         return found[image.sample.id]
 
-    _draw_contact_sheet(
+    _draw_predictions_sheet(
         spec, known.split, shown, PredictionSource(submission.name, known.classes, labels_of), path
     )
 
@@ -92,7 +92,7 @@ def _input_of_prediction(sample: Sample) -> Path | ImageHWB:
     return read_sample(sample) if sample.stack or sample.scale else sample.image
 
 
-def _draw_contact_sheet(
+def _draw_predictions_sheet(
     spec: EnsembleSpec, split: Split, shown: Sequence[ShownImage], predictions: PredictionSource, path: Path
 ) -> None:
     truth = spec.data.to_predict.labelled and all(one.index is not None for one in shown)

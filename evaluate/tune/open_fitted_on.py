@@ -13,7 +13,7 @@ from seg.evaluate.tune.out_of_fold import open_out_of_fold
 from seg.labels.task import classes_overlap
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import SplitName
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 MIN_IMAGES: Final = 4
 
@@ -50,6 +50,6 @@ def _check_enough_to_tune(spec: EnsembleSpec, split: SplitName, images: int, vie
         raise SpecError("members: one member with one view leaves nothing to select: add members or views")
     if images < MIN_IMAGES:
         raise DataError(
-            f"data.{split}: has {counted(images, 'image')}, too few to fit on some and score on others:"
+            f"data.{split}: has {pluralise(images, 'image')}, too few to fit on some and score on others:"
             f" give it at least {MIN_IMAGES}"
         )

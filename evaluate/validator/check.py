@@ -13,12 +13,12 @@ from seg.evaluate.validator.finding import Finding
 from seg.evaluate.validator.masks import MaskChecks
 from seg.evaluate.validator.read_table import TableRow, read_submission_rows
 from seg.evaluate.validator.run_lengths import EMPTY_CELLS, parse_run_lengths
-from seg.files.atomic import regular
+from seg.files.atomic import regular_file
 from seg.labels.label_map import IGNORE_INDEX
 from seg.labels.task import classes_overlap
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.output import RLE_FORMATS, TABLE_FORMATS, OutputSpec
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 SHOWN: Final = 3
 """The most ids in a finding."""
@@ -82,10 +82,10 @@ def _check_label_map_file(known: SubmissionForSpec, path: Path, masks: MaskCheck
         if not may_be_empty and (labels_hw == IGNORE_INDEX).all():
             empty.append(image_id)
     if empty:
-        problem = f"{counted(len(empty), 'image')} without a pixel of any class: {_some_ids(empty)}"
+        problem = f"{pluralise(len(empty), 'image')} without a pixel of any class: {_some_ids(empty)}"
         yield Finding(None, problem, "was the whole file written?")
     if missing:
-        problem = f"{counted(len(missing), 'image')} of the spec's missing: {_some_ids(list(missing))}"
+        problem = f"{pluralise(len(missing), 'image')} of the spec's missing: {_some_ids(list(missing))}"
         yield Finding(None, problem, "predict them, or set data.predict to the images that are expected")
 
 
@@ -101,7 +101,7 @@ def _check_file_size(path: Path, max_bytes: int | None) -> Iterator[Finding]:
 
 
 def _check_file_bytes(path: Path) -> Iterator[Finding]:
-    content = regular(path).read_bytes()
+    content = regular_file(path).read_bytes()
     if content.startswith(b"\xef\xbb\xbf"):
         yield Finding(None, "starts with a byte order mark", "save it as plain UTF-8", True)
     if b"\r\n" in content:
@@ -203,7 +203,7 @@ def _check_runs_of_row(
 
 
 def _counted_rows(some: Sequence[object]) -> str:
-    return counted(len(some), "row")
+    return pluralise(len(some), "row")
 
 
 def _some_ids(names: Sequence[str]) -> str:

@@ -16,36 +16,38 @@ EMPTY_CELLS: Final = ("", "-1")
 
 @dataclass(frozen=True, slots=True)
 class RunMistake:
+    """A mistake in the runs of a mask, its fix, and whether `repair_runs` can make it."""
+
     problem: str
     fix: str
     is_fixable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedRuns:
-    """The content of a cell: starts from 0 and lengths, int64 `[R, 2]`, and mistakes."""
+class ParsedRunLengths:
+    """The runs of a mask: starts from 0 and lengths, int64 `[R, 2]`, and mistakes in them."""
 
     pairs: NDArray[np.int64]
     mistakes: tuple[RunMistake, ...]
 
 
-def parse_run_lengths(text: str, pixels: int, style: RleSpec, empty: str = "") -> CheckedRuns:
+def parse_run_lengths(text: str, pixels: int, style: RleSpec, empty: str = "") -> ParsedRunLengths:
     """Parse a cell of an image with `pixels` pixels."""
     nothing = np.zeros((0, 2), dtype=np.int64)
     if text.strip() in (*EMPTY_CELLS, empty):
-        return CheckedRuns(nothing, _find_empty_mistakes(text, empty))
+        return ParsedRunLengths(nothing, _find_empty_mistakes(text, empty))
     if not _NUMBERS.fullmatch(text.strip()):
-        return CheckedRuns(
+        return ParsedRunLengths(
             nothing, (RunMistake(f"{text[:30]!r} is not a list of numbers", "encode the mask again"),)
         )
     numbers = text.split()
     if len(numbers) % 2:
-        return CheckedRuns(
+        return ParsedRunLengths(
             nothing, (RunMistake(f"{len(numbers)} numbers do not form pairs", "encode the mask again"),)
         )
     pairs = np.array(numbers, dtype=np.int64).reshape(-1, 2)
     pairs[:, 0] -= style.first
-    return CheckedRuns(pairs, tuple(_find_run_mistakes(text, pairs, pixels, style)))
+    return ParsedRunLengths(pairs, tuple(_find_run_mistakes(text, pairs, pixels, style)))
 
 
 def _find_empty_mistakes(text: str, empty: str) -> tuple[RunMistake, ...]:
@@ -82,7 +84,7 @@ def _find_run_mistakes(text: str, pairs: NDArray[np.int64], pixels: int, style: 
     return found
 
 
-def repair_runs(runs: CheckedRuns, style: RleSpec, empty: str = "") -> str | None:
+def repair_runs(runs: ParsedRunLengths, style: RleSpec, empty: str = "") -> str | None:
     """The repaired cell, or None if the repair is not safe."""
     if any(not mistake.is_fixable for mistake in runs.mistakes):
         return None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import seg
+from seg.data.files_read import files_read_by_spec
 from seg.engine.member_files import MemberFile, read_member_files
 from seg.errors import ModelError, SpecError
 from seg.export.bundle.fused_model import fuse_to_model
@@ -23,7 +24,6 @@ from seg.spec import EnsembleSpec, MemberSpec
 from seg.spec.dataset.class_entry import ClassEntry
 from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.dataset.split import SplitSpec
-from seg.spec.reads import files_read_by_spec
 from seg.spec.yaml.save import save_spec
 
 MANIFEST: Final = "manifest.json"

@@ -27,7 +27,7 @@ ORIENTATIONS: Final = {"upright": False, "turned": True}
 
 
 @dataclass(frozen=True, slots=True)
-class FusionEnding:
+class FusionSettings:
     """What becomes of the outputs of all passes: the merge, the decision, the outputs.
 
     `opset` is what the file is written in; by default the oldest that it can be. `stacking` corrects a mean,
@@ -41,7 +41,7 @@ class FusionEnding:
     stacking: Stacking | None = None
 
 
-def compose_fused_graph(members: Sequence[MemberGraph], ending: FusionEnding) -> onnx.ModelProto:
+def compose_fused_graph(members: Sequence[MemberGraph], settings: FusionSettings) -> onnx.ModelProto:
     """One graph for all members: images to the outputs asked for.
 
     It takes the widest pixels and the most bands that a member takes; each reads its own of them.
@@ -58,15 +58,15 @@ def compose_fused_graph(members: Sequence[MemberGraph], ending: FusionEnding) ->
         output for member in members for output in _pass_outputs_of_member(graph, member, images, taken.bands)
     ]
     image = helper.make_tensor_value_info(INPUT, ONNX_PIXELS[taken.pixels], ["N", "H", "W", taken.bands])
-    return _finish_fused_graph(graph, [image], pass_outputs, ending)
+    return _finish_fused_graph(graph, [image], pass_outputs, settings)
 
 
-def compose_merge_graph(members: Sequence[MemberGraph], ending: FusionEnding) -> onnx.ModelProto:
+def compose_merge_graph(members: Sequence[MemberGraph], settings: FusionSettings) -> onnx.ModelProto:
     """The merge alone: what each member predicts, float32 `[N, C, H, W]`, to the outputs asked for."""
     shape: list[str | int] = ["N", len(members[0].card.classes), "H", "W"]
     pass_outputs = [PassOutput(member.name, merged_output_name_of(member.name), member) for member in members]
     inputs = [helper.make_tensor_value_info(one.value, TensorProto.FLOAT, shape) for one in pass_outputs]
-    return _finish_fused_graph(FusedGraph(), inputs, pass_outputs, ending)
+    return _finish_fused_graph(FusedGraph(), inputs, pass_outputs, settings)
 
 
 def merged_output_name_of(member: str) -> str:
@@ -78,12 +78,12 @@ def _finish_fused_graph(
     graph: FusedGraph,
     inputs: Sequence[onnx.ValueInfoProto],
     pass_outputs: Sequence[PassOutput],
-    ending: FusionEnding,
+    settings: FusionSettings,
 ) -> onnx.ModelProto:
     members = [output.member for output in pass_outputs]
-    add_merge(graph, ending.merge, pass_outputs, ending.decision.task, ending.stacking)
+    add_merge(graph, settings.merge, pass_outputs, settings.decision.task, settings.stacking)
     classes = len(members[0].card.classes)
-    outputs = [add_fused_output(graph, give, classes, ending.decision) for give in ending.gives]
+    outputs = [add_fused_output(graph, give, classes, settings.decision) for give in settings.gives]
     whole = helper.make_graph(graph.nodes, "ensemble", inputs, outputs, list(graph.constants.values()))
     model = helper.make_model(
         whole,
@@ -91,7 +91,7 @@ def _finish_fused_graph(
         ir_version=max(member.model.ir_version for member in members),
         producer_name="seg",
     )
-    lower_opset(model, ending.opset)
+    lower_opset(model, settings.opset)
     return model
 
 

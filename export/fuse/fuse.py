@@ -1,4 +1,4 @@
-"""From an ensemble to one verified file; where that is not reached, to no file at all."""
+"""Fuse an ensemble into one ONNX file, verified against the engine; if that fails, no file is written."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from seg.engine.merging.decision import Decision
 from seg.errors import VerificationError
 from seg.export.fuse.card import EnsembleCard, FusionCheck, MemberCard
 from seg.export.fuse.check import EngineReference, Model, check_fused_model, open_fused_model
-from seg.export.fuse.compose import FusionEnding, compose_fused_graph
+from seg.export.fuse.compose import FusionSettings, compose_fused_graph
 from seg.export.fuse.member_graphs import MemberGraph, read_member_graphs
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.reference import reference_of
@@ -76,9 +76,9 @@ def fuse_ensemble(
     refuse_exclusions(spec, "--fuse")
     path = Path(path)
     members = read_member_graphs(spec)
-    ending = fusion_ending_of(spec, request, members)
-    graph = compose_fused_graph(members, ending)
-    card = _card_of_ensemble(spec, request, members, ending.decision, opset_of(graph))
+    settings = fusion_settings_of(spec, request, members)
+    graph = compose_fused_graph(members, settings)
+    card = _card_of_ensemble(spec, request, members, settings.decision, opset_of(graph))
     with atomic_model(path) as temporary:
         card = save_onnx_model(graph, card, temporary)
         onnx.checker.check_model(temporary, full_check=True)
@@ -93,9 +93,9 @@ def fuse_ensemble(
     return card
 
 
-def fusion_ending_of(
+def fusion_settings_of(
     spec: EnsembleSpec, request: FusionRequest, members: Sequence[MemberGraph]
-) -> FusionEnding:
+) -> FusionSettings:
     """What the spec and the request say of it.
 
     Raises:
@@ -105,7 +105,7 @@ def fusion_ending_of(
     decision = Decision(
         factors=spec.factors_of(classes), task=spec.data.task, rules=rules_of_classes(spec.decision, classes)
     )
-    return FusionEnding(spec.merge, decision, request.gives, spec.export.opset, spec.stacking_of(classes))
+    return FusionSettings(spec.merge, decision, request.gives, spec.export.opset, spec.stacking_of(classes))
 
 
 def check_fusion_against_engine(

@@ -24,7 +24,7 @@ from seg.export.precision.measure import (
 from seg.export.precision.sensitive import quantise_within_gate
 from seg.image_type import ImageHWB
 from seg.labels.task import Task
-from seg.models.card import CandidateCard, ModelCard, PrecisionCard, PrecisionName
+from seg.models.card import ModelCard, PrecisionCandidateCard, PrecisionCard, PrecisionName
 from seg.spec import ExportSpec
 from seg.terminal.progress import progress
 
@@ -179,8 +179,8 @@ def _build_int8_candidate(
 
 
 def _choose_fastest_precision(
-    name: str, measured: Sequence[CandidateCard], trial: PrecisionTrial
-) -> CandidateCard:
+    name: str, measured: Sequence[PrecisionCandidateCard], trial: PrecisionTrial
+) -> PrecisionCandidateCard:
     wished = [c for c in measured if trial.request.precision in {"auto", c.precision}]
     passing = [candidate for candidate in wished if candidate.passed]
     if not passing:

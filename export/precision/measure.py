@@ -1,4 +1,4 @@
-"""What a file does on a runtime: how fast, how like fp32, how right."""
+"""Measure a file on a runtime: its time, the labels equal to those of fp32, and its mIoU."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from seg.errors import VerificationError
 from seg.export.onnx_file.verification_batches import verification_batches, verification_sizes
 from seg.image_type import ImageHWB
 from seg.labels.task import LabelMap, Task, classes_overlap, labels_of_probabilities, masks_of
-from seg.models.card import CandidateCard, PrecisionName
+from seg.models.card import PrecisionCandidateCard, PrecisionName
 from seg.train.metrics.confusion import confusion_matrix, iou_per_class
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -92,7 +92,7 @@ def measure_precision(
     predict: Predict,
     reference: Fp32Reference,
     gate: PrecisionGate,
-) -> CandidateCard:
+) -> PrecisionCandidateCard:
     """All figures of one candidate, which does not pass if a probability of it is not finite."""
     split, indices, task = reference.split, reference.indices, reference.task
     is_finite = True
@@ -115,7 +115,7 @@ def measure_precision(
     # Where no image has any class and none is found, there is no IoU to lose.
     loss = float((before.nanmean() - after.nanmean()).nan_to_num()) * 100
     fall = torch.nan_to_num(before - after, nan=-1.0)
-    return CandidateCard(
+    return PrecisionCandidateCard(
         precision=precision,
         runtime=runtime,
         megabytes=model.stat().st_size / 1e6,

@@ -8,7 +8,7 @@ from seg.errors import ModelError
 from seg.export.onnx_file.to_onnx import NEEDS_FIXED_SIZE
 from seg.export.sources.declaration import SourceFacts
 from seg.export.sources.torch_source import TorchSource
-from seg.files.atomic import regular, sha256_of
+from seg.files.atomic import regular_file, sha256_of
 from seg.models.card import CARD_KEY
 from seg.train.networks.checkpoint import load_checkpoint
 
@@ -18,7 +18,7 @@ def has_card(path: Path) -> bool:
     if path.suffix != ".safetensors":
         return False
     try:
-        with safe_open(regular(path), framework="pt") as file:
+        with safe_open(regular_file(path), framework="pt") as file:
             return CARD_KEY in (file.metadata() or {})
     except (OSError, SafetensorError):
         return False

@@ -13,7 +13,7 @@ from seg.errors import SpecError, VerificationError
 from seg.export.fuse.card import FusionCheck
 from seg.export.fuse.check import Model, Outputs, open_fused_model, open_onnx_session
 from seg.export.fuse.compose import compose_merge_graph, merged_output_name_of
-from seg.export.fuse.fuse import FusionRequest, check_fusion_against_engine, fuse_ensemble, fusion_ending_of
+from seg.export.fuse.fuse import FusionRequest, check_fusion_against_engine, fuse_ensemble, fusion_settings_of
 from seg.export.fuse.member_graphs import MemberGraph, read_member_graphs
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.fuse.reference import reference_of
@@ -75,7 +75,7 @@ def _add_triton_merge(update: RepositoryUpdate, job: TritonJob, members: list[Me
     name = _triton_name_of_merge(job)
     version = update.new_version(name)
     onnx.save(
-        compose_merge_graph(members, fusion_ending_of(job.spec, job.request, members)), version / MODEL_FILE
+        compose_merge_graph(members, fusion_settings_of(job.spec, job.request, members)), version / MODEL_FILE
     )
     update.configure(
         version, triton_model_config(name, _load_triton_graph(version / MODEL_FILE), job.serving)

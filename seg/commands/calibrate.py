@@ -61,7 +61,7 @@ def calibrate_command(
     if classes_overlap(spec.data.task):
         raise SpecError(
             f"{path}: has 'task: {spec.data.task}', and early exit, which seg calibrate calibrates, is for"
-            " one class a pixel: it compares the two likeliest"
+            " one class a pixel: it compares the two most probable"
         )
     calibrate_stopping(path, spec, tolerance, split, count, units)
     suggest_next(f"seg ensemble {path}")
@@ -80,7 +80,7 @@ def calibrate_stopping(
     from seg.engine.jobs.calibration.cross_validate import TOLERANCES, cross_validate_calibration
     from seg.spec.ensemble.prediction import StoppingSpec
     from seg.spec.yaml.edit import write_under_key
-    from seg.terminal.words import counted
+    from seg.terminal.words import pluralise
 
     known = spec.stopping or StoppingSpec()
     tolerance = (known.tolerance or DEFAULT_TOLERANCE) if tolerance is None else tolerance
@@ -88,9 +88,9 @@ def calibrate_stopping(
     calibration, traces = calibrate_ensemble(spec, split, count, units, tolerance)
     written = calibration.model_dump(exclude_none=True)
     write_under_key(path, "stopping", {"tolerance": tolerance, "calibration": written})
-    images = counted(calibration.images, "image")
+    images = pluralise(calibration.images, "image")
     if calibration.tiles:
-        images += f" in {counted(calibration.tiles, 'tile')}"
+        images += f" in {pluralise(calibration.tiles, 'tile')}"
     groups = calibration.groups or calibration.images
     if groups > 1:
         _print_calibration_outcomes(

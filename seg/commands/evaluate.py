@@ -8,7 +8,7 @@ import typer
 from seg.commands.ensemble.source import Data, Runtime, SpecOrModels, Views, Weights, resolve_ensemble_source
 from seg.commands.next_command import suggest_tuning_or_ensemble
 from seg.commands.options.shared import Overwrite, RunMetric, check_metric_may_run, print_table
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 if TYPE_CHECKING:
     from seg.evaluate.compare import Comparison, ComparisonRow, Measurement
@@ -76,6 +76,7 @@ def evaluate_command(
         if source.yaml is not None:
             suggest_tuning_or_ensemble(source.yaml, spec)
         return
+    from seg.data.files_read import files_read_by_spec
     from seg.evaluate.submission_scores import (
         compare_submissions,
         score_overlapping_submission,
@@ -85,7 +86,6 @@ def evaluate_command(
     )
     from seg.files.outputs import Output
     from seg.labels.task import classes_overlap
-    from seg.spec.reads import files_read_by_spec
 
     reads = (*source.reads, submission, *([against] if against else []), *files_read_by_spec(spec))
     json_output = json_file and Output(json_file, reads, overwrite)
@@ -123,7 +123,7 @@ def _print_submission_metric(
     judged = judge_submission(spec, submission)
     name = metric_title(judged.metric.name)
     interval = " (95 %: {:.4f}..{:.4f})".format(*judged.interval) if judged.interval else ""
-    typer.echo(f"{submission}: {name} {judged.score:.4f} of {counted(judged.images, 'image')}{interval}")
+    typer.echo(f"{submission}: {name} {judged.score:.4f} of {pluralise(judged.images, 'image')}{interval}")
     if per_class:
         rows = [(one, _score_or_absent(score)) for one, score in judged.class_scores.items()]
         print_table("each class", ("", name), rows)
@@ -143,7 +143,7 @@ def _print_members_comparison(split: str, comparison: "Comparison", per_class: b
     name = metric_title(comparison.metric)
     other = () if name == "mIoU" else ("mIoU",)
     print_table(
-        f"{split}: {counted(images, 'image')}",
+        f"{split}: {pluralise(images, 'image')}",
         ("", name, "95 %", *other, "ms an image", "ECE"),
         [
             (

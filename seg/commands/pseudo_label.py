@@ -33,6 +33,7 @@ def pseudo_label_command(
     The probabilities are kept: another --confidence runs no network.
     """
     from seg.data import open_split
+    from seg.data.files_read import files_read_by_spec
     from seg.data.splits.list_samples import list_samples
     from seg.data.splits.pseudo_labels import MASK_SUFFIX, PseudoRecord
     from seg.engine.jobs.fingerprint import ensemble_fingerprint
@@ -45,13 +46,12 @@ def pseudo_label_command(
     from seg.labels.soft_labels import SoftLabels
     from seg.spec import load_ensemble
     from seg.spec.ensemble.decision import rules_of_classes
-    from seg.spec.reads import files_read_by_spec
 
     spec = load_ensemble(path)
     classes, task = open_split(spec.data, "train").classes, spec.data.task
     samples = list_samples(images.absolute())
     check_file_names((sample.id for sample in samples), MASK_SUFFIX)
-    # Labels that were guessed before, and learnt from, are made anew here.
+    # Labels that were guessed before, and learnt from, are made again here.
     before = [spec.data.pseudo.masks] if spec.data.pseudo else []
     named = [file for file in files_read_by_spec(spec) if file not in before]
     reads = (path, images, *named, *(sample.image for sample in samples))

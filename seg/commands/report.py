@@ -37,13 +37,13 @@ def report_command(
     require_extra("report", "jinja2", "seg report")
     require_extra("report", "blosc2", "seg report")
     from seg.commands.options.sizes import format_bytes, parse_bytes
+    from seg.data.files_read import files_read_by_spec
     from seg.errors import OutputError, SpecError
     from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.report import write_report, write_runs_report
     from seg.evaluate.report.zoom_maps import zoom_maps_folder
     from seg.files.outputs import Output
     from seg.spec import load_ensemble
-    from seg.spec.reads import files_read_by_spec
 
     limit = parse_bytes("--cache-limit", cache_limit)
     if output.suffix.lower() not in (".html", ".htm"):

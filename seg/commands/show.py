@@ -43,15 +43,15 @@ def show_command(
     overwrite: Overwrite = False,
     open_it: Annotated[bool, typer.Option("--open", help="Open the picture when it is written.")] = False,
 ) -> None:
-    """Draw images beside their labels, where there are any, and the ensemble's or a submission's answer.
+    """Draw images beside the predictions of an ensemble or a submission, and their labels if they have any.
 
     Into a folder, a zoomable map of each image is written: a page with labels over it, for any browser.
     """
+    from seg.data.files_read import files_read_by_spec
     from seg.errors import SpecError
     from seg.evaluate.show.contact_sheet import draw_ensemble_sheet, draw_submission_sheet
     from seg.evaluate.show.prediction_maps import map_ensemble_predictions, map_submission_predictions
     from seg.files.outputs import Output
-    from seg.spec.reads import files_read_by_spec
 
     models = [name for name in named if are_models([name])] if are_models(named) else named[:1]
     wanted = [name for name in named if name not in models]

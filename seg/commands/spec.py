@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from seg.commands.next_command import suggest_next_stage
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 app = typer.Typer(help="Check specs, and print their schema.", no_args_is_help=True)
 
@@ -33,7 +33,7 @@ def spec_check_command(
         else:
             passes = sum(len(spec.views_of(member)) for member in spec.running)
             views = "1 pass" if passes == 1 else f"{passes} passes"
-            typer.echo(f"{file}: {counted(len(spec.running), 'member')}, {views} an image")
+            typer.echo(f"{file}: {pluralise(len(spec.running), 'member')}, {views} an image")
             suggest_next_stage(file, spec)
     if mistakes:
         raise SpecError("\n".join(mistakes))

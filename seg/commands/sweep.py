@@ -91,12 +91,12 @@ def sweep_top_command(
     spec = load_sweep(path)
     check_metric_may_run(spec, run_metric)
     from seg.data import open_split
+    from seg.data.files_read import files_read_by_spec
     from seg.files.outputs import Output
-    from seg.spec.reads import paths_in_spec
     from seg.train.sweep import choose_complementary, open_sweep
     from seg.train.sweep.write_ensemble import write_ensemble_of_trials
 
-    with Output(output, (path, *paths_in_spec(spec.data)), overwrite).writing() as final:
+    with Output(output, (path, *files_read_by_spec(spec)), overwrite).writing() as final:
         chosen = choose_complementary(
             open_sweep(spec).outcomes(),
             spec.runs,

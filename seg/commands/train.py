@@ -95,7 +95,7 @@ def _print_training_estimates(
 ) -> None:
     """Print what training will take: of the members that are to be trained, if there are any."""
     from seg.train.estimate import estimate_training
-    from seg.train.trainer import training_device
+    from seg.train.lightning_fit import training_device
 
     wanted = [one for one in members if one.has_recipe and (retrain or not spec.checkpoint(one).exists())]
     if not wanted:

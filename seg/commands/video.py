@@ -7,7 +7,7 @@ import typer
 
 from seg.commands.options.shared import Overwrite, SpecPath
 from seg.terminal.notices import suggest_opening
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 
 def video_command(
@@ -27,5 +27,5 @@ def video_command(
 
     spec = load_ensemble(path)
     frames = label_video(spec, source, output, labels_only=labels, overwrite=overwrite, reads=(path,))
-    typer.echo(f"{output}: {counted(frames, 'frame')} written")
+    typer.echo(f"{output}: {pluralise(frames, 'frame')} written")
     suggest_opening(output)

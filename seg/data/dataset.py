@@ -17,7 +17,7 @@ from seg.data.splits.split import Split
 from seg.data.splits.stacks import with_stacks
 from seg.data.tables.table_split import TableSplit
 from seg.spec.dataset.dataset import DatasetSpec, SplitName
-from seg.spec.dataset.split import BlocksSpec, ShareSpec
+from seg.spec.dataset.held_out import HeldOutBlocksSpec, HeldOutImagesSpec
 
 
 def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
@@ -36,10 +36,10 @@ def open_split(dataset: DatasetSpec, name: SplitName) -> Split:
         split = ScaledSplit(split, dataset.read_scale)
     if dataset.pixel_range:
         split = IgnoreNodataSplit(split)
-    if isinstance(dataset.val, ShareSpec) and name != "predict":
+    if isinstance(dataset.val, HeldOutImagesSpec) and name != "predict":
         train, held_out = hold_out_images(split, dataset.val, dataset.group)
         split = train if name == "train" else held_out
-    if isinstance(dataset.val, BlocksSpec) and (to_measure or name == "train"):
+    if isinstance(dataset.val, HeldOutBlocksSpec) and (to_measure or name == "train"):
         without, blocks = hold_out_blocks(split, dataset.val)
         return blocks if to_measure else without
     return cut_large_images(split) if to_measure else split

@@ -170,7 +170,7 @@ def write_text(final: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def regular(path: Path) -> Path:
+def regular_file(path: Path) -> Path:
     """The path of a file that is to be read, if reading it would end.
 
     Raises:
@@ -185,13 +185,13 @@ def regular(path: Path) -> Path:
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, as 64 hexadecimal digits."""
-    with regular(path).open("rb") as file:
+    with regular_file(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def content_hash(path: Path) -> str:
     """The BLAKE2b hash of a file's bytes, 128 bits as 32 hexadecimal digits."""
-    with regular(path).open("rb") as file:
+    with regular_file(path).open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=_HASH_BYTES)).hexdigest()
 
 

@@ -8,4 +8,7 @@ PICTURE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".
 SLIDE_SUFFIXES: Final = frozenset({".bif", ".mrxs", ".ndpi", ".scn", ".svs", ".svslide", ".vms", ".vmu"})
 """Slides of scanners, which OpenSlide reads."""
 
+ARRAY_SUFFIXES: Final = frozenset({".npy", ".dcm"})
+"""Images of bands that few viewers show; beside others they are often something else, such as masks."""
+
 IMAGE_SUFFIXES: Final = PICTURE_SUFFIXES | SLIDE_SUFFIXES

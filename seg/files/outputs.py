@@ -13,7 +13,7 @@ from pathlib import Path
 
 from seg.errors import OutputError
 from seg.files.atomic import atomic_folder, follow_link, path_exists, remove_leftovers_of, write_errors_named
-from seg.files.image_suffixes import IMAGE_SUFFIXES
+from seg.files.image_suffixes import ARRAY_SUFFIXES, IMAGE_SUFFIXES
 from seg.files.ownership import is_own_folder, record_own_file, record_own_folder, unowned_files
 from seg.terminal.events import emit_event
 
@@ -83,7 +83,7 @@ class Output:
         folders = () if is_own_folder(final) else filter(Path.is_dir, self.reads)
         is_read = any(_is_below(final, folder) for folder in folders)
         for foreign in unowned_files(final):
-            if is_read and foreign.suffix.lower() in IMAGE_SUFFIXES:
+            if is_read and foreign.suffix.lower() in IMAGE_SUFFIXES | ARRAY_SUFFIXES:
                 raise self._read_already("is" if foreign == final else "holds", foreign)
             if not self.overwrite:
                 raise OutputError(

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from seg.files.atomic import content_hash, regular
+from seg.files.atomic import content_hash, regular_file
 
 OUTPUTS: Final = ".seg-outputs"
 FOLDER: Final = ".seg-folder"
@@ -31,7 +31,7 @@ def record_own_file(path: Path) -> None:
         if _read_ownership_record(record).get(path.name) == content_hash(path):
             return
         if record.exists():
-            regular(record)
+            regular_file(record)
         with record.open("a", encoding="utf-8", newline="\n") as file:
             # Starts with a line break, as a kill may have truncated the last line.
             file.write(f"\n{line}" if record.stat().st_size else line)
@@ -94,7 +94,7 @@ def _can_be_whole_record(line: bytes) -> bool:
 def _read_ownership_record(record: Path) -> dict[str, str]:
     """The recorded hashes by name; the last line of a name counts, and invalid lines are ignored."""
     noted: dict[str, str] = {}
-    with suppress(OSError), regular(record).open("rb") as file:
+    with suppress(OSError), regular_file(record).open("rb") as file:
         for line in filter(_can_be_whole_record, iter(lambda: file.readline(_LONGEST), b"")):
             with suppress(ValueError, RecursionError):
                 match json.loads(line):

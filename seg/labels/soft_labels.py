@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.errors import DataError
-from seg.files.atomic import DAMAGED_ZIP, atomic_path, regular, sha256_of
+from seg.files.atomic import DAMAGED_ZIP, atomic_path, regular_file, sha256_of
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.probability_codec import probabilities_to_levels
 from seg.terminal.notices import notice
@@ -56,7 +56,7 @@ class SoftLabels:
         """The soft labels of an image; raises DataError if there are none."""
         path = self._path(image)
         try:
-            with regular(path).open("rb") as packed, np.load(packed, allow_pickle=False) as file:
+            with regular_file(path).open("rb") as packed, np.load(packed, allow_pickle=False) as file:
                 soft_chw = file["arr_0"]
         except FileNotFoundError as error:
             raise DataError(f"{image}: has no soft labels in {self.folder}: run seg distill again") from error

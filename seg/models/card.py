@@ -127,7 +127,7 @@ class SourceCard(_CardPart):
     assumed: tuple[str, ...] = ()
 
 
-class CandidateCard(_CardPart):
+class PrecisionCandidateCard(_CardPart):
     """One precision on one runtime, against fp32 on the CPU, on validation images.
 
     `milliseconds` are those of one image. `agreement` is the share of equal labels, `agreement_at_worst`
@@ -159,7 +159,7 @@ class PrecisionCard(_CardPart):
     largest_loss: float
     images: int
     float_layers: tuple[str, ...] = ()
-    candidates: tuple[CandidateCard, ...]
+    candidates: tuple[PrecisionCandidateCard, ...]
 
 
 class StoredCard(_CardPart):

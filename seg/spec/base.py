@@ -3,7 +3,7 @@
 import difflib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Self, get_args
 
@@ -43,9 +43,15 @@ def line_in_yaml(line: int, info: ValidationInfo) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
-    """The YAML that a spec was read from. Specs of the same keys are equal, wherever they were read."""
+    """The files that a spec was read from. Specs of the same keys are equal, wherever they were read.
+
+    Attributes:
+        file: its YAML.
+        lists: files that values of its keys were read from, such as a class list.
+    """
 
     file: Path | None = field(default=None, compare=False)
+    lists: tuple[Path, ...] = field(default=(), compare=False)
 
 
 class Spec(BaseModel):
@@ -62,9 +68,19 @@ class Spec(BaseModel):
         """The YAML that it was read from; none of a spec within another, or without a file."""
         return self._origin.file
 
+    @property
+    def source_files(self) -> tuple[Path, ...]:
+        """The files that it was read from: its YAML, and lists that stand for values of its keys."""
+        return (*([self.yaml_file] if self.yaml_file else []), *self._origin.lists)
+
     def read_from(self, path: Path) -> Self:
-        """The same, which knows its file."""
-        self._origin = _Origin(path.absolute())
+        """The same, which knows its YAML."""
+        self._origin = replace(self._origin, file=path.absolute())
+        return self
+
+    def with_values_from(self, path: Path) -> Self:
+        """The same, which knows a file that values of its keys were read from."""
+        self._origin = replace(self._origin, lists=(*self._origin.lists, path.absolute()))
         return self
 
     @field_validator("*", mode="before")

@@ -5,7 +5,7 @@ from typing import Final
 _LONGEST: Final = 1000
 
 
-def counted(number: int, thing: str) -> str:
+def pluralise(number: int, thing: str) -> str:
     """A number of things: `1 image`, `2 images`, `2 passes`."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}{'es' if thing.endswith('s') else 's'}"
 

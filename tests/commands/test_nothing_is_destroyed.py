@@ -300,3 +300,35 @@ def test_files_that_a_spec_names_stay_even_if_seg_wrote_them(project: Path, read
     assert read in line
     assert "is what this command reads" in line
     assert everything(folder) == before
+
+
+@pytest.mark.parametrize("name", ["classes.txt", "class_dict.csv"])
+def test_a_class_list_stays_even_if_one_insists(project: Path, name: str) -> None:
+    folder = project.parent
+    names = ["ground", "paper", "glass", "metal"]
+    lines = [f"{one},{n},0,0" for n, one in enumerate(names)]
+    (folder / name).write_text("\n".join(["name,r,g,b", *lines] if name.endswith(".csv") else names))
+    data = json.loads(project.read_text())["data"] | {"classes": name}
+    (folder / "dataset.yaml").write_text(json.dumps(data))
+    change(project, data=data)
+    before = everything(folder)
+    for command in (
+        ("ensemble", project, "--format", "kaggle", "-o"),
+        ("evaluate", project, "--submission", project, "--json"),
+    ):
+        assert "is what this command reads" in refused(*command, folder / name, "--overwrite")
+    assert everything(folder) == before
+
+
+def test_a_guess_replaces_no_file_that_it_was_made_from(tmp_path: Path) -> None:
+    photos(tmp_path / "images", ["a.png", "b.png", "c.png"])
+    for name in "abc":
+        write_image(tmp_path / f"masks/{name}.png", np.eye(*SIZE, dtype=np.uint8))
+    (tmp_path / "classes.txt").write_text("ground\npaper\n")
+    seg("data", "guess", tmp_path, "-o", tmp_path / "dataset.yaml")
+    before = everything(tmp_path)
+    for read in ("classes.txt", "images/a.png", "masks/b.png"):
+        assert "is what this command reads" in refused(
+            "data", "guess", tmp_path, "-o", tmp_path / read, "--overwrite"
+        )
+    assert everything(tmp_path) == before

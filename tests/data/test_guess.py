@@ -1,5 +1,6 @@
 """What a guess says of depth, bands, few images, and the contest's sample."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from seg.data.guess import guess_dataset
 from seg.data.guess.write import yaml_of_guess
 from seg.data.images.images import write_image, write_mask
 from seg.errors import DataError
+from seg.labels.label_map import IGNORE_INDEX
 from seg.labels.task import masks_of
 from seg.spec import DatasetSpec, load_dataset
 
@@ -193,3 +195,106 @@ def test_masks_of_classes_most_of_which_are_not_there(
         for info, mask in zip(split.classes, masks, strict=True):
             expected = drawn.get((sample.id.removesuffix(".jpg"), info.name), np.zeros((8, 9), np.bool_))
             assert (mask == expected).all()
+
+
+def mask_values(folder: Path, *maps: list[list[int]]) -> None:
+    """Images, and masks of these values, repeated to blocks of 8x8 pixels."""
+    for number, values in enumerate(maps):
+        mask_hw = np.kron(np.array(values), np.ones((8, 8))).astype(np.uint16)
+        random = np.random.default_rng(number)
+        write_image(folder / f"images/{number}.png", random.integers(0, 256, (*mask_hw.shape, 3), np.uint8))
+        (folder / "masks").mkdir(exist_ok=True)
+        Image.fromarray(mask_hw).save(folder / f"masks/{number}.png")
+
+
+@pytest.mark.parametrize(
+    ("values", "names", "ignored"),
+    [([0, 1, 2], {"sky": 0, "road": 1, "car": 2}, []), ([0, 1, 3], {"sky": 1, "road": 2, "car": 3}, [0])],
+)
+def test_names_without_ids_count_from_0_or_from_1_as_the_masks_do(
+    values: list[int], names: dict[str, int], ignored: list[int], tmp_path: Path
+) -> None:
+    mask_values(tmp_path, *[[values]] * 3)
+    (tmp_path / "classes.txt").write_text("sky\nroad\ncar\n")
+    dataset = guessed(tmp_path).model_copy(update={"val": None})
+    split = open_split(dataset, "train")
+    known = {c.name: c.id for c in split.classes}
+    labels = dict(zip(values, split.labels(0)[0, ::8].tolist(), strict=True))
+    assert {value for value, label in labels.items() if label == IGNORE_INDEX} == set(ignored)
+    for value in set(values) - set(ignored):
+        assert names[split.classes[labels[value]].name] == value
+    assert known == names
+
+
+def test_values_that_number_objects_are_no_classes(tmp_path: Path) -> None:
+    mask_values(tmp_path / "few", [[1, 0, 2]], [[1, 0, 0]], [[1, 2, 3]])
+    assert "the values seem to number the objects" in yaml_of_guess(guess_dataset(tmp_path / "few"), tmp_path)
+    mask_values(tmp_path / "gap", [[1, 0, 3]], [[1, 0, 0]], [[1, 2, 3]])
+    mask_values(tmp_path / "torn", [[1, 0, 1]], [[1, 0, 0]], [[1, 2, 3]])
+    for name in ("gap", "torn"):
+        assert "number the objects" not in yaml_of_guess(guess_dataset(tmp_path / name), tmp_path)
+    mask_values(tmp_path / "many", [[1, 0, 700]], [[1, 0, 0]], [[1, 2, 3]])
+    split = open_split(guessed(tmp_path / "many").model_copy(update={"val": None}), "train")
+    assert split.labels(0)[0, ::8].tolist() == [1, 0, 1]
+
+
+def test_masks_without_any_object_are_a_guess_that_the_check_refuses(tmp_path: Path) -> None:
+    mask_values(tmp_path, [[0, 0]], [[0, 0]], [[0, 0]])
+    findings = check_dataset(guessed(tmp_path)).findings
+    assert any("no pixel of 2 training images is of class foreground" in one.problem for one in findings)
+
+
+def test_folders_without_masks_are_to_be_predicted(tmp_path: Path) -> None:
+    """As nnU-Net names them, whose images end in the number of a channel, and whose JSON has the classes."""
+    for number in range(3):
+        random = np.random.default_rng(number)
+        for folder in ("imagesTr", "imagesTs"):
+            image = random.integers(0, 256, (8, 8, 3), np.uint8)
+            write_image(tmp_path / folder / f"a_{number:03}{folder[-1]}_0000.png", image)
+        write_mask(tmp_path / f"labelsTr/a_{number:03}r.png", np.full((8, 8), number, np.uint8))
+    labels = {"background": 0, "road": 1, "car": 2}
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels, "file_ending": ".png"}))
+    dataset = guessed(tmp_path)
+    assert [sample.id for sample in open_split(dataset, "predict").samples] == [
+        f"a_{number:03}s_0000" for number in range(3)
+    ]
+    split = open_split(dataset.model_copy(update={"val": None}), "train")
+    assert [split.classes[split.labels(n)[0, 0]].name for n in range(3)] == ["background", "road", "car"]
+
+
+@pytest.mark.parametrize("name", ["train.txt", "train.csv"])
+def test_lists_of_names_with_spaces_are_the_splits(name: str, tmp_path: Path) -> None:
+    for number in range(4):
+        random = np.random.default_rng(number)
+        write_image(tmp_path / f"images/a b {number}.png", random.integers(0, 256, (8, 8, 3), np.uint8))
+        write_mask(tmp_path / f"masks/a b {number}.png", np.eye(8, dtype=np.uint8))
+    for split, numbers in (("train", (0, 3)), ("val", (1,))):
+        lines = [f"a b {number}.png" for number in numbers]
+        (tmp_path / name.replace("train", split)).write_text("\n".join(["image", *lines]) + "\n")
+    dataset = guessed(tmp_path)
+    assert [sample.id for sample in open_split(dataset, "train").samples] == ["a b 0", "a b 3"]
+    assert [sample.id for sample in open_split(dataset, "val").samples] == ["a b 1"]
+
+
+def test_a_table_with_a_column_of_runs_for_each_class(tmp_path: Path) -> None:
+    for number in range(3):
+        random = np.random.default_rng(number)
+        write_image(tmp_path / f"images/{number}.png", random.integers(0, 256, (4, 5, 3), np.uint8))
+    (tmp_path / "train.csv").write_text("image,width,dent,scratch\n0,5,1 4,\n1,5,,5 2\n2,5,1 1,2 1\n")
+    dataset = guessed(tmp_path)
+    assert [one.name for one in dataset.classes or ()] == ["dent", "scratch"]
+    split = open_split(dataset.model_copy(update={"val": None}), "train")
+    masks = masks_of(split.labels(2), "multilabel", 2)
+    assert [np.argwhere(mask).tolist() for mask in masks] == [[[0, 0]], [[1, 0]]]
+
+
+def test_a_json_of_segments_is_no_coco_json_of_objects(tmp_path: Path) -> None:
+    labelled(tmp_path, 3)
+    segments = [{"id": 1, "category_id": 1}]
+    document = {
+        "images": [{"id": 0, "file_name": "0.png"}],
+        "annotations": [{"image_id": 0, "file_name": "0.png", "segments_info": segments}],
+        "categories": [{"id": 1, "name": "a"}],
+    }
+    (tmp_path / "panoptic.json").write_text(json.dumps(document))
+    assert guess_dataset(tmp_path).layout == "images and masks"

@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,14 @@ def test_backslashes_of_windows_lead_into_folders(photos: Path) -> None:
     (photos / "list.txt").write_text("\ufeffa\\left_1.png\na\\b.png\n", encoding="utf-8")
     samples = list_samples(photos / "list.txt")
     assert [sample.image for sample in samples] == [photos / "a/left_1.png", photos / "a\\b.png"]
+
+
+def test_letters_may_be_composed_or_not(photos: Path) -> None:
+    """As macOS writes names of files, and others write lists."""
+    composed, decomposed = (unicodedata.normalize(form, "é.png") for form in ("NFC", "NFD"))
+    (photos / decomposed).touch()
+    (photos / "list.txt").write_text(composed, encoding="utf-8")
+    assert [sample.image for sample in list_samples(photos / "list.txt")] == [photos / decomposed]
 
 
 @pytest.mark.parametrize("where", [".", "**/*.png", "a/*"])

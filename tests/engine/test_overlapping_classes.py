@@ -159,7 +159,7 @@ def test_a_large_image_is_written_by_its_strips(
     run_ensemble(spec)
     file = spec.output.file if spec.output.file.is_file() else spec.output.file / "x.geojson"
     whole = file.read_bytes()
-    monkeypatch.setattr("seg.engine.ensemble.LARGE", 1000)
+    monkeypatch.setattr("seg.data.images.raster.LARGE", 1000)
     run_ensemble(spec, restart=True)
     resolved, expected = resolve_ensemble(spec), ExpectedLabels(classes, task="multilabel")
     fingerprint = run_fingerprint(resolved, resolved.samples)

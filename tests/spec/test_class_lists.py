@@ -50,6 +50,8 @@ def classes(folder: Path, name: str, text: str) -> list[dict[str, Any]]:
             '{"labels": [{"readable": "Sky", "name": "n--sky", "color": [128,128,128]}, {"name": "b"}]}',
             [SKY, {"name": "b"}],
         ),
+        ("dataset.json", '{"labels": {"a": 0, "b": 1}}', [{"name": "a", "id": 0}, {"name": "b", "id": 1}]),
+        ("id2label.json", '{"0": "a", "7": "b"}', [{"name": "a", "id": 0}, {"name": "b", "id": 7}]),
         ("classes.txt", "a\nb\n\n", [{"name": "a"}, {"name": "b"}]),
         ("classes.txt", "0: a\n5: b c\n", [{"name": "a", "id": 0}, {"name": "b c", "id": 5}]),
     ],

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from ruamel.yaml import YAML
+from typer.testing import CliRunner
 
+from seg.commands.app import app
 from seg.data.images.images import write_image, write_mask
 from seg.labels.label_map import IGNORE_INDEX
 
@@ -62,3 +64,12 @@ def toy_spec(toy_data: Path) -> SpecWriter:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def exported_toy(toy_spec: SpecWriter, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The spec of one member, trained and exported."""
+    path = toy_spec(tmp_path_factory.mktemp("exported_toy"), epochs=3, schedule="constant")
+    for command in ("train", "export"):
+        assert CliRunner().invoke(app, [command, str(path)], catch_exceptions=False).exit_code == 0
+    return path

@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from seg.errors import DataError, ModelError
-from seg.files.atomic import atomic_path, regular
+from seg.files.atomic import atomic_path, regular_file
 from seg.labels.classes import ClassInfo
 from seg.train.member.job import MakeCard
 from seg.train.member.lightning_module import MemberModule
@@ -122,7 +122,7 @@ def epochs_in_checkpoint(last: Path) -> int:
     if not last.exists():
         return 0
     try:
-        state = torch.load(regular(last), map_location="cpu", weights_only=True)
+        state = torch.load(regular_file(last), map_location="cpu", weights_only=True)
         done = state["epoch"] + 1
         epochs = len(state["callbacks"][RunCheckpoint.__name__]["history"])
         is_whole = bool(state["optimizer_states"]) and bool(state["lr_schedulers"])

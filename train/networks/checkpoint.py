@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from seg.errors import ModelError, OutputError, SpecError
-from seg.files.atomic import atomic_path, regular
+from seg.files.atomic import atomic_path, regular_file
 from seg.models.card import CARD_KEY, ModelCard, parse_model_card
 from seg.train.networks import build_network
 from seg.train.networks.weights.check import check_weight_tensors
@@ -58,7 +58,7 @@ def read_checkpoint_card(path: Path) -> ModelCard:
 
 def _read_checkpoint(path: Path, *, weights: bool = True) -> tuple[dict[str, Tensor], ModelCard]:
     try:
-        with safe_open(regular(path), framework="pt") as file:
+        with safe_open(regular_file(path), framework="pt") as file:
             metadata = file.metadata() or {}
             names = file.keys() if weights else ()
             tensors = {name: file.get_tensor(name) for name in names}

@@ -12,7 +12,7 @@ from seg import __version__
 from seg.data import Split
 from seg.data.splits.content_hash import hash_of_images
 from seg.errors import ModelError
-from seg.files.atomic import regular, sha256_of
+from seg.files.atomic import regular_file, sha256_of
 from seg.labels.task import Task
 from seg.metrics.own_function import metric_fingerprint
 from seg.models.card import InputCard
@@ -120,7 +120,7 @@ def new_run_record(
 def read_run_record(path: Path) -> RunRecord | None:
     """Read a `run.json`; None if there is no such file. Raises ModelError if it is malformed."""
     try:
-        return RunRecord.model_validate_json(regular(path).read_bytes())
+        return RunRecord.model_validate_json(regular_file(path).read_bytes())
     except FileNotFoundError:
         return None
     except ValidationError as error:

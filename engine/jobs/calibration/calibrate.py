@@ -18,7 +18,7 @@ from seg.data.images.raster import Raster
 from seg.data.images.read_sample import open_sample
 from seg.data.regions.large_images import cut_large_images
 from seg.data.splits.split import Split
-from seg.engine.early_exit.rounds import round_ends
+from seg.engine.early_exit.rounds import rank_passes_in_rounds, round_ends
 from seg.engine.early_exit.rules import Margins, MissingC, RecordedMargins, Stopping
 from seg.engine.early_exit.traces import AnyTrace, PassTrace, Units, estimate_risk, risks_by_group
 from seg.engine.ensemble import Ensemble
@@ -37,7 +37,7 @@ from seg.spec import EnsembleSpec
 from seg.spec.ensemble.compatibility import refuse_exclusions
 from seg.spec.ensemble.prediction import CalibrationSpec, StoppingSpec
 from seg.terminal.progress import progress
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 MAX_RANKED: Final = 8
 """The most images on which passes are ranked."""
@@ -136,7 +136,7 @@ def _check_units_bound_tolerance(units: int, unit: str, tolerance: float | None)
         else ""
     )
     raise SpecError(
-        f"{counted(units, unit)} cannot show that on average at most {tolerance:.3%} of the labels differ:"
+        f"{pluralise(units, unit)} cannot show that on average at most {tolerance:.3%} of the labels differ:"
         f" needs {math.ceil(1 / tolerance) - 1} or more{advice}"
     )
 
@@ -164,7 +164,7 @@ def rank_passes_to_calibrate(ensemble: Ensemble, samples: Sequence[Sample]) -> t
                     yield sample.id, np.ascontiguousarray(layout.tile(image_hwc, tile))
                 advance()
 
-        return ensemble.rank_in_rounds(frames())
+        return rank_passes_in_rounds(ensemble.members, frames(), ensemble.factors)
 
 
 def trace_whole_images(

@@ -29,7 +29,7 @@ from seg.engine.jobs.journal.journal_entry import (
     split_entry_payload,
 )
 from seg.errors import OutputError
-from seg.files.atomic import follow_link, regular, write_errors_named
+from seg.files.atomic import follow_link, regular_file, write_errors_named
 from seg.labels.task import LabelMap
 from seg.terminal.notices import notice
 
@@ -171,7 +171,7 @@ class Journal:
 
     def _starts_torn(self) -> bool:
         """Whether the run was killed before the first record was complete."""
-        with regular(self.path).open("rb") as file:
+        with regular_file(self.path).open("rb") as file:
             start = file.read(len(_FORMAT))
             if start == _FORMAT:
                 return _read_next_payload(file) is None

@@ -14,7 +14,7 @@ from seg.engine.runtimes.tensorrt.plan_file import (
     plan_records_beside,
 )
 from seg.errors import ModelError
-from seg.files.atomic import regular
+from seg.files.atomic import regular_file
 from seg.models.model_file import INPUT, OUTPUT
 
 BUILD: Final = "seg export SPEC --format tensorrt"
@@ -83,7 +83,7 @@ def _advice_to_build_plan(changed: list[str]) -> str:
 
 
 def _read_plan(path: Path, sha256: str) -> bytes:
-    content = regular(path).read_bytes() if path.exists() else b""
+    content = regular_file(path).read_bytes() if path.exists() else b""
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ModelError(f"{path}: is not the plan that was built: build it again: {BUILD}")
     return content

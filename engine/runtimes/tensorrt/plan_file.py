@@ -16,7 +16,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from seg.errors import ModelError
-from seg.files.atomic import regular, sha256_of
+from seg.files.atomic import regular_file, sha256_of
 
 DIGITS: Final = 12
 
@@ -106,7 +106,7 @@ def batch_shape_as_text(shape: tuple[int, ...]) -> str:
 
 def _read_plan_record(file: Path) -> PlanRecord:
     try:
-        return PlanRecord.model_validate_json(regular(file).read_bytes())
+        return PlanRecord.model_validate_json(regular_file(file).read_bytes())
     except ValueError as error:
         raise ModelError(f"{file}: is not the record of its plan: remove both") from error
 

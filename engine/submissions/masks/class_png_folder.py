@@ -2,11 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seg.data.images.images import read_index_map
+from seg.data.masks.binary_threshold import (
+    find_binary_threshold,
+    mask_above_threshold,
+    notice_smoothed_masks,
+)
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.masks.check_size import check_header_size
@@ -64,9 +70,7 @@ class ClassPngFolder:
                 check_header_size(file, image_id, size_of)
                 values_hw = read_index_map(file)
                 registry.check_size(str(file), values_hw, size_hw)
-                if len(np.unique(values_hw[values_hw != 0])) > 1:
-                    raise DataError(f"{file}: has more than two values: a mask has 0 and 255")
-                masks.append(values_hw != 0)
+                masks.append(_mask_of_class(values_hw, file, path / of_class))
             yield image_id, self._together(path, name, np.stack(masks))
 
     def _together(self, path: Path, name: str, masks_chw: MasksCHW) -> LabelMap:
@@ -79,3 +83,13 @@ class ClassPngFolder:
                 " has one class here"
             )
         return np.where(masks_chw.any(0), masks_chw.argmax(0), self._background).astype(np.uint8)
+
+
+def _mask_of_class(values_hw: NDArray[Any], file: Path, folder: Path) -> NDArray[np.bool_]:
+    """The pixels of a class's mask; raises DataError where it is not binary."""
+    threshold = find_binary_threshold(lambda: [values_hw])
+    if threshold is None:
+        raise DataError(f"{file}: has more than two values: a mask has 0 and 255")
+    if threshold:
+        notice_smoothed_masks(folder)
+    return mask_above_threshold(values_hw, threshold)

@@ -1,7 +1,6 @@
 """The GeoTIFF format: a folder of georeferenced rasters with class ids or positions as pixel values."""
 
 import json
-import math
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +9,7 @@ import numpy as np
 
 from seg.data.images.band_file import CACHE_BYTES, has_rasterio, silence_georeferencing_warnings
 from seg.data.images.pyramid import TIFF_SUFFIXES, is_pyramid
-from seg.data.images.raster import LARGE
+from seg.data.images.raster import is_large
 from seg.data.regions.label_raster import LabelRaster, size_of_labels
 from seg.distribution import install_advice
 from seg.engine.passes.passes import Size
@@ -76,7 +75,7 @@ class GeoTiffFolder:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 place = georeference_of(self._image_of(image_id), size_of_labels(labels))
                 self._write_one(file, image_id, labels, place)
-                if math.prod(size_of_labels(labels)) > LARGE:
+                if is_large(size_of_labels(labels)):
                     _add_geotiff_overviews(file, size_of_labels(labels))
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
@@ -159,7 +158,7 @@ def georeference_of(image: str, size_hw: Size) -> dict[str, Any]:
             for point in points:
                 point.row, point.col = point.row / down, point.col / across
             return {"gcps": points, "crs": system}
-        if dataset.transform.is_identity and dataset.width * dataset.height > LARGE:
+        if dataset.transform.is_identity and is_large((dataset.height, dataset.width)):
             return {}
         if dataset.transform.is_identity:
             raise DataError(f"{image}: is not georeferenced: write the labels as format: png")

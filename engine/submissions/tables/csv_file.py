@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from seg.errors import DataError
-from seg.files.atomic import atomic_path, regular
+from seg.files.atomic import atomic_path, regular_file
 
 Row = Sequence[str]
 
@@ -34,7 +34,7 @@ def write_csv_table(path: Path, header: Row, rows: Iterable[Row]) -> None:
         ) from error
 
 
-def read_csv_table(path: Path) -> Iterator[tuple[int, list[str]]]:
+def read_csv_table(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
     """The rows of a CSV with their line numbers, the header first; empty lines are skipped.
 
     Raises:
@@ -43,8 +43,8 @@ def read_csv_table(path: Path) -> Iterator[tuple[int, list[str]]]:
     # A class of a large image may have more text than the csv module's default limit.
     csv.field_size_limit(sys.maxsize)
     try:
-        with regular(path).open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
+        with regular_file(path).open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, delimiter=delimiter)
             for row in reader:
                 if row:
                     yield reader.line_num, row

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from seg.engine.submissions.base import LabelledImage, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.tables.table_format import Key, TableFormat
-from seg.engine.submissions.tables.table_rows import read_table_rows, write_table_rows
+from seg.engine.submissions.tables.table_rows import read_submission_rows, write_table_rows
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import LabelsHW
@@ -33,7 +33,7 @@ class PixelTable:
 
     def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
         registry = ImageRegistry(size_of)
-        for row in read_table_rows(path, self._style):
+        for row in read_submission_rows(path, self._style):
             height, width = registry.register(f"{path}:{row.line}", row.image_id)
             ids = _parse_pixel_string(path, row.line, row.values[0])
             if len(ids) != height * width:

@@ -12,7 +12,7 @@ from seg.engine.submissions.base import LabelledImage, LabelsByRegion, SizeOf
 from seg.engine.submissions.image_registry import ImageRegistry
 from seg.engine.submissions.tables import rle
 from seg.engine.submissions.tables.table_format import Key, TableFormat
-from seg.engine.submissions.tables.table_rows import TableRow, read_table_rows, write_table_rows
+from seg.engine.submissions.tables.table_rows import TableRow, read_submission_rows, write_table_rows
 from seg.errors import DataError
 from seg.labels.task import LabelMap, Task, classes_overlap, pack_masks
 from seg.spec.ensemble.output import RleSpec
@@ -39,7 +39,7 @@ class RunLengthTable:
     def read(self, path: Path, size_of: SizeOf) -> Iterator[LabelledImage]:
         registry = ImageRegistry(size_of)
         found = set()
-        rows = read_table_rows(path, self._style)
+        rows = read_submission_rows(path, self._style)
         for image_id, rows_of_image in itertools.groupby(rows, key=lambda row: row.image_id):
             canvas: _RunLengthCanvas | None = None
             line_of: dict[str, int] = {}

@@ -31,7 +31,7 @@ def write_table_rows(path: Path, style: TableFormat, rows: Iterable[tuple[Key, S
     )
 
 
-def read_table_rows(path: Path, style: TableFormat) -> Iterator[TableRow]:
+def read_submission_rows(path: Path, style: TableFormat) -> Iterator[TableRow]:
     """The rows of a file, grouped by image if a sample's order separates them.
 
     Raises:

@@ -39,11 +39,11 @@ def main() -> None:
             link.symlink_to(target.resolve())
 
     deadline = ["--deadline", options.deadline] if options.deadline else []
-    seg("ensemble", run / "ensemble.yaml", "--output", options.output, *deadline)
-    seg("submission", "check", run / "ensemble.yaml", options.output)
+    run_seg("ensemble", run / "ensemble.yaml", "--output", options.output, *deadline)
+    run_seg("submission", "check", run / "ensemble.yaml", options.output)
 
 
-def seg(*arguments: str | Path) -> None:
+def run_seg(*arguments: str | Path) -> None:
     done = subprocess.run([sys.executable, "-m", "seg", *map(str, arguments)], check=False)
     if done.returncode:
         sys.exit(done.returncode)

@@ -138,7 +138,7 @@ def _add_sigmoid_logits(graph: FusedGraph, planes: str, declared: OutputDeclarat
 
 
 def _add_overlapping_classes(graph: FusedGraph, logits: str, classes: ClassMapping) -> None:
-    """The sigmoids of the network's classes, and of these the likeliest of each of the dataset's."""
+    """The sigmoids of the network's classes, and of these the most probable of each of the dataset's."""
     if classes.is_identity:
         graph.add("Sigmoid", [logits], OUTPUT)
         return

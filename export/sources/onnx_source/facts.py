@@ -93,7 +93,11 @@ def only_output_of(path: Path, model: onnx.ModelProto, name: str | None) -> onnx
 
 
 def facts_of_input(path: Path, value: onnx.ValueInfoProto, declared: Layout | None) -> dict[str, Any]:
-    """The input's type, layout, channels and fixed size, as `SourceFacts` has them."""
+    """The input's type, layout, channels and fixed size, as `SourceFacts` has them.
+
+    Raises:
+        ModelError: the input is not a batch of images, or its layout is not known.
+    """
     shape, element = stated_shape_of(value), value.type.tensor_type.elem_type
     if element not in _INPUT_TYPES:
         raise ModelError(

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from seg.errors import ModelError
-from seg.files.atomic import regular
+from seg.files.atomic import regular_file
 
 
 def read_config_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; raises ModelError if it cannot be read or is none."""
     try:
-        content = json.loads(regular(path).read_bytes())
+        content = json.loads(regular_file(path).read_bytes())
     except FileNotFoundError as error:
         raise ModelError(f"{path}: there is no such file: copy the whole folder") from error
     except OSError as error:

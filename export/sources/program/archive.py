@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from seg.errors import ModelError
-from seg.files.atomic import DAMAGED_ZIP, regular
+from seg.files.atomic import DAMAGED_ZIP, regular_file
 
 Kind = Literal["TorchScript", "torch.export program"]
 
@@ -85,7 +85,7 @@ def _nested_terms(node: ast.AST) -> int:
 
 def _names_in_archive(path: Path) -> list[str]:
     try:
-        if not zipfile.is_zipfile(regular(path)):
+        if not zipfile.is_zipfile(regular_file(path)):
             return []
         with zipfile.ZipFile(path) as archive:
             return archive.namelist()

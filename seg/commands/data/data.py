@@ -16,7 +16,7 @@ from seg.commands.options.shared import (
 )
 from seg.errors import SpecError
 from seg.terminal.notices import suggest_next, suggest_opening
-from seg.terminal.words import counted, printable_line
+from seg.terminal.words import pluralise, printable_line
 
 if TYPE_CHECKING:
     from seg.spec import DatasetSpec, RecipeSpec
@@ -96,7 +96,7 @@ def data_check_command(
     print_data_check(report)
     failing = [finding for finding in report.findings if strict or finding.severity == "error"]
     if failing:
-        raise DataError(f"{file}: {counted(len(failing), 'finding' if strict else 'error')}")
+        raise DataError(f"{file}: {pluralise(len(failing), 'finding' if strict else 'error')}")
     suggest_next(
         f"seg train {file}" if _is_ensemble_yaml(file) else f"name it in an ensemble's YAML: data: {file}"
     )
@@ -115,6 +115,7 @@ def data_guess_command(
 
     Labels of annotation tools, such as labelme's, are named with the command that imports them.
     """
+    from seg.data.files_read import files_read_by_spec
     from seg.data.guess import guess_dataset
     from seg.data.guess.write import yaml_of_guess
     from seg.files.atomic import write_text
@@ -127,7 +128,8 @@ def data_guess_command(
     elif output is None:
         typer.echo(yaml_of_guess(found, Path.cwd()), nl=False)
     else:
-        with Output(output, (), overwrite).writing() as final:
+        reads = files_read_by_spec({**found.dataset, **found.output})
+        with Output(output, reads, overwrite).writing() as final:
             write_text(final, yaml_of_guess(found, output.absolute().parent))
         typer.echo(f"{output}: written: {found.layout}")
         suggest_next(f"seg data check {output}")
@@ -155,12 +157,13 @@ def data_preview_command(
     require_extra("train", "torch", "seg data preview")
     check_picture_name(output)
     data, recipe = _data_and_recipe_to_preview(file, member)
+    from seg.data.files_read import files_read_by_spec
     from seg.data.images.images import write_image
     from seg.files.outputs import Output
-    from seg.spec.reads import paths_in_spec
     from seg.train.preview import preview_crops as draw_preview
 
-    with Output(output, (file, *paths_in_spec(data)), overwrite).writing() as final:
+    reads = (file, *files_read_by_spec(data), *files_read_by_spec(recipe))
+    with Output(output, reads, overwrite).writing() as final:
         sheet_hwc, suspicious = draw_preview(data, recipe, count)
         write_image(final, sheet_hwc)
     for crop in suspicious:
@@ -217,7 +220,7 @@ def data_import_command(
 
     report = import_dataset(parse_import_format(form), source, folder, overwrite=overwrite)
     for split, images in report.images.items():
-        typer.echo(f"{split}: {counted(images, 'image')}, {counted(report.objects[split], 'object')}")
+        typer.echo(f"{split}: {pluralise(images, 'image')}, {pluralise(report.objects[split], 'object')}")
     typer.echo(f"classes: {printable_line(', '.join(report.classes))}")
     for what, count in sorted(report.dropped.items()):
         typer.echo(f"dropped: {count} x {printable_line(what)}")

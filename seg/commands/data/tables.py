@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from seg.commands.options.shared import print_table
-from seg.terminal.words import counted, printable_line
+from seg.terminal.words import pluralise, printable_line
 
 if TYPE_CHECKING:
     from seg.data.check.dataset import CheckReport, SplitCounts
@@ -35,7 +35,9 @@ def print_data_check(report: "CheckReport") -> None:
         ],
     )
     if len(shown) < len(report.classes):
-        typer.echo(f"without a row: {counted(len(report.classes) - len(shown), 'class')} that no image shows")
+        typer.echo(
+            f"without a row: {pluralise(len(report.classes) - len(shown), 'class')} that no image shows"
+        )
     if report.task == "multilabel":
         _print_classes_in_same_image(report)
     for split in report.splits if report.task != "multiclass" else ():
@@ -46,7 +48,7 @@ def print_data_check(report: "CheckReport") -> None:
             )
     for line in group_findings(report.findings):
         typer.echo(printable_line(line))
-    typer.echo(counted(len(report.findings), "finding") if report.findings else "nothing is wrong")
+    typer.echo(pluralise(len(report.findings), "finding") if report.findings else "nothing is wrong")
 
 
 def _classes_with_a_row(report: "CheckReport") -> tuple[str, ...]:
@@ -73,7 +75,7 @@ def _print_classes_in_same_image(report: "CheckReport") -> None:
 def print_band_statistics(found: "SplitStatistics") -> None:
     """Print the values of each band, and the line of a recipe that they amount to."""
     print_table(
-        f"{counted(found.images, 'training image')}: values of each band, and as networks see it, in 0..1",
+        f"{pluralise(found.images, 'training image')}: values of each band, and as networks see it, in 0..1",
         ("band", "least", "1%", "99%", "most", "no data", "mean", "std"),
         [
             (

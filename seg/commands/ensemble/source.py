@@ -106,7 +106,7 @@ def _spec_of_models(
         if not are_models([model]):
             raise SpecError(f"{model}: is no exported model: these end in {MODEL_SUFFIX}")
     data = data or _dataset_of_model_card(shared_class_card([read_model_card(model) for model in models]))
-    members = _members_with_weights(members_of_models(models), weights)
+    members = _members_with_weights_of_option(members_of_models(models), weights)
     return validate_values(
         EnsembleSpec, {"data": data, "members": members, **_keys_of_options(views, runtime)}
     )
@@ -133,7 +133,7 @@ def _spec_with_options(
     from seg.spec import EnsembleSpec
     from seg.spec.yaml.source import validate_values
 
-    members = _members_with_weights([_given_keys(member) for member in spec.members], weights)
+    members = _members_with_weights_of_option([_given_keys(member) for member in spec.members], weights)
     if views is not None:
         members = [{key: value for key, value in member.items() if key != "views"} for member in members]
     changes = {"members": members, **({"data": data} if data else {}), **_keys_of_options(views, runtime)}
@@ -145,7 +145,7 @@ def _given_keys(spec: "EnsembleSpec | MemberSpec") -> dict[str, object]:
     return {name: getattr(spec, name) for name in type(spec).model_fields if name in spec.model_fields_set}
 
 
-def _members_with_weights(
+def _members_with_weights_of_option(
     members: list[dict[str, object]], weights: Sequence[float] | None
 ) -> list[dict[str, object]]:
     from seg.spec.ensemble.from_models import members_with_weights

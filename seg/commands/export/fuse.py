@@ -21,10 +21,10 @@ def export_fused(
     source: EnsembleSource, outputs: Sequence[FusedOutput], output: Path | None, overwrite: bool
 ) -> None:
     """Write `output`, or a file named after the ensemble in its folder of runs, and say how good it is."""
+    from seg.data.files_read import files_read_by_spec
     from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
     from seg.export.onnx_file.save import is_fused
     from seg.files.outputs import Output
-    from seg.spec.reads import files_read_by_spec
 
     spec = source.spec
     output = output or spec.runs / f"{source.name}.onnx"
@@ -64,4 +64,4 @@ def print_fusion_check(model: Path, spec: "EnsembleSpec", found: "FusionCheck") 
         f" {found.ties} ties fell otherwise"
     )
     if spec.output.size is not None:
-        typer.echo(f"{model}: answers at the image's own size: output.size is not in it")
+        typer.echo(f"{model}: predicts at the image's own size: output.size is not in it")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The ensemble's YAML.")]
 CacheLimit = Annotated[str, typer.Option("--cache-limit", help="The most that the cache of passes may hold.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace also what seg did not write.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Also replace what seg did not write.")]
 RunMetric = Annotated[
     bool, typer.Option("--run-metric", help="Run the Python file that the spec names as its metric.")
 ]
@@ -49,14 +49,14 @@ def check_metric_may_run(spec: "EnsembleSpec | SweepSpec", run_metric: bool) -> 
 
     A metric of images is named where what counts as an image depends on blocks.
     """
-    from seg.spec.dataset.split import BlocksSpec
+    from seg.spec.dataset.held_out import HeldOutBlocksSpec
 
     own = spec.metric.own_function
     if own and not run_metric:
         raise SpecError(
             f"metric: {own.file} is Python code, which is not run unasked: read it, then say --run-metric"
         )
-    if isinstance(spec.data.val, BlocksSpec) and spec.metric.judges_images:
+    if isinstance(spec.data.val, HeldOutBlocksSpec) and spec.metric.judges_images:
         notice(
             f"metric: {spec.metric.name} judges images, and each block of 'val' counts as one, empty ones"
             " too: 'dataset-dice' does not depend on the blocks"

@@ -80,12 +80,12 @@ def tune_command(
     check_option_exclusions("tune", {"--judge train": judge == "train", "--on folds": on == "folds"})
     require_extra("tune", "blosc2", "seg tune")
     from seg.commands.options.sizes import parse_bytes
+    from seg.data.files_read import files_read_by_spec
     from seg.evaluate.cache.store import ProbabilityCache
     from seg.evaluate.tune.cost.budget import Budget
     from seg.files.outputs import Output
     from seg.labels.task import classes_overlap
     from seg.spec import load_ensemble
-    from seg.spec.reads import files_read_by_spec
 
     limit = parse_bytes("--cache-limit", cache_limit)
     if picture is not None:
@@ -180,7 +180,7 @@ def _print_fold_advice(spec: "EnsembleSpec", tuned: "TuningResult | TunedOverlap
 def _write_tuned_ensemble(
     path: Path, spec: "EnsembleSpec", tuned: "TuningResult", *, overwrite: bool
 ) -> None:
-    """Write what was found into the YAML, and calibrate its early exit anew."""
+    """Write what was found into the YAML, and calibrate its early exit again."""
     from seg.evaluate.tune.evidence.evidence import describe_tuning_evidence
     from seg.evaluate.tune.write_spec import write_mixture
     from seg.spec import load_ensemble

@@ -13,10 +13,11 @@ from seg.data.coco.coco_file import (
     read_valid_coco_entries,
     repeated_ids_and_names,
 )
-from seg.data.coco.coco_split import LARGE, labels_by_category
+from seg.data.coco.coco_split import labels_by_category
 from seg.data.coco.rasterise import rasterise_to_runs
 from seg.data.images.image_files import resolve_image_name
 from seg.data.images.image_header import Size
+from seg.data.images.raster import is_large
 from seg.data.labelling import Labelling
 from seg.data.regions.object_raster import LabelledRuns, ObjectRaster
 from seg.data.regions.run_mask import RunMask
@@ -130,7 +131,7 @@ class CocoCheck:
 
 def _too_large_to_draw(claimed_hw: Size, size_hw: Size | None) -> bool:
     """Whether annotations claim a very large size that is not their image's; that is reported elsewhere."""
-    return claimed_hw[0] * claimed_hw[1] > LARGE and claimed_hw != size_hw
+    return is_large(claimed_hw) and claimed_hw != size_hw
 
 
 def _is_outside_image(polygon: list[float], image: CocoImage) -> bool:

@@ -25,10 +25,11 @@ from seg.labels.classes import ClassInfo
 from seg.labels.label_map import IGNORE_INDEX
 from seg.labels.task import Task, classes_overlap
 from seg.spec.dataset.dataset import DatasetSpec, SplitName
-from seg.spec.dataset.split import BlocksSpec, ShareSpec, SplitSpec
+from seg.spec.dataset.held_out import HeldOutBlocksSpec, HeldOutImagesSpec
+from seg.spec.dataset.split import SplitSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.terminal.progress import progress
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 
 @dataclass(slots=True)
@@ -154,7 +155,7 @@ def _no_class_warning(dataset: DatasetSpec, reports: Sequence[SplitCounts]) -> I
     """A warning if no validation image shows a class: where classes overlap, that is no error when scored."""
     counts = next((report.counts for report in reports if report.name == "val"), None)
     if classes_overlap(dataset.task) and counts and counts.images and counts.empty == counts.images:
-        problem = f"no pixel of {counted(counts.images, 'validation image')} is of any class"
+        problem = f"no pixel of {pluralise(counts.images, 'validation image')} is of any class"
         fix = "correct where their labels are, or label some"
         yield Finding("warning", dataset.split("val").place, None, problem, fix)
 
@@ -171,12 +172,12 @@ def _names_of_checked_splits(dataset: DatasetSpec) -> tuple[SplitName, ...]:
     """Those with files of their own; blocks held out are checked with the images to train on."""
     names: tuple[SplitName, ...] = ("train", "val", "predict")
     own = {name: getattr(dataset, name) for name in names}
-    return tuple(name for name, split in own.items() if split and not isinstance(split, BlocksSpec))
+    return tuple(name for name, split in own.items() if split and not isinstance(split, HeldOutBlocksSpec))
 
 
 def _open_split_check(dataset: DatasetSpec, name: SplitName, labelling: Labelling) -> SplitCheck:
     check = _open_undivided_check(dataset, name, labelling)
-    if isinstance(dataset.val, ShareSpec) and name != "predict":
+    if isinstance(dataset.val, HeldOutImagesSpec) and name != "predict":
         part = open_split(dataset, name)
         return SubsetCheck(check, part.positions) if isinstance(part, SubsetSplit) else check
     return check

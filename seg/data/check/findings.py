@@ -61,8 +61,10 @@ def _cause_without_names(text: str) -> str:
 
 
 def error_finding(file: Path, error: Exception, fix: str, annotation: int | None = None) -> Finding:
-    """An exception as a finding about a file."""
-    return Finding("error", file, annotation, str(error).removeprefix(f"{file}: "), fix)
+    """An exception as a finding about a file; the number of a line that it names stays."""
+    text = str(error).removeprefix(f"{file}: ")
+    problem = re.sub(rf"^{re.escape(str(file))}:(\d+)", r"line \1", text)
+    return Finding("error", file, annotation, problem, fix)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from seg.data.splits.split import Split
 from seg.data.tables.table_split import TableSplit
 from seg.errors import DataError
 from seg.labels.task import classes_overlap
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 _EXAMPLES: Final = 3
 
@@ -40,11 +40,11 @@ class MaskCheck:
         unused = [path for path in self._mask_files() if path not in used | self._split.unlisted_masks]
         if missing and (unused or len(missing) == len(self.images)):
             self._paired = False
-            images = counted(len(self.images), "image")
+            images = pluralise(len(self.images), "image")
             problem = (
                 f"images and masks do not pair: of {images} {len(missing)} have no mask of their name,"
                 f" such as {_examples_of_unmatched_files(missing)},"
-                f" and {counted(len(unused), 'mask')} no image"
+                f" and {pluralise(len(unused), 'mask')} no image"
                 + (f", such as {_examples_of_unmatched_files(unused)}" if unused else "")
             )
             fix = "name masks like their images, or give their names as a pattern, such as '{stem}_mask.png'"
@@ -90,7 +90,7 @@ class TableCheck:
             yield error_finding(table, error, "correct it")
             return
         if unknown:
-            images = counted(len(unknown), "image")
+            images = pluralise(len(unknown), "image")
             problem = (
                 f"{images} of the table are not in the split, such as {_examples_of_unknown_names(unknown)}"
             )
@@ -120,7 +120,7 @@ class TableCheck:
             for part in cut_region(one.runs.bounds, (AT_ONCE, AT_ONCE))
         )
         if covered:
-            problem = f"{counted(covered, 'pixel')} are of two classes"
+            problem = f"{pluralise(covered, 'pixel')} are of two classes"
             fix = "set 'task: multilabel' to keep both: in 'multiclass' the smaller object is on top"
             yield Finding("warning", self.images[index], None, problem, fix)
 

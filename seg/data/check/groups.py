@@ -9,7 +9,7 @@ from seg.data.dataset import open_split
 from seg.data.groups import group_images
 from seg.errors import DataError, SpecError
 from seg.spec.dataset.dataset import DatasetSpec
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 
 def shared_group_findings(dataset: DatasetSpec, known: Collection[Path] = ()) -> Iterator[Finding]:
@@ -33,6 +33,6 @@ def shared_group_findings(dataset: DatasetSpec, known: Collection[Path] = ()) ->
             shared[group].append(sample.image)
     for group, images in shared.items():
         others = len(images) - 1
-        which = f"and {counted(others, 'other')} of the validation split are" if others else "is"
+        which = f"and {pluralise(others, 'other')} of the validation split are" if others else "is"
         problem = f"{which} of group {group!r} ({groups.source}), as images of the training split are"
         yield Finding("warning", images[0], None, problem, "scores are too high: validate on other groups")

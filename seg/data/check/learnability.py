@@ -18,7 +18,7 @@ from seg.labels.task import Task, classes_overlap, count_pixels, ignored_in
 from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.recipe.recipe import RecipeSpec
 from seg.terminal.progress import progress
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 IGNORED: Final = "(ignored)"
 
@@ -113,7 +113,7 @@ def learnable_findings(
         return
     shown = [c.name for c in classes if counts.pixels[c.name]]
     absent = [c.name for c in classes if not counts.pixels[c.name]]
-    seen = counted(counts.images, "training image")
+    seen = pluralise(counts.images, "training image")
     fewest = 1 if overlaps else 2
     severity: Severity = "error" if len(shown) < fewest and counts.images == counts.of else "warning"
     if not shown and not overlaps:
@@ -141,7 +141,9 @@ def too_few_findings(place: Path, images: int, recipes: Sequence[RecipeSpec]) ->
     """A warning if there are too few images to train on, unless all recipes draw crops of them."""
     draws_crops = bool(recipes) and all(recipe.samples for recipe in recipes)
     if 0 < images < FEWEST_TO_TRAIN and not draws_crops:
-        problem = f"the training split has {counted(images, 'image')}, at least {FEWEST_TO_TRAIN} are needed"
+        problem = (
+            f"the training split has {pluralise(images, 'image')}, at least {FEWEST_TO_TRAIN} are needed"
+        )
         fix = "label more, or set 'samples' in the recipe to train on crops of a large image"
         yield Finding("warning", place, None, problem, fix)
 

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from seg.data.coco.coco_file import CocoAnnotation, CocoCategory, read_coco, repeated_ids_and_names
 from seg.data.coco.painting import PaintedObject, paint_objects, painted_object
 from seg.data.coco.rasterise import rasterise_to_mask, rasterise_to_runs
 from seg.data.images.image_files import resolve_image_name
 from seg.data.images.image_header import Size
+from seg.data.images.raster import is_large
 from seg.data.images.read_sample import size_of_sample
 from seg.data.labelling import ReadLabelling, WithLabelling
 from seg.data.regions.label_raster import LabelRaster
@@ -28,9 +29,6 @@ from seg.labels.task import LabelMap
 from seg.spec.base import did_you_mean
 
 Drawn = TypeVar("Drawn")
-
-LARGE: Final = 2**25
-"""From this number of pixels on, the image's real size is read first, and labels are drawn by region."""
 
 
 class CocoSplit(WithLabelling):
@@ -71,7 +69,7 @@ class CocoSplit(WithLabelling):
             return LabelledRuns(self._label(annotation), rasterise_to_runs(annotation.segmentation, size_hw))
 
         image = self._coco.images[index]
-        if image.height * image.width <= LARGE:
+        if not is_large((image.height, image.width)):
             return self.labels(index)
         size_hw, objects = self._objects(index, runs)
         return ObjectRaster(size_hw, objects, self._labelling)
@@ -115,9 +113,9 @@ def refuse_false_coco_size(sample: Sample, size_hw: Size) -> None:
 
     Otherwise a few bytes could make us allocate gigabytes.
     """
-    height, width = size_hw
-    if height * width <= LARGE:
+    if not is_large(size_hw):
         return
+    height, width = size_hw
     real_hw = size_of_sample(sample)
     if sorted(real_hw) != sorted(size_hw):
         raise DataError(

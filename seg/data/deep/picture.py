@@ -9,7 +9,7 @@ from seg.data.deep.percentiles import percentiles_of, scale_to_ends
 from seg.image_type import ImageHWB
 from seg.labels.label_map import ImageHWC
 from seg.pixel_range import PixelRange
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 RgbBands = tuple[int, int, int]
 
@@ -38,7 +38,9 @@ def picture_of(image_hwb: ImageHWB, pixel_range: PixelRange, rgb: RgbBands | Non
 def check_rgb(rgb: RgbBands | None, bands: int) -> None:
     """Raise ValueError if an image with so many bands lacks one that pictures show."""
     if rgb is not None and max(rgb) > bands:
-        raise ValueError(f"has {counted(bands, 'band')}, and 'rgb' names band {max(rgb)}: they count from 1")
+        raise ValueError(
+            f"has {pluralise(bands, 'band')}, and 'rgb' names band {max(rgb)}: they count from 1"
+        )
 
 
 def levels_in_range(image_hwb: ImageHWB, pixel_range: PixelRange) -> NDArray[np.uint8]:

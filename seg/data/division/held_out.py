@@ -14,14 +14,14 @@ from seg.data.splits.subset_split import SubsetSplit
 from seg.errors import DataError
 from seg.labels.task import count_pixels
 from seg.spec.dataset.groups import GroupSpec
-from seg.spec.dataset.split import ShareSpec
+from seg.spec.dataset.held_out import HeldOutImagesSpec
 from seg.terminal.progress import progress
 
 _THREADS = 4
 
 
 def hold_out_images(
-    whole: Split, spec: ShareSpec, group: GroupSpec | None
+    whole: Split, spec: HeldOutImagesSpec, group: GroupSpec | None
 ) -> tuple[SubsetSplit, SubsetSplit]:
     """The images to train on, and those held out.
 
@@ -49,7 +49,7 @@ def hold_out_images(
     )
 
 
-def _groups_to_hold_out(whole: Split, spec: ShareSpec, group: GroupSpec | None) -> Sequence[str]:
+def _groups_to_hold_out(whole: Split, spec: HeldOutImagesSpec, group: GroupSpec | None) -> Sequence[str]:
     if spec.group is not None:
         return groups_by_pattern([sample.id for sample in whole.samples], spec.group, "val: group")
     if group is not None:

@@ -9,7 +9,7 @@ from seg.data.groups.given import given_groups
 from seg.data.groups.thumbnails import effective_number_of_images, read_thumbnails
 from seg.data.splits.split import Sample
 from seg.spec.dataset.groups import GroupSpec
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class Groups:
         return f"{self.count} groups of images" if self.count > 1 else "images of one group, so too narrow"
 
     def __str__(self) -> str:
-        images = counted(len(self.labels), "image")
+        images = pluralise(len(self.labels), "image")
         if self.count == len(self.labels):
             return f"{images}, each a group of its own"
-        return f"{images} in {counted(self.count, 'group')} ({self.source})"
+        return f"{images} in {pluralise(self.count, 'group')} ({self.source})"
 
 
 def group_images(samples: Sequence[Sample], spec: GroupSpec | None) -> Groups:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.data.images.raster import LARGE
+from seg.data.images.raster import is_large
 from seg.data.images.read_sample import open_sample, sample_as_picture
 from seg.data.splits.split import Sample
 from seg.labels.label_map import ImageHWC
@@ -91,7 +91,7 @@ def _pixels_of_thumbnail(sample: Sample) -> ImageHWC:
     raster = open_sample(sample)
     height, width = raster.shape[:2]
     part = slice(None), slice(None)
-    if height * width > LARGE:
+    if is_large((height, width)):
         top, left = max(0, height - _MIDDLE) // 2, max(0, width - _MIDDLE) // 2
         part = slice(top, top + _MIDDLE), slice(left, left + _MIDDLE)
     pixels = raster[part]

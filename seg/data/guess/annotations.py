@@ -25,15 +25,10 @@ def _guess_json_annotations(found: FolderSurvey) -> Guess | None:
     files = found.of_kind(".json")
     if found.named("meta.json") and any(path.parent.name == "ann" for path in files):
         return Guess("a Supervisely project", import_format="supervisely")
-    stems = {path.with_suffix("") for path in found.images}
     for path in files[:20]:
         head = _text_at_start(path)
-        if (
-            '"shapes"' in head
-            and '"imageData"' in _text_of_annotations(path)
-            and path.with_suffix("") in stems
-        ):
-            return Guess("labelme: a JSON beside each image", import_format="labelme")
+        if '"shapes"' in head and '"imagePath"' in _text_of_annotations(path):
+            return Guess("labelme: a JSON for each image", import_format="labelme")
         if (
             head.lstrip().startswith("[")
             and '"annotations"' in head

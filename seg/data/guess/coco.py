@@ -7,8 +7,9 @@ from typing import Any
 from seg.data.guess.annotations import json_or_none
 from seg.data.guess.held_out import guess_val
 from seg.data.guess.result import Guess
-from seg.data.guess.survey import FolderSurvey, split_of_path, split_of_word
+from seg.data.guess.survey import FolderSurvey
 from seg.data.images.image_files import resolve_image_name
+from seg.data.splits.split_names import split_of_path, split_of_word
 from seg.spec.dataset.dataset import SplitName
 
 _KEYS = {"images", "annotations", "categories"}
@@ -23,7 +24,7 @@ def guess_coco(found: FolderSurvey) -> Guess | None:
     used: set[int] = set()
     for path in found.of_kind(".json"):
         document = json_or_none(path)
-        if not isinstance(document, dict) or not document.keys() >= _KEYS or not document["images"]:
+        if not _is_coco_of_objects(document):
             continue
         folder = _folder_of_coco_images(found, [str(image["file_name"]) for image in document["images"]])
         if folder is None:
@@ -50,6 +51,18 @@ def guess_coco(found: FolderSurvey) -> Guess | None:
         "COCO",
         {**_coco_splits_in_order(splits), **_guess_unlabelled(categories, used, unsure)},
         tuple(unsure),
+    )
+
+
+def _is_coco_of_objects(document: Any) -> bool:
+    """Whether a JSON is COCO's, with images and objects; a panoptic one has segments instead of objects."""
+    if not isinstance(document, dict) or not document.keys() >= _KEYS or not document["images"]:
+        return False
+    parts = {"images": {"file_name"}, "annotations": {"category_id"}, "categories": {"id", "name"}}
+    return all(
+        isinstance(document[part], list)
+        and all(isinstance(entry, dict) and entry.keys() >= keys for entry in document[part])
+        for part, keys in parts.items()
     )
 
 

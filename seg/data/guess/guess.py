@@ -15,7 +15,7 @@ from seg.data.guess.survey import FolderSurvey, survey_folder
 from seg.data.guess.tables import guess_tables
 from seg.data.splits.list_samples import images_to_list
 from seg.errors import DataError
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 _FEWEST: Final = 3
 """Two images to train on, and one to measure on."""
@@ -67,7 +67,7 @@ def _with_enough_to_train(guess: Guess) -> Guess:
     if len(images) >= _FEWEST:
         return guess
     dataset = {key: value for key, value in guess.dataset.items() if key != "val"}
-    few = f"val: {counted(len(images), 'labelled image')}: training takes 2, and another to measure on:"
+    few = f"val: {pluralise(len(images), 'labelled image')}: training takes 2, and another to measure on:"
     unsure = tuple(one for one in guess.unsure if not one.startswith("val:"))
     return replace(guess, dataset=dataset, unsure=(*unsure, f"{few} label more, and add 'val: 0.2'"))
 

@@ -1,7 +1,6 @@
 """The files of a folder, by kind and by split."""
 
 import os
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,17 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from seg.data.pairing.find_masks import MASK_SUFFIXES
+from seg.data.splits.split_names import split_of_path
 from seg.errors import DataError
+from seg.files.folder_walk import walk_folders
 from seg.files.image_suffixes import IMAGE_SUFFIXES
 from seg.spec.dataset.dataset import SplitName
 
-_SPLITS: Final[dict[str, SplitName]] = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
-    **dict.fromkeys(("test", "testing", "predict"), "predict"),
-}
-_WORDS: Final = re.compile(r"[A-Za-z]+")
-_LABEL_WORD: Final = re.compile(r"(annot|annotations?|masks?|labels?|images?|img|gt|set)$")
 MOST_FILES: Final = 1_000_000
 
 
@@ -65,28 +59,15 @@ def survey_folder(folder: Path) -> FolderSurvey:
         problem = "is a file: name its folder" if folder.exists() else "there is no such folder"
         raise DataError(f"{folder}: {problem}")
     files: list[Path] = []
-    for where, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        paths = (Path(where, name) for name in sorted(names) if not name.startswith("."))
+    for where, folders, names in walk_folders(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = (where / name for name in sorted(names) if not name.startswith("."))
         files += [path for path in paths if path.is_file()]
         if len(files) > MOST_FILES:
             raise DataError(f"{folder}: has more than {MOST_FILES} files: name the folder of one dataset")
     if not files:
         raise DataError(f"{folder}: has no files")
     return FolderSurvey(folder, tuple(files))
-
-
-def split_of_word(text: str) -> SplitName | None:
-    """The split that a name tells, such as `train_images`, `trainannot` or `val2017`; None for `trainval`."""
-    words = [_LABEL_WORD.sub("", word.lower()) for word in _WORDS.findall(text)]
-    found = {_SPLITS[word] for word in words if word in _SPLITS}
-    return found.pop() if len(found) == 1 else None
-
-
-def split_of_path(path: Path, folder: Path) -> SplitName | None:
-    """The split that a path's folders tell, the nearest to the file first."""
-    parts = path.relative_to(folder).parts[:-1]
-    return next((split for part in reversed(parts) if (split := split_of_word(part))), None)
 
 
 def paths_by_split(paths: Sequence[Path], folder: Path) -> dict[SplitName | None, list[Path]]:

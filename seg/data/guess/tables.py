@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from seg.data.deep.decode import header_of_deep
 from seg.data.guess.held_out import guess_val
 from seg.data.guess.result import ONE_CLASS_A_PIXEL, Guess
-from seg.data.guess.survey import FolderSurvey, common_folder, paths_by_split, split_of_word
+from seg.data.guess.survey import FolderSurvey, common_folder, paths_by_split
 from seg.data.guess.table_ids import TableIdPattern, guess_table_id_pattern
 from seg.data.images.image_files import bytes_of_file
 from seg.data.pairing.lookup import ImageLookup
 from seg.data.splits.split import samples_with_ids
+from seg.data.splits.split_names import split_of_word
 from seg.data.tables.run_lengths import decode_run_lengths
 from seg.data.tables.table_rows import column_of_table, read_csv_lines
 from seg.errors import DataError
@@ -49,32 +50,18 @@ def _first_table_of_images(found: FolderSurvey, tables: Iterable[Path]) -> Guess
 
 
 def _guess_table(found: FolderSurvey, path: Path) -> Guess | None:
-    spec = LabelsTableSpec(file=path)
-    try:
-        (_, header), *lines = read_csv_lines(path)
-        image, runs = column_of_table(spec, header, "id"), column_of_table(spec, header, "runs")
-    except (DataError, ValueError):
+    table = _columns_of_runs(path)
+    if table is None:
         return None
-    rows = [row for _, row in lines]
-    if image is None or runs is None or not any(_RUNS.fullmatch(row[runs]) for row in rows):
-        return None
-    class_column = column_of_table(spec, header, "class")
-    names = [row[class_column] for row in rows] if class_column is not None else []
-    ids = [row[image] for row in rows]
-    if class_column is None and all(re.fullmatch(r".+\.\w+_\w+", text) for text in ids):
-        ids, names = [text.rpartition("_")[0] for text in ids], [text.rpartition("_")[2] for text in ids]
     images = paths_by_split(found.images, found.folder)
     test = images.pop("predict", [])
     train = [path for own in images.values() for path in own]
-    pattern = _pattern_of_table(found.folder, train, list(dict.fromkeys(ids)), test)
+    pattern = _pattern_of_table(found.folder, train, list(dict.fromkeys(table.ids)), test)
     if pattern is None:
         return None
     val, about_val = guess_val(train)
-    unsure = [
-        about_val,
-    ]
-    example = next((n, row[runs]) for n, row in enumerate(rows) if _RUNS.fullmatch(row[runs]))
-    order = _order_of_runs(pattern.image_of(ids[example[0]]), example[1])
+    unsure = [about_val]
+    order = _order_of_runs(pattern.image_of(table.ids[table.example]), table.runs[table.example])
     labels: Any = path
     if order == "rows":
         labels = {"file": path, "order": "rows"}
@@ -85,11 +72,61 @@ def _guess_table(found: FolderSurvey, path: Path) -> Guess | None:
     dataset: dict[str, Any] = {"train": keys, "val": val}
     if test:
         dataset["predict"] = _test_images_of_table(test, pattern, found.folder)
-    task = "multilabel" if len(set(names)) > 1 else "binary"
+    task = "multilabel" if len(set(table.classes)) > 1 else "binary"
     if task == "multilabel":
         unsure.append(f"task: each class has its own runs, so classes may overlap; {ONE_CLASS_A_PIXEL}")
-    dataset |= {"task": task, "classes": _classes_of_table(names, unsure)}
+    dataset |= {"task": task, "classes": _classes_of_table(table.classes, unsure)}
     return Guess("images and a table of run lengths", dataset, tuple(unsure))
+
+
+@dataclass(frozen=True, slots=True)
+class _TableOfRuns:
+    """The ids, classes and runs of a table, by row; classes are empty if it has one class."""
+
+    ids: Sequence[str]
+    classes: Sequence[str]
+    runs: Sequence[str]
+
+    @property
+    def example(self) -> int:
+        """The first row that has runs."""
+        return next(place for place, runs in enumerate(self.runs) if _RUNS.fullmatch(runs))
+
+
+def _columns_of_runs(path: Path) -> _TableOfRuns | None:
+    """The columns of a CSV; of one with a column for each class, a row for each; None if it has no runs."""
+    spec = LabelsTableSpec(file=path)
+    try:
+        (_, header), *lines = read_csv_lines(path)
+        image, runs, named = (column_of_table(spec, header, kind) for kind in ("id", "runs", "class"))
+    except (DataError, ValueError):
+        return None
+    rows = [row for _, row in lines]
+    if image is None:
+        return None
+    ids = [row[image] for row in rows]
+    if runs is None:
+        by_class = [
+            column
+            for column in range(len(header))
+            if column != image and any(_RUNS.fullmatch(row[column]) for row in rows)
+        ]
+        return (
+            _TableOfRuns(
+                [own for own in ids for _ in by_class],
+                [header[column] for _ in rows for column in by_class],
+                [row[column] for row in rows for column in by_class],
+            )
+            if by_class
+            else None
+        )
+    if not any(_RUNS.fullmatch(row[runs]) for row in rows):
+        return None
+    classes = [row[named] for row in rows] if named is not None else []
+    if named is None and all(re.fullmatch(r".+\.\w+_\w+", text) for text in ids):
+        classes = [text.rpartition("_")[2] for text in ids]
+        ids = [text.rpartition("_")[0] for text in ids]
+    return _TableOfRuns(ids, classes, [row[runs] for row in rows])
 
 
 def _pattern_of_table(

@@ -2,17 +2,16 @@
 
 import os
 import stat
+import unicodedata
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
 from seg.errors import DataError
-from seg.files.image_suffixes import IMAGE_SUFFIXES
+from seg.files.folder_walk import walk_folders
+from seg.files.image_suffixes import ARRAY_SUFFIXES, IMAGE_SUFFIXES
 from seg.files.ownership import is_own_folder
 from seg.terminal.notices import notice
-
-ARRAY_SUFFIXES: Final = frozenset({".npy", ".dcm"})
-"""Images of bands that few viewers show; beside others they are often something else, such as masks."""
 
 _SPECIAL: Final = {
     stat.S_IFIFO: "a FIFO",
@@ -50,9 +49,16 @@ def is_usable_image_file(path: Path) -> bool:
 
 
 def resolve_image_name(folder: Path, name: str) -> Path:
-    """The file of a name in a list; a Windows path `a\\b.png` becomes `a/b.png` if it does not exist."""
-    path = folder / name
-    return folder / name.replace("\\", "/") if "\\" in name and not path.exists() else path
+    """The file of a name in a list, or where it is expected.
+
+    If it does not exist, a Windows path `a\\b.png` is `a/b.png`, and the other Unicode form of its letters,
+    composed or decomposed as macOS writes it, is tried.
+    """
+    slashed = name.replace("\\", "/")
+    forms = (unicodedata.normalize(form, slashed) for form in ("NFC", "NFD"))
+    # Path.exists raises an error for a name that is too long.
+    found = (path for one in (name, slashed, *forms) if os.path.exists(path := folder / one))  # noqa: PTH110
+    return next(found, folder / slashed)
 
 
 def bytes_of_file(path: Path) -> bytes:
@@ -85,13 +91,13 @@ def _image_names_in(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
     def cannot_be_listed(error: OSError) -> None:
         raise DataError(f"{error.filename}: cannot be listed: {error.strerror}") from error
 
-    for where, folders, names in os.walk(folder, onerror=cannot_be_listed):
+    for where, folders, names in walk_folders(folder, cannot_be_listed):
         folders[:] = [
-            name for name in folders if not name.startswith(".") and not is_own_folder(Path(where, name))
+            name for name in folders if not name.startswith(".") and not is_own_folder(where / name)
         ]
         for name in names:
             if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
-                yield Path(where, name)
+                yield where / name
 
 
 def _problem_of_image_file(path: Path) -> str:

@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 Size = tuple[int, int]
 """Height and width."""
@@ -76,8 +76,8 @@ class LostBandsError(ValueError):
     def __init__(self, bands: str) -> None:
         self.bands = bands
         super().__init__(
-            f"has {bands}, and 8 bits of grey or of red, green and blue are read: scale it to 0..255 and save"
-            " it with 8 bits"
+            f"has {bands}, and 8 bits of grey or of red, green and blue are read: give the dataset a 'range',"
+            " or scale it to 0..255 and save it with 8 bits"
         )
 
 
@@ -126,7 +126,7 @@ def open_image(data: bytes) -> ImageFile:
     image = damage_as_value_error(lambda: kind(BytesIO(data)))
     if isinstance(image, PngImageFile) and ";16" in str(image.tile[0].args):
         raise LostBandsError(
-            f"{counted(len(image.getbands()), 'band')} of 16 bits{_deep_band_with_values(kind, data)}"
+            f"{pluralise(len(image.getbands()), 'band')} of 16 bits{_deep_band_with_values(kind, data)}"
         )
     return image
 
@@ -200,7 +200,7 @@ def refuse_too_many_pixels(size_hw: Size) -> None:
 
 
 def damage_as_value_error(read: Callable[[], T]) -> T:
-    """Call a decoder; any exception becomes a ValueError of one line."""
+    """Call a decoder, and raise a ValueError of one line for any exception of it."""
     try:
         return read()
     # Parsers can raise anything for hostile bytes.
@@ -248,7 +248,7 @@ def _deep_tiff(tags: ImageFileDirectory_v2) -> str:
     inks = tags.get(_PHOTOMETRIC) == _INKS
     if bits <= 8 and not sample and colours in ({4} if inks else {1, 3}):
         return ""
-    return f"{counted(bands, 'band')} of {bits} {sample}bits"
+    return f"{pluralise(bands, 'band')} of {bits} {sample}bits"
 
 
 def _deep_band_with_values(kind: type[ImageFile], data: bytes) -> str:

@@ -24,13 +24,13 @@ from seg.data.regions.region import Size
 from seg.data.regions.tiled_copy import CopiedBands, existing_tiled_copy, write_tiled_copy
 from seg.errors import DataError
 from seg.image_type import ImageHWB
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
 LARGE: Final = 2**25
-"""From this number of pixels on, an image is read by region; decoded, it would take at least 100 MB."""
+"""An image of more pixels is read by region; decoded, it would take at least 100 MB."""
 
 _LARGEST_BLOCK: Final = 2**25
 """Pixels of a block that may be decoded for a region of it."""
@@ -82,6 +82,11 @@ def open_raster(path: Path) -> Raster:
     return open_large_image(path) or read_image(path)
 
 
+def is_large(size_hw: Size) -> bool:
+    """Whether an image of that size is read by region, so that it is never in memory as a whole."""
+    return math.prod(size_hw) > LARGE
+
+
 def open_large_image(path: Path) -> WindowedImage | None:
     """Open a large image to read it by region; None for all other images.
 
@@ -90,7 +95,7 @@ def open_large_image(path: Path) -> WindowedImage | None:
     """
     if is_pyramid(path):
         file = open_pyramid(path)
-        return open_as_rgb(path, file) if math.prod(file.size_hw) > LARGE else None
+        return open_as_rgb(path, file) if is_large(file.size_hw) else None
     dataset = _open_large(path)
     if dataset is None or has_palette(dataset):
         return None
@@ -111,7 +116,7 @@ def size_if_large(path: Path) -> Size | None:
     """Height and width of an image that is read by region; None for all others."""
     if is_pyramid(path):
         size_hw = open_pyramid(path).size_hw
-        return size_hw if math.prod(size_hw) > LARGE else None
+        return size_hw if is_large(size_hw) else None
     dataset = _open_large(path)
     if dataset is None:
         return None
@@ -125,7 +130,7 @@ def open_large_file(path: Path) -> BandFile | None:
     """Open a large file of any bands and depth, such as a mask, to read it by region; None for others."""
     if is_pyramid(path):
         file = open_pyramid(path)
-        return file if math.prod(file.size_hw) > LARGE else None
+        return file if is_large(file.size_hw) else None
     dataset = _open_large(path)
     return RasterFile(path, _open_tiled_copy(path, dataset)) if dataset else None
 
@@ -143,7 +148,7 @@ def _open_large(path: Path) -> "DatasetReader | None":
     except (rasterio.errors.RasterioError, OSError, ValueError):
         # The problem is reported when the image is decoded.
         return None
-    if dataset.height * dataset.width <= LARGE:
+    if not is_large((dataset.height, dataset.width)):
         dataset.close()
         return None
     return dataset
@@ -187,7 +192,7 @@ def _refuse_lost_raster_bands(dataset: "DatasetReader") -> None:
 
     has_alpha = dataset.colorinterp[-1] == ColorInterp.alpha
     if set(dataset.dtypes) != {"uint8"} or dataset.count - has_alpha not in GREY_OR_RGB:
-        raise LostBandsError(f"{counted(dataset.count, 'band')} of {dataset.dtypes[0]}")
+        raise LostBandsError(f"{pluralise(dataset.count, 'band')} of {dataset.dtypes[0]}")
     if has_alpha:
         height, width = min(dataset.height, _MIDDLE), min(dataset.width, _MIDDLE)
         middle = Window((dataset.width - width) // 2, (dataset.height - height) // 2, width, height)

@@ -1,6 +1,5 @@
 """Read the image of a sample: RGB of 8 bits, or all its bands where the dataset names a pixel range."""
 
-import math
 from dataclasses import replace
 from functools import partial, reduce
 from pathlib import Path
@@ -17,8 +16,8 @@ from seg.data.images.images import read_image
 from seg.data.images.pixel_size import pixel_size_of
 from seg.data.images.pyramid import is_pyramid, open_pyramid, sizes_of_levels
 from seg.data.images.raster import (
-    LARGE,
     Raster,
+    is_large,
     open_large_file,
     open_raster,
     open_raster_level,
@@ -108,7 +107,7 @@ def size_if_by_region(sample: Sample) -> Size | None:
     if sample.scale is None:
         return size_if_large(sample.image)
     size_hw = size_of_sample(sample)
-    return size_hw if math.prod(size_hw) > LARGE else None
+    return size_hw if is_large(size_hw) else None
 
 
 def full_size_of_sample(sample: Sample) -> Size:

@@ -14,7 +14,7 @@ from seg.data.regions.region import Region, Size
 from seg.errors import DataError
 from seg.image_type import ImageHWB
 from seg.read_scale import ReadScale
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 _SAME: Final = 0.01
 """A level of nearly the wanted size is read as it is: 0.2520 micrometres instead of 0.25."""
@@ -92,8 +92,8 @@ def size_at_scale(path: Path, scale: ReadScale, levels: Sequence[Size]) -> Size:
     if scale.level is not None:
         if scale.level >= len(levels):
             raise DataError(
-                f"{path}: has {counted(len(levels), 'level')}, counted from 0, and 'level: {scale.level}' is"
-                " wanted: choose another level, or a 'resolution'"
+                f"{path}: has {pluralise(len(levels), 'level')}, counted from 0, and 'level: {scale.level}'"
+                " is wanted: choose another level, or a 'resolution'"
             )
         return levels[scale.level]
     height, width = (

@@ -10,7 +10,7 @@ from seg.data.images.image_header import LostBandsError
 from seg.data.regions.region import Region
 from seg.errors import DataError
 from seg.labels.label_map import ImageHWC
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 _RGB: Final = (1, 2, 3)
 _GREY: Final = (1, 1, 1)
@@ -42,6 +42,6 @@ class WindowedImage:
 def open_as_rgb(path: Path, file: BandFile) -> WindowedImage:
     """An opened file as RGB of 8 bits; raises DataError if it has bands that would be lost."""
     if set(file.dtypes) != {"uint8"} or file.bands not in GREY_OR_RGB:
-        lost = LostBandsError(f"{counted(file.bands, 'band')} of {file.dtypes[0]}")
+        lost = LostBandsError(f"{pluralise(file.bands, 'band')} of {file.dtypes[0]}")
         raise DataError(f"{path}: {lost}")
     return WindowedImage(file)

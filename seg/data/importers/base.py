@@ -13,6 +13,7 @@ from seg.data.deep.decode import header_of_deep
 from seg.data.images.image_files import bytes_of_file, image_files_in
 from seg.data.images.raster import size_if_large
 from seg.data.regions.run_mask import RunMask
+from seg.data.splits.split_names import split_of_path, split_of_word
 from seg.errors import DataError
 from seg.files.image_suffixes import IMAGE_SUFFIXES
 from seg.spec.dataset.class_entry import UNLABELLED_IGNORED
@@ -84,8 +85,12 @@ def number_imported_classes(names: Iterable[str]) -> dict[str, int]:
 
 def import_split_of(name: str) -> SplitName:
     """The split that a folder or file is named after; training where it is neither validation nor test."""
-    name = name.lower()
-    return "val" if name.startswith("val") else "predict" if name.startswith("test") else "train"
+    return split_of_word(name) or "train"
+
+
+def import_split_of_path(path: Path, source: Path) -> SplitName:
+    """The split that the folders of a file below the source are named after; training if none is."""
+    return (split_of_path(path, source) if path.is_relative_to(source) else None) or "train"
 
 
 @contextmanager

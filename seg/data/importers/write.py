@@ -12,6 +12,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from seg.data.coco.rasterise import rasterise_to_runs, runs_as_coco
+from seg.data.deep.suggest_range import suggest_pixel_range
 from seg.data.division.suggest_val import suggest_val
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject
 from seg.data.importers.formats import Format, importer_of
@@ -64,8 +65,9 @@ def import_dataset(name: Format, source: Path, target: Path, *, overwrite: bool 
 
 @dataclass(frozen=True, slots=True)
 class _ImportedEntry:
-    """An image as COCO has it, with its objects by class name."""
+    """An image as COCO has it, with its objects by class name, and where it is now."""
 
+    path: Path
     image: dict[str, Any]
     objects: Sequence[tuple[str, dict[str, Any]]]
 
@@ -76,15 +78,16 @@ def _collect_imported_images(
     """Every image with its objects as COCO has them, by split; images without files are written."""
     images: dict[str, list[_ImportedEntry]] = defaultdict(list)
     for image in dataset.images:
-        place = os.path.relpath(image.path.absolute(), final.absolute())
+        path, place = image.path, os.path.relpath(image.path.absolute(), final.absolute())
         if image.content is not None:
             place = f"images/{image.path.name}"
             (folder / "images").mkdir(exist_ok=True)
-            (folder / place).write_bytes(image.content)
+            path = folder / place
+            path.write_bytes(image.content)
         height, width = image.size_hw
         described = {"file_name": Path(place).as_posix(), "height": height, "width": width}
         objects = [found for one in image.objects if (found := _object_as_coco(one, image, report.dropped))]
-        images[image.split].append(_ImportedEntry(described, objects))
+        images[image.split].append(_ImportedEntry(path, described, objects))
         report.images[image.split] += 1
         report.objects[image.split] += len(objects)
     return images
@@ -177,4 +180,6 @@ def _yaml_of_import(
             lines.append(f"{split}: {{ images: ., annotations: {split}.json }}")
         elif split == "val":
             lines += _held_out_line([(one.image["height"], one.image["width"]) for one in images["train"]])
+    keys, unsure = suggest_pixel_range([one.path for one in images["train"]])
+    lines += [f"# {one}" for one in unsure] + [f"{key}: {json.dumps(value)}" for key, value in keys.items()]
     return "\n".join([*lines, f"unlabelled: {json.dumps(unlabelled)}", ""])

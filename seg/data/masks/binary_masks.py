@@ -1,6 +1,7 @@
 """Masks of two values by a threshold, and masks of one class each."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from seg.data.coco.painting import paint_objects, painted_object
 from seg.data.labelling import Labelling
-from seg.data.masks.mask_raster import mask_above_threshold
+from seg.data.masks.binary_threshold import Regions, binary_mask, binary_threshold, mask_above_threshold
 from seg.data.masks.mask_values import MaskValues, read_mask_values
 from seg.errors import DataError
 from seg.labels.label_map import LabelsHW
@@ -46,22 +47,45 @@ class BinaryMasks:
         return labels_hw.astype(np.uint8)
 
 
-def labels_of_class_masks(
-    paths: Mapping[int, Path], size_hw: Size, labelling: Labelling, threshold: float = 0
-) -> LabelMap:
-    """A label map from a mask for each label, whose pixels above the threshold are of that class.
+@dataclass(frozen=True, slots=True)
+class ClassMask:
+    """A mask of one class.
+
+    Attributes:
+        place: the folder or pattern of the class's masks.
+        threshold: the value above which pixels are of the class; None if that is told by the mask's values.
+    """
+
+    path: Path
+    place: Path
+    threshold: float | None = None
+
+    def is_class(self, values: MaskValues) -> NDArray[np.bool_]:
+        """Where the values of the whole mask are of the class, bool `[H, W]`; raises DataError."""
+        if self.threshold is None:
+            return binary_mask(values, self.path, self.place)
+        return mask_above_threshold(values, self.threshold)
+
+    def threshold_of(self, regions: Regions) -> float:
+        """The threshold of a mask that is read by region; raises DataError."""
+        return binary_threshold(regions, self.path, self.place) if self.threshold is None else self.threshold
+
+
+def labels_of_class_masks(masks: Mapping[int, ClassMask], size_hw: Size, labelling: Labelling) -> LabelMap:
+    """A label map from a mask for each label.
 
     A mask that does not exist has no pixel. Where two overlap and a pixel has one class, the smaller is on
     top, as for COCO objects.
 
     Raises:
-        DataError: a mask cannot be read, or has another size.
+        DataError: a mask cannot be read, has another size, or is not binary.
     """
     objects = []
-    for label, path in paths.items():
+    for label, mask in masks.items():
+        path = mask.path
         if not path.exists():
             continue
-        mask_hw = _mask_is_above(path, threshold)
+        mask_hw = mask.is_class(read_mask_values(path, lossy=True))
         if mask_hw.shape != size_hw:
             height, width = mask_hw.shape
             raise DataError(

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from seg.data.images.read_sample import size_of_sample
 from seg.data.labelling import Labelling
-from seg.data.masks.binary_masks import BinaryMasks, labels_of_class_masks
+from seg.data.masks.binary_masks import BinaryMasks, ClassMask, labels_of_class_masks
 from seg.data.masks.colour_masks import ColourMasks
 from seg.data.masks.index_masks import IndexMasks
 from seg.data.masks.mask_raster import ClassMaskRaster, MaskRaster, open_large_mask
@@ -39,7 +39,7 @@ def mask_decoder(dataset: DatasetSpec, masks: MasksSpec, labelling: Labelling) -
     """What turns masks into labels: their files for each class, a threshold, colours, or ids."""
     if masks.of_class:
         label_of = {c.name: label for label, c in enumerate(labelling.classes)}
-        return _ClassMaskDecoder(label_of, labelling, masks.binary or 0)
+        return _ClassMaskDecoder(label_of, labelling, masks.of_class, masks.binary)
     if masks.binary is not None:
         return _BinaryMaskDecoder(BinaryMasks(masks.binary))
     index = IndexMasks(labelling, dataset.unlabelled_values, masks.divide)
@@ -60,21 +60,24 @@ class _ClassMaskDecoder:
 
     label_of: Mapping[str, int]
     labelling: Labelling
-    threshold: float
+    places: Mapping[str, Path]
+    threshold: float | None
 
     def labels(self, sample: Sample, masks: Masks) -> LabelMap:
-        return labels_of_class_masks(
-            self._paths(masks), size_of_sample(sample), self.labelling, self.threshold
-        )
+        return labels_of_class_masks(self._class_masks(masks), size_of_sample(sample), self.labelling)
 
     def open(self, masks: Masks) -> LabelRaster | None:
-        paths = {label: path for label, path in self._paths(masks).items() if path.exists()}
-        opened = {label: mask for label, path in paths.items() if (mask := open_large_mask(path))}
-        is_large = opened and len(opened) == len(paths)
-        return ClassMaskRaster(opened, self.labelling, self.threshold) if is_large else None
+        named = {label: mask for label, mask in self._class_masks(masks).items() if mask.path.exists()}
+        opened = {label: large for label, mask in named.items() if (large := open_large_mask(mask.path))}
+        is_large = opened and len(opened) == len(named)
+        return ClassMaskRaster(opened, named, self.labelling) if is_large else None
 
-    def _paths(self, masks: Masks) -> dict[int, Path]:
-        return {self.label_of[mask.of_class]: mask.path for mask in masks if mask.of_class is not None}
+    def _class_masks(self, masks: Masks) -> dict[int, ClassMask]:
+        return {
+            self.label_of[name]: ClassMask(mask.path, self.places[name], self.threshold)
+            for mask in masks
+            if (name := mask.of_class) is not None
+        }
 
 
 @dataclass(frozen=True, slots=True)

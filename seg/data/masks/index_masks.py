@@ -12,7 +12,7 @@ from seg.data.labelling import Labelling
 from seg.data.masks.mask_values import MaskValues, read_mask_values
 from seg.errors import DataError
 from seg.labels.task import LabelMap, classes_overlap
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 _MOST_SHOWN: Final = 8
 
@@ -80,6 +80,6 @@ def _one_channel_of_mask(values: MaskValues, path: Path) -> NDArray[Any]:
 def values_with_counts(values: Sequence[object], counts: NDArray[np.int64]) -> str:
     """Such as `9 (12 pixels), 11 (1 pixel)`; the most frequent first."""
     order = np.argsort(-counts, kind="stable")
-    parts = [f"{values[place]} ({counted(int(counts[place]), 'pixel')})" for place in order[:_MOST_SHOWN]]
+    parts = [f"{values[place]} ({pluralise(int(counts[place]), 'pixel')})" for place in order[:_MOST_SHOWN]]
     more = [f"{len(order) - _MOST_SHOWN} more values"] if len(order) > _MOST_SHOWN else []
     return ", ".join([*parts, *more])

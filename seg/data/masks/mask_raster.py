@@ -1,6 +1,7 @@
 """Large masks by region: the values of TIFFs and PNGs, decoded to labels where they are asked for."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ import numpy as np
 from seg.data.images.band_file import BandFile
 from seg.data.images.raster import open_large_file
 from seg.data.labelling import Labelling
+from seg.data.masks.binary_masks import ClassMask
+from seg.data.masks.binary_threshold import mask_above_threshold
 from seg.data.masks.mask_values import MaskValues, whole_number_mask
 from seg.data.regions.region import Region, Size, grid_of_regions
 from seg.errors import DataError
@@ -65,26 +68,29 @@ class MaskRaster:
 class ClassMaskRaster:
     """The label map of a mask for each class; if a pixel has one class, the smaller mask is on top."""
 
-    def __init__(self, masks: Mapping[int, LargeMaskFile], labelling: Labelling, threshold: float) -> None:
+    def __init__(
+        self, masks: Mapping[int, LargeMaskFile], named: Mapping[int, ClassMask], labelling: Labelling
+    ) -> None:
         self.shape = next(iter(masks.values())).shape
         self._labelling = labelling
-        self._threshold = threshold
-        self._masks = sorted(masks.items(), key=lambda one: -_area_of_mask(one[1], threshold))
+        self._thresholds = {
+            label: named[label].threshold_of(partial(_regions_of_mask, mask)) for label, mask in masks.items()
+        }
+        self._masks = sorted(masks.items(), key=lambda one: -_area_of_mask(one[1], self._thresholds[one[0]]))
 
     def __getitem__(self, place: tuple[slice, slice], /) -> LabelMap:
         labels_hw = self._labelling.blank(Region.of_slices(place, self.shape).size_hw)
         for label, mask in self._masks:
-            self._labelling.paint(labels_hw, mask_above_threshold(mask[place], self._threshold), label)
+            mask_hw = mask_above_threshold(mask[place], self._thresholds[label])
+            self._labelling.paint(labels_hw, mask_hw, label)
         return labels_hw
 
 
-def mask_above_threshold(
-    values: MaskValues, threshold: float
-) -> "np.ndarray[tuple[int, int], np.dtype[np.bool_]]":
-    """Where a mask, or one of its channels, is above a threshold, bool `[H, W]`."""
-    return np.asarray(np.atleast_3d(values > threshold).any(axis=-1))
-
-
 def _area_of_mask(mask: LargeMaskFile, threshold: float) -> int:
-    parts = grid_of_regions(mask.shape, _AT_ONCE)
-    return sum(int(np.count_nonzero(mask_above_threshold(mask[part.slices], threshold))) for part in parts)
+    return sum(
+        int(np.count_nonzero(mask_above_threshold(values, threshold))) for values in _regions_of_mask(mask)
+    )
+
+
+def _regions_of_mask(mask: LargeMaskFile) -> Iterator[MaskValues]:
+    return (mask[part.slices] for part in grid_of_regions(mask.shape, _AT_ONCE))

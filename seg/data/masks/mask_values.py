@@ -82,6 +82,8 @@ def _decode_mask_values(data: bytes, *, lossy: bool, palette: bool) -> MaskValue
 
 def _decode_mask_by_pillow(read: Callable[[], ImageFile], *, palette: bool) -> MaskValues:
     image = damage_as_value_error(read)
+    if (frames := damage_as_value_error(lambda: getattr(image, "n_frames", 1))) > 1:
+        raise ValueError(f"has {frames} pictures, and a mask has one: save each in a file of its own")
     refuse_too_many_pixels((image.height, image.width))
     if image.mode in _ONE_BAND and not (image.mode == "P" and palette):
         return whole_number_mask(damage_as_value_error(lambda: np.array(image)))

@@ -40,7 +40,7 @@ def samples_of_found_images(spec: SplitSpec, images: Sequence[FoundImage]) -> tu
     Raises:
         DataError: two images have one id, or the id has a placeholder that `images` does not have.
     """
-    folder = Path(os.path.commonpath([_fixed_folder(where) for where in spec.images]))
+    folder = Path(os.path.commonpath([fixed_folder_of(where) for where in spec.images]))
     samples = samples_with_ids(folder, [image.path for image in images])
     if spec.id is None:
         return samples
@@ -82,12 +82,13 @@ def _usual_captures(path: Path, folder: Path) -> dict[str, str]:
     return {"stem": path.stem, "folder": inner.as_posix()}
 
 
-def _fixed_folder(where: Path) -> Path:
+def fixed_folder_of(where: Path) -> Path:
     """The folder that holds all images of a place."""
-    return where if where.is_dir() else next(one for one in where.parents if not _has_varying_name(one))
+    return where if where.is_dir() else next(one for one in where.parents if not is_path_pattern(one))
 
 
-def _has_varying_name(path: Path) -> bool:
+def is_path_pattern(path: Path) -> bool:
+    """Whether a path, or one of its folders, is no file or folder but has placeholders or wildcards."""
     return any(sign in str(path) for sign in "*?[{") and not path.exists()
 
 

@@ -1,18 +1,21 @@
 """The masks of images: in a folder of the same names, by a pattern, or one for each class."""
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from seg.data.pairing.find_images import FoundImage
 from seg.data.pairing.pattern import Captures, PathPattern, has_placeholders
+from seg.data.pairing.plain_names import FilesByPlainName
 from seg.errors import DataError
+from seg.files.folder_walk import walk_folders
 from seg.files.image_suffixes import PICTURE_SUFFIXES
 from seg.spec.dataset.masks import MasksSpec
-from seg.terminal.words import counted
+from seg.terminal.notices import notice
+from seg.terminal.words import pluralise
 
 MASK_SUFFIXES: Final = PICTURE_SUFFIXES | {".gif", ".jp2", ".npy"}
 _USUAL: Final = ".png"
@@ -43,8 +46,9 @@ def find_masks(images: Sequence[FoundImage], spec: MasksSpec) -> list[Masks]:
             [MaskFile(path, name) for path in _find_masks_at(images, where, spec.from_)]
             for name, where in spec.of_class.items()
         ]
-        _refuse_no_masks(spec.of_class, by_class)
-        return [tuple(masks) for masks in zip(*by_class, strict=True)]
+        of_images = _with_masks_of_plain_name(images, list(zip(*by_class, strict=True)))
+        _refuse_no_masks(spec.of_class, of_images)
+        return of_images
     places = spec.to or ()
     if len(places) == 1:
         places *= 1 + max(image.source for image in images)
@@ -52,8 +56,26 @@ def find_masks(images: Sequence[FoundImage], spec: MasksSpec) -> list[Masks]:
     for source, where in enumerate(places):
         own = [image for image in images if image.source == source]
         found += [tuple(map(MaskFile, paths)) for paths in _find_masks_of_images(own, where, spec)]
+    found = _with_masks_of_plain_name(images, found)
     _refuse_shared_masks(images, found)
     return found
+
+
+def _with_masks_of_plain_name(images: Sequence[FoundImage], found: Sequence[Masks]) -> list[Masks]:
+    """Masks that are not there become those of nearly their names, as `img_1.PNG` for `IMG_01.png`.
+
+    What would be the mask of two images is that of neither.
+    """
+    wanted = {mask.path for own in found for mask in own}
+    files = FilesByPlainName({image.path for image in images} | wanted)
+    of_path = {path: other for path in wanted if (other := files.find(path)) not in (None, path)}
+    count = Counter(of_path.values())
+    renamed = {path: other for path, other in of_path.items() if other is not None and count[other] == 1}
+    if renamed:
+        path, other = min(renamed.items())
+        more = f" ({len(renamed)} such masks)" if len(renamed) > 1 else ""
+        notice(f"{other}: is taken for {path.name}: only letter case, Unicode form or zeros differ{more}")
+    return [tuple(replace(mask, path=renamed.get(mask.path, mask.path)) for mask in own) for own in found]
 
 
 def is_mask_pattern(where: Path) -> bool:
@@ -120,9 +142,11 @@ def _masks_of_same_name(images: Sequence[FoundImage], folder: Path) -> list[tupl
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder of masks")
     of_name: Mapping[Path, list[Path]] = _masks_by_name(folder)
+    endings = Counter(path.suffix for paths in of_name.values() for path in paths)
+    usual = max(endings, key=lambda ending: endings[ending], default=_USUAL)
     wanted = [folder / image.captures["folder"] / image.path.stem for image in images]
     return [
-        tuple(of_name.get(path, ())) or (path.with_name(path.name + _USUAL),)
+        tuple(of_name.get(path, ())) or (path.with_name(path.name + usual),)
         for path in map(_normal_path, wanted)
     ]
 
@@ -141,9 +165,10 @@ def _masks_by_name(folder: Path) -> Mapping[Path, list[Path]]:
 def mask_files(folder: Path) -> list[Path]:
     """Files in a folder that are meant as masks, by their ending."""
     return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in MASK_SUFFIXES and not path.name.startswith(".")
+        where / name
+        for where, _, names in walk_folders(folder)
+        for name in names
+        if Path(name).suffix.lower() in MASK_SUFFIXES and not name.startswith(".")
     )
 
 
@@ -154,14 +179,15 @@ def _refuse_several_masks(
     if several:
         examples = (f"{image.path.name}: {_names_of_masks(paths)}" for image, paths in several[:_EXAMPLES])
         raise DataError(
-            f"{where}: {counted(len(several), 'image')} of {len(images)} have more than one mask"
+            f"{where}: {pluralise(len(several), 'image')} of {len(images)} have more than one mask"
             f" ({'; '.join(examples)}): name one with a pattern such as '{{stem}}{several[0][1][0].suffix}'"
         )
 
 
-def _refuse_no_masks(places: Mapping[str, Path], by_class: Sequence[Sequence[MaskFile]]) -> None:
+def _refuse_no_masks(places: Mapping[str, Path], found: Sequence[Masks]) -> None:
     """An image without a mask of a class does not show it, so a wrong place would mean that no image does."""
     nowhere = True
+    by_class = list(zip(*found, strict=True))
     for where, masks in zip(places.values(), by_class, strict=True):
         if not any(mask.path.parent.is_dir() for mask in masks):
             raise DataError(f"{where}: there is no such folder of masks")
@@ -183,7 +209,7 @@ def _refuse_shared_masks(images: Sequence[FoundImage], masks: Sequence[Masks]) -
     if shared:
         examples = (f"{mask.name}: {_names_of_masks(paths)}" for mask, paths in shared[:_EXAMPLES])
         raise DataError(
-            f"{shared[0][0]}: {counted(len(shared), 'mask')} would be that of more than one image"
+            f"{shared[0][0]}: {pluralise(len(shared), 'mask')} would be that of more than one image"
             f" ({'; '.join(examples)}): name masks by a pattern with more of the image's path"
         )
 

@@ -14,9 +14,9 @@ from seg.data.regions.region_split import ImageRegion, RegionSplit, SplitWithout
 from seg.data.splits.split import Split
 from seg.errors import DataError
 from seg.labels.task import LabelMap, Task, classes_overlap, count_pixels
-from seg.spec.dataset.split import BlocksSpec
+from seg.spec.dataset.held_out import HeldOutBlocksSpec
 from seg.terminal.progress import progress
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 SAMPLE_STEP: Final = 4
 """Classes are looked for in every fourth pixel of every fourth row."""
@@ -25,7 +25,7 @@ Block = tuple[int, Region]
 """The number of an image, and a block of it."""
 
 
-def hold_out_blocks(whole: Split, spec: BlocksSpec) -> tuple[SplitWithoutRegions, RegionSplit]:
+def hold_out_blocks(whole: Split, spec: HeldOutBlocksSpec) -> tuple[SplitWithoutRegions, RegionSplit]:
     """The images without the blocks held out, and these blocks as images.
 
     Labels of these blocks and of the margin around them are ignored in the first. Every class has its share
@@ -54,12 +54,12 @@ def hold_out_blocks(whole: Split, spec: BlocksSpec) -> tuple[SplitWithoutRegions
 
 
 def _choose_held_out_blocks(
-    blocks: Sequence[Block], has_nc: NDArray[np.bool_], spec: BlocksSpec
+    blocks: Sequence[Block], has_nc: NDArray[np.bool_], spec: HeldOutBlocksSpec
 ) -> list[Block]:
     labelled = np.flatnonzero(has_nc.any(axis=1))
     if len(labelled) < 2:
         raise DataError(
-            f"val: tiles: the training images have {counted(len(labelled), 'labelled block')} of"
+            f"val: tiles: the training images have {pluralise(len(labelled), 'labelled block')} of"
             f" {spec.block}x{spec.block} pixels: there must be 2 to hold one out: set a smaller 'block'"
         )
     names = [str(number) for number in range(len(labelled))]

@@ -20,7 +20,7 @@ from seg.data.splits.split import Sample, samples_with_ids
 from seg.errors import DataError
 from seg.files.image_suffixes import IMAGE_SUFFIXES
 from seg.spec.base import did_you_mean
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 LIST_SUFFIXES: Final = frozenset({".csv", ".txt"})
 _WILDCARD: Final = re.compile(r"[*?\[]")
@@ -147,7 +147,7 @@ def choose_samples(samples: Sequence[Sample], listed: Path) -> tuple[Sample, ...
     unknown = [entry for entry, place in found.items() if place is None]
     if len(unknown) == len(entries):
         raise DataError(
-            f"{listed}: none of its {counted(len(entries), 'id')} is an image:"
+            f"{listed}: none of its {pluralise(len(entries), 'id')} is an image:"
             f" it has {_some_sample_names(entries)},"
             f" and the images are {_some_sample_names(sample.id for sample in samples)}"
         )

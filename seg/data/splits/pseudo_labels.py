@@ -21,7 +21,7 @@ from seg.data.regions.label_raster import LabelRaster
 from seg.data.splits.list_samples import list_samples
 from seg.data.splits.split import Sample
 from seg.errors import DataError
-from seg.files.atomic import regular, write_text
+from seg.files.atomic import regular_file, write_text
 from seg.files.file_names import FileNames
 from seg.labels.classes import ClassInfo
 from seg.labels.task import (
@@ -116,7 +116,7 @@ def write_pseudo_mask(path: Path, labels_hw: LabelMap) -> None:
 def _read_pseudo_record(masks: Path) -> PseudoRecord:
     path = masks / RECORD
     try:
-        return PseudoRecord.model_validate_json(regular(path).read_bytes())
+        return PseudoRecord.model_validate_json(regular_file(path).read_bytes())
     except FileNotFoundError as error:
         raise DataError(f"{path}: there is no such file: seg pseudo-label writes such a folder") from error
     except ValidationError as error:

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from seg.data.regions.region import Region
 from seg.data.regions.run_mask import Order, RunMask
 
-EMPTY = frozenset({"", "-1", "nan", "NaN"})
-"""Texts for a class without a pixel. A run of the length 0 has none, either."""
+EMPTY = frozenset({"", "-", "-1", "nan", "none", "null", "[]"})
+"""Texts for a class without a pixel, in small letters. A run of the length 0 has none, either."""
 
 
 def decode_run_lengths(text: str, size_hw: tuple[int, int], order: Order, first: int) -> NDArray[np.bool_]:
@@ -28,6 +28,7 @@ def parse_run_mask(text: str, size_hw: tuple[int, int], order: Order, first: int
     height, width = size_hw
     starts, lengths = _run_pairs(text)
     starts = starts - first
+    starts = np.where(lengths == 0, 0, starts)
     wrong = (starts < 0) | (lengths < 0) | (lengths > height * width - np.maximum(starts, 0))
     if wrong.any():
         place = int(wrong.argmax())
@@ -45,7 +46,7 @@ def encode_run_lengths(mask_hw: NDArray[np.bool_], order: Order, first: int) -> 
 
 
 def _run_pairs(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    if text.strip() in EMPTY:
+    if text.strip().lower() in EMPTY:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     parts = text.replace(",", " ").split()
     try:

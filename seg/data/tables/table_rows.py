@@ -24,7 +24,7 @@ class LabelTableRow(NamedTuple):
     runs: str
 
 
-def read_table_rows(
+def read_label_table_rows(
     spec: LabelsTableSpec, classes: Sequence[ClassInfo], background: int | None
 ) -> list[LabelTableRow]:
     """All rows, in the order of the file; a row with a column for each class becomes several.

@@ -15,12 +15,12 @@ from seg.data.regions.label_raster import LabelRaster
 from seg.data.regions.object_raster import LabelledRuns, ObjectRaster
 from seg.data.regions.run_mask import RunMask
 from seg.data.tables.run_lengths import parse_run_mask
-from seg.data.tables.table_rows import LabelTableRow, read_table_rows
+from seg.data.tables.table_rows import LabelTableRow, read_label_table_rows
 from seg.errors import DataError
 from seg.labels.task import LabelMap
 from seg.spec.dataset.labels_table import LabelsTableSpec
 from seg.spec.dataset.split import SplitSpec
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 _EXAMPLES: Final = 3
 
@@ -73,7 +73,7 @@ class TableSplit(WithLabelling):
             named = ", ".join(repr(row.image) for row in self.rows[:_EXAMPLES])
             images = ", ".join(repr(sample.id) for sample in self.samples[:_EXAMPLES])
             raise DataError(
-                f"{self.table.file}: none of its {counted(len(self.rows), 'row')} is of an image: it has"
+                f"{self.table.file}: none of its {pluralise(len(self.rows), 'row')} is of an image: it has"
                 f" {named}, and the images are {images}: give images the ids of the table with 'id' and a"
                 " pattern"
             )
@@ -82,7 +82,7 @@ class TableSplit(WithLabelling):
     @cached_property
     def rows(self) -> list[LabelTableRow]:
         """All rows of the table."""
-        return read_table_rows(self.table, self.classes, self._labelling.background)
+        return read_label_table_rows(self.table, self.classes, self._labelling.background)
 
     @property
     def unknown_images(self) -> list[str]:

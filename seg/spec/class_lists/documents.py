@@ -19,7 +19,11 @@ def read_class_list_yaml(text: str) -> list[dict[str, Any]]:
 
 
 def read_class_list_json(text: str) -> list[dict[str, Any]]:
-    """The `classes` (Supervisely), `labels` (Mapillary) or `categories` (COCO); raises ValueError."""
+    """The `classes` (Supervisely), `labels` (Mapillary, nnU-Net), `categories` (COCO), or names and ids.
+
+    Raises:
+        ValueError: there are none.
+    """
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -28,9 +32,28 @@ def read_class_list_json(text: str) -> list[dict[str, Any]]:
     entries = (
         next((document[key] for key in keys if key in document), None) if isinstance(document, dict) else None
     )
+    if found := _classes_of_mapping(document if entries is None else entries):
+        return found
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ValueError(" has no list of 'classes', 'labels' or 'categories'")
     return [_class_of_json_entry(position, entry) for position, entry in enumerate(entries)]
+
+
+def _classes_of_mapping(document: Any) -> list[dict[str, Any]]:
+    """The classes of ids by name (nnU-Net) or of names by id (Hugging Face); empty for anything else."""
+    if not isinstance(document, dict):
+        return []
+    if _are_consecutive(list(document.values())):
+        return [{"name": name, "id": number} for name, number in document.items()]
+    if all(key.isdecimal() and isinstance(name, str) for key, name in document.items()):
+        return [{"name": name, "id": int(key)} for key, name in document.items()]
+    return []
+
+
+def _are_consecutive(numbers: list[Any]) -> bool:
+    """Whether these are the whole numbers from 0 or 1 on, as ids are, and not the values of some settings."""
+    first = min(numbers) if numbers and all(type(number) is int for number in numbers) else None
+    return first in (0, 1) and sorted(numbers) == list(range(first, first + len(numbers)))
 
 
 def _class_of_json_entry(position: int, entry: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from seg.files.atomic import regular
+from seg.files.atomic import regular_file
 from seg.spec.class_lists.documents import read_class_list_json, read_class_list_yaml
 from seg.spec.class_lists.lines import read_class_list_lines
 from seg.spec.class_lists.tables import read_class_list_table
@@ -22,6 +22,9 @@ CLASS_LIST_NAMES: Final = (
     "meta.json",
     "config.json",
     "classes.txt",
+    "dataset.json",
+    "id2label.json",
+    "classes.json",
 )
 """File names under which datasets and tools write class lists."""
 
@@ -46,7 +49,7 @@ def read_class_list(path: Path) -> list[ClassValues]:
     if read is None:
         raise ValueError(f"{path}: is no class list: its ending is one of {', '.join(_READERS)}")
     try:
-        text = regular(path).read_bytes().decode("utf-8-sig")
+        text = regular_file(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -1,15 +1,13 @@
 """The classes that a dataset lists, and their numbers."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field, model_validator
 
 from seg.labels.classes import ClassInfo, Colour, default_colour
 from seg.labels.task import Task, classes_overlap
-from seg.spec.base import Spec, path_beside
-from seg.spec.class_lists import PRESETS, read_class_list
+from seg.spec.base import Spec
 
 UNLABELLED_IGNORED = "ignore"
 """What `unlabelled` says of pixels that are of no class, and are left out."""
@@ -34,11 +32,6 @@ class ClassEntry(Spec):
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
-
-
-def classes_of_preset_or_file(listed: str | Path, info: ValidationInfo) -> list[dict[str, Any]]:
-    """The classes of a preset, or of a file."""
-    return PRESETS[str(listed)] if str(listed) in PRESETS else read_class_list(path_beside(listed, info))
 
 
 def refuse_repeated_classes(entries: Sequence[ClassEntry]) -> None:

@@ -6,10 +6,9 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     BeforeValidator,
-    Discriminator,
     Field,
     FiniteFloat,
-    Tag,
+    ModelWrapValidatorHandler,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -20,21 +19,26 @@ from seg import ranges
 from seg.errors import DataError
 from seg.labels.classes import ClassInfo, Colour
 from seg.labels.label_map import MAX_CLASSES
-from seg.labels.task import MAX_OVERLAPPING_CLASSES, Task, classes_overlap
+from seg.labels.task import Task
 from seg.pixel_range import MAX_BANDS, Band, Percent, PixelRange, Window
 from seg.read_scale import ReadScale
-from seg.spec.base import Spec, did_you_mean, number_within, path_beside
+from seg.spec.base import Spec, number_within, path_beside
+from seg.spec.class_lists import PRESETS, read_class_list
 from seg.spec.class_lists.unlabelled import MAX_PIXEL_VALUE, UNLABELLED_VALUES, without_unlabelled_classes
+from seg.spec.dataset.class_checks import (
+    refuse_ambiguous_mask_values,
+    refuse_classes_beyond_task,
+    refuse_masks_of_other_classes,
+)
 from seg.spec.dataset.class_entry import (
     UNLABELLED_IGNORED,
     ClassEntry,
-    classes_of_preset_or_file,
-    numbered_classes,
     refuse_repeated_classes,
 )
 from seg.spec.dataset.groups import GROUP_OR_PATTERN
+from seg.spec.dataset.held_out import HeldOutBlocksSpec, HeldOutImagesSpec, ValSplit
 from seg.spec.dataset.pseudo import PseudoSpec
-from seg.spec.dataset.split import BlocksSpec, ShareSpec, SplitSpec
+from seg.spec.dataset.split import SplitSpec
 from seg.spec.dataset.stack import StackSpec
 from seg.spec.yaml.source import load_yaml
 
@@ -44,32 +48,12 @@ PixelValue = Annotated[int, Field(ge=0, le=MAX_PIXEL_VALUE)]
 _CLASSES_OR_THEIR_FILE: Final = BeforeValidator(lambda value: value, json_schema_input_type=str | list[Any])
 
 
-def _held_out_share_alone(value: Any) -> Any:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return {"share": value} if is_number else value
-
-
-def _kind_of_val(value: Any) -> str:
-    keys = value if isinstance(value, dict) else ()
-    if isinstance(value, ShareSpec) or "share" in keys:
-        return "(share)"
-    return "(tiles)" if isinstance(value, BlocksSpec) or "tiles" in keys else "(images)"
-
-
-_ImagesOrShare = Annotated[
-    Annotated[SplitSpec, Tag("(images)")]
-    | Annotated[ShareSpec, Tag("(share)")]
-    | Annotated[BlocksSpec, Tag("(tiles)")],
-    Discriminator(_kind_of_val),
-]
-
-
 class DatasetSpec(Spec):
     """A dataset. A split may be absent until a command needs it."""
 
     train: SplitSpec | None = None
     """The images to train on."""
-    val: Annotated[_ImagesOrShare | None, BeforeValidator(_held_out_share_alone)] = None
+    val: ValSplit = None
     """The images to measure on: the best epoch, precision, weights. Or a share of `train`, such as 0.2; or
     blocks of its images, such as `{ tiles: 0.2, block: 2048 }`.
     """
@@ -136,17 +120,25 @@ class DatasetSpec(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _known_classes_only(cls, values: Any, info: ValidationInfo) -> Any:
-        """Classes read from their file, without those that count as unlabelled."""
-        if not isinstance(values, dict):
-            return values
-        if isinstance(listed := values.get("classes"), str | Path):
-            values = {**values, "classes": classes_of_preset_or_file(listed, info)}
-        return (
-            without_unlabelled_classes(values)
-            if _is_list_of_class_names(values.get("unlabelled_classes"))
-            else values
-        )
+    def _known_classes_only(cls, values: Any) -> Any:
+        """Classes without those that count as unlabelled."""
+        if isinstance(values, dict) and _is_list_of_class_names(values.get("unlabelled_classes")):
+            return without_unlabelled_classes(values)
+        return values
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _classes_of_preset_or_file(
+        cls, values: Any, validate: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        """Classes read from their file, which the dataset then knows."""
+        listed = values.get("classes") if isinstance(values, dict) else None
+        if not isinstance(listed, str | Path):
+            return validate(values)
+        if str(listed) in PRESETS:
+            return validate({**values, "classes": PRESETS[str(listed)]})
+        file = path_beside(listed, info)
+        return validate({**values, "classes": read_class_list(file)}).with_values_from(file)
 
     @field_validator("classes")
     @classmethod
@@ -155,50 +147,10 @@ class DatasetSpec(Spec):
         return entries
 
     @model_validator(mode="after")
-    def _as_many_as_overlap(self) -> Self:
-        if not classes_overlap(self.task):
-            return self
-        if not self.ignores_unlabelled:
-            raise ValueError(
-                f"'unlabelled: {self.unlabelled}' with 'task: {self.task}': there a pixel may be of no class:"
-                " remove 'unlabelled'"
-            )
-        count = len(self.classes or ())
-        if self.task == "binary" and count > 1:
-            raise ValueError(
-                f"'task: binary' has one class, and {count} are listed: 'task: multilabel' takes several"
-            )
-        if count > MAX_OVERLAPPING_CLASSES:
-            raise ValueError(f"{count} classes that overlap: at most {MAX_OVERLAPPING_CLASSES}")
-        return self
-
-    @model_validator(mode="after")
-    def _at_least_two_in_a_byte(self) -> Self:
-        if classes_overlap(self.task):
-            return self
-        count = len(numbered_classes(self.classes or (), self.unlabelled, self.task))
-        if self.classes is not None and count < 2:
-            raise ValueError(
-                "'classes' has one class, and unlabelled pixels are ignored: list another, or set"
-                " 'unlabelled: Background'"
-            )
-        if count > MAX_CLASSES:
-            raise ValueError(f"with {self.unlabelled!r} there are more than {MAX_CLASSES} classes")
-        return self
-
-    @model_validator(mode="after")
-    def _masks_are_of_the_classes(self) -> Self:
-        names = [c.name for c in numbered_classes(self.classes or (), self.unlabelled, self.task)]
-        one_or_two = 1 if classes_overlap(self.task) else 2
-        for masks in (split.masks for split in self._listed_splits if split.masks and self.classes):
-            if masks.binary is not None and not masks.of_class and len(names) != one_or_two:
-                of = "one class" if one_or_two == 1 else "two classes"
-                raise ValueError(f"'binary' masks are of {of}, and there are {len(names)}")
-            for name in masks.of_class or ():
-                if name not in names:
-                    raise ValueError(
-                        f"'of_class' has {name!r}, which is no class: {did_you_mean(name, names)}"
-                    )
+    def _classes_fit_task_and_labels(self) -> Self:
+        refuse_classes_beyond_task(self)
+        refuse_masks_of_other_classes(self)
+        refuse_ambiguous_mask_values(self)
         return self
 
     @model_validator(mode="after")
@@ -238,38 +190,9 @@ class DatasetSpec(Spec):
 
     @model_validator(mode="after")
     def _a_share_of_something(self) -> Self:
-        if isinstance(self.val, ShareSpec | BlocksSpec) and self.train is None:
+        if isinstance(self.val, HeldOutImagesSpec | HeldOutBlocksSpec) and self.train is None:
             raise ValueError("'val' is a share of the training images: add 'train: { images: ... }'")
         return self
-
-    @model_validator(mode="after")
-    def _mask_values_mean_one_thing(self) -> Self:
-        if self.classes is None and any(split.labels for split in self._listed_splits):
-            raise ValueError("a table of run lengths names no classes: list them under 'classes'")
-        if not self.has_masks:
-            return self
-        if self.classes is None:
-            raise ValueError("mask folders name no classes: list them under 'classes'")
-        name_of: dict[int, str] = {}
-        for c in numbered_classes(self.classes, self.unlabelled, self.task):
-            if not 0 <= c.id <= MAX_PIXEL_VALUE:
-                raise ValueError(f"class {c.name!r} has the id {c.id}: a mask's pixel values are 0..255")
-            if c.id in name_of:
-                raise ValueError(
-                    f"classes {name_of[c.id]!r} and {c.name!r} both have the id {c.id}: give each its own"
-                )
-            name_of[c.id] = c.name
-        if "unlabelled_values" in self.model_fields_set:
-            self._refuse_labelled_and_unlabelled(name_of)
-        return self
-
-    def _refuse_labelled_and_unlabelled(self, name_of: dict[int, str]) -> None:
-        for value in self.unlabelled_values:
-            if name_of.get(value, self.unlabelled) != self.unlabelled:
-                raise ValueError(
-                    f"{value} is the id of class {name_of[value]!r} and among 'unlabelled_values':"
-                    " it can be only one of them"
-                )
 
     @property
     def has_images(self) -> bool:
@@ -277,10 +200,10 @@ class DatasetSpec(Spec):
 
     @property
     def has_masks(self) -> bool:
-        return any(split.masks for split in self._listed_splits)
+        return any(split.masks for split in self.listed_splits)
 
     @property
-    def _listed_splits(self) -> tuple[SplitSpec, ...]:
+    def listed_splits(self) -> tuple[SplitSpec, ...]:
         """The splits that name their images; a share of another does not."""
         return tuple(s for s in (self.train, self.val, self.predict) if isinstance(s, SplitSpec))
 
@@ -307,7 +230,7 @@ class DatasetSpec(Spec):
             DataError: the dataset has no such split.
         """
         found = self.to_predict if name == "predict" else getattr(self, name)
-        if isinstance(found, ShareSpec | BlocksSpec):
+        if isinstance(found, HeldOutImagesSpec | HeldOutBlocksSpec):
             found = self.train
         if found is None:
             raise DataError(f"data: has no {name!r} split: add '{name}: {{ images: ... }}'")

@@ -43,12 +43,14 @@ class MasksSpec(Spec):
     `gtFine/{city}/{name}_gtFine_labelIds.png`. A pattern without a folder is beside the image.
     """
     of_class: Mapping[str, MaskPath] | None = Field(default=None, min_length=1)
-    """A folder or pattern for each class, instead of `to`: pixels above 0, or above `binary`, are of the
-    class. An image without a file for a class has no pixel of it.
+    """A folder or pattern for each class, instead of `to`. Pixels above `binary` are of the class; without it
+    those above 0 of a mask of two values, and those above 127 of a JPEG or a smoothed mask, whose values are
+    near 0 and 255. Masks of more values, such as ids, are refused. An image without a file for a class has no
+    pixel of it.
     """
     binary: Annotated[float, number_within(ranges.MASK_THRESHOLD)] | None = None
     """For two classes: pixels above this value are of the second class. Several masks of an image, named by a
-    wildcard, are united. With `of_class`: pixels above it are of the mask's class.
+    wildcard, are united. With `of_class`: pixels above it are of the mask's class, whatever its values are.
     """
     tolerance: Annotated[int, number_within(ranges.COLOUR_TOLERANCE)] | None = None
     """For colour-coded masks: a pixel is of the nearest class whose red, green and blue each differ by at

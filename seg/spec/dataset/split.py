@@ -1,13 +1,11 @@
 """One split of a dataset YAML: its images, and where their labels are."""
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, model_validator
 
-from seg import ranges
-from seg.spec.base import LocalPath, Seed, Spec, number_within, one_or_several
-from seg.spec.dataset.groups import GroupPattern
+from seg.spec.base import LocalPath, Spec, one_or_several
 from seg.spec.dataset.labels_table import LabelsTableSpec
 from seg.spec.dataset.masks import MasksSpec
 from seg.terminal.notices import notice
@@ -78,31 +76,3 @@ class SplitSpec(Spec):
         if self.labels:
             return self.labels.file
         return self.annotations or (self.masks.place if self.masks else self.images[0])
-
-
-class ShareSpec(Spec):
-    """A share of the training images, held out to measure on."""
-
-    share: Annotated[float, number_within(ranges.HELD_OUT_SHARE)]
-    """The share of the images, such as 0.2."""
-    group: GroupPattern | None = None
-    """A pattern of image ids such as `{patient}_*`, as in `group` of a dataset: images of a group are on the
-    same side. Default: the dataset's `group`, if it has one.
-    """
-    stratify: Literal["classes"] | None = None
-    """`classes`: each class has its share of images, as far as groups allow. It reads all labels once."""
-    seed: Seed = 0
-    """Another seed holds out other images."""
-
-
-class BlocksSpec(Spec):
-    """Blocks of the training images, held out to measure on. A single large image is enough."""
-
-    tiles: Annotated[float, number_within(ranges.HELD_OUT_SHARE)]
-    """The share of the blocks, such as 0.2. Each class has its share of them."""
-    block: Annotated[int, number_within(ranges.BLOCK)] = 2048
-    """The side of a block in pixels."""
-    margin: Annotated[int, number_within(ranges.BLOCK_MARGIN)] = 64
-    """Pixels around a block whose labels are not learnt from, as they resemble those inside."""
-    seed: Seed = 0
-    """Another seed holds out other blocks."""

@@ -9,7 +9,7 @@ from seg.models.class_order import shared_class_card
 from seg.models.model_file import read_model_card
 from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.ensemble.ensemble import EnsembleSpec
-from seg.terminal.words import counted
+from seg.terminal.words import pluralise
 
 EXPORTED_NAME = "model"
 """The stem of the files that `seg export` writes; their folder is what tells members apart."""
@@ -69,7 +69,7 @@ def members_with_weights(
 ) -> list[dict[str, object]]:
     """Members with other weights, one for each in their order; raises ValueError where there are others."""
     if len(weights) != len(members):
-        raise ValueError(f"weights: one for each of {counted(len(members), 'model')}, got {len(weights)}")
+        raise ValueError(f"weights: one for each of {pluralise(len(members), 'model')}, got {len(weights)}")
     return [{**member, "weight": weight} for member, weight in zip(members, weights, strict=True)]
 
 

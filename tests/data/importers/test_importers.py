@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.data import open_split
+from seg.data.guess import guess_dataset
 from seg.data.importers import FORMATS, import_dataset, parse_import_format
 from seg.errors import DataError, OutputError, SpecError
 from seg.labels.label_map import IGNORE_INDEX
@@ -276,3 +277,52 @@ def test_blocks_are_held_out_of_a_single_large_image(tmp_path: Path) -> None:
     assert open_split(data, "train").labels(0).shape == (1100, 1300)
     regions = [sample.region for sample in open_split(data, "val").samples]
     assert regions and all(region and max(region.size_hw) <= 256 for region in regions)
+
+
+OUTLINE = {"label": "crack", "points": [[1, 1], [9, 1], [9, 6]], "shape_type": "polygon"}
+
+
+def test_labelme_folders_are_splits_and_images_may_be_elsewhere(tmp_path: Path) -> None:
+    for split in ("train", "valid"):
+        image_at(tmp_path / f"in/{split}/images/{split}.png")
+        path = tmp_path / f"in/{split}/labels/{split}.json"
+        json_at(path, {"shapes": [OUTLINE], "imagePath": f"..\\images\\{split}.png", "imageData": None})
+    assert guess_dataset(tmp_path / "in").import_format == "labelme"
+    report = import_dataset("labelme", tmp_path / "in", tmp_path / "out")
+    assert report.images == {"train": 1, "val": 1}
+
+
+@pytest.mark.parametrize("names", ["obj.names", "classes.txt"])
+def test_yolo_exports_without_a_yaml_have_a_list_of_names(names: str, tmp_path: Path) -> None:
+    """A folder `images` is that of images, and not the word in a file's name."""
+    source = tmp_path / "in"
+    for folder in ("train", "val"):
+        image_at(source / f"images/{folder}/images_{folder}.png")
+        text = source / f"labels/{folder}/images_{folder}.txt"
+        text.parent.mkdir(parents=True)
+        text.write_text("1 0.1 0.1 0.9 0.1 0.9 0.9\n")
+    (source / names).write_text("cat\ndog\n")
+    report = import_dataset("yolo", source, tmp_path / "out")
+    assert (report.objects, list(report.classes)) == ({"train": 1, "val": 1}, ["cat", "dog"])
+
+
+def test_yolo_lists_of_images_and_a_yaml_of_any_name(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    image_at(source / "images/a.png")
+    (source / "labels").mkdir()
+    (source / "labels/a.txt").write_text("0 0.1 0.1 0.9 0.1 0.9 0.9\n")
+    (source / "train.txt").write_text("./images/a.png\n")
+    (source / "cats.yaml").write_text("train: train.txt\ntest: nowhere\nnames: [cat]\n")
+    report = import_dataset("yolo", source, tmp_path / "out")
+    assert (report.objects, report.dropped) == ({"train": 1}, {"folder of test images that is not there": 1})
+    (source / "dogs.yaml").write_text("train: train.txt\nnames: [dog]\n")
+    with pytest.raises(DataError, match=r"data\.yaml: is not there: write it"):
+        import_dataset("yolo", source, tmp_path / "other")
+
+
+def test_deep_images_get_a_range(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    Image.fromarray((np.arange(96).reshape(8, 12) * 40).astype(np.uint16)).save(tmp_path / "in/a.png")
+    json_at(tmp_path / "in/a.json", {"shapes": [OUTLINE], "imagePath": "a.png", "imageData": None})
+    import_dataset("labelme", tmp_path / "in", tmp_path / "out")
+    assert load_dataset(tmp_path / "out/dataset.yaml").pixel_range is not None

@@ -217,3 +217,11 @@ def test_encodings_that_do_not_fit_the_classes_are_refused(
 ) -> None:
     with pytest.raises(ValidationError, match=problem):
         labels(tmp_path, masks)
+
+
+def test_an_animation_is_no_mask(tmp_path: Path) -> None:
+    first, second = Image.fromarray(LABELS), Image.fromarray(LABELS[::-1].copy())
+    (tmp_path / "m").mkdir()
+    first.save(tmp_path / "m/i.gif", save_all=True, append_images=[second])
+    with pytest.raises(DataError, match=r"m/i\.gif: has 2 pictures, and a mask has one"):
+        labels(tmp_path, "m")

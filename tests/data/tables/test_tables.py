@@ -49,6 +49,11 @@ def test_wrong_runs_are_refused(text: str) -> None:
         decode_run_lengths(text, (3, 4), "columns", 1)
 
 
+@pytest.mark.parametrize("text", ["", " ", "-", "-1", "nan", "NaN", "None", "null", "[]", "1 0", "0 0"])
+def test_texts_for_no_pixel(text: str) -> None:
+    assert not decode_run_lengths(text, (3, 4), "columns", 1).any()
+
+
 def dataset(folder: Path, table: str, labels: Any = "t.csv", **keys: Any) -> DatasetSpec:
     for name in ("a", "b"):
         write_image(folder / f"x/{name}.png", np.zeros((2, 3, 3), np.uint8))

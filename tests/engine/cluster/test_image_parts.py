@@ -13,7 +13,6 @@ from seg.data.images import raster
 from seg.data.images.images import write_image
 from seg.data.images.raster import open_raster
 from seg.engine import Ensemble
-from seg.engine import ensemble as seg_ensemble
 from seg.engine.cluster.image_parts import missing_parts, rows_in_parts
 from seg.engine.cluster.remote_images import local_images
 from seg.engine.cluster.worker import BlockResult, Worker, WorkerJob
@@ -41,7 +40,6 @@ def slide(project: Path, monkeypatch: pytest.MonkeyPatch) -> EnsembleSpec:
     """An image that counts as large, and a small one."""
     pytest.importorskip("rasterio")
     monkeypatch.setattr(raster, "LARGE", 1000)
-    monkeypatch.setattr(seg_ensemble, "LARGE", 1000)
     rng = np.random.default_rng(3)
     write_image(project.parent / "slides/large.png", rng.integers(0, 256, (400, 60, 3), dtype=np.uint8))
     write_image(project.parent / "slides/small.png", rng.integers(0, 256, (20, 30, 3), dtype=np.uint8))

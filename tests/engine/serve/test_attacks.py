@@ -20,7 +20,7 @@ import httpx
 import numpy as np
 import pytest
 
-from benchmarks.serve.serve_under_attack import (
+from benchmarks.serve.attacks import (
     half_sent_headers,
     many_images,
     nested_json,

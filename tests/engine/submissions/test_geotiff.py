@@ -27,7 +27,6 @@ from seg.engine.ensemble import Ensemble
 from seg.engine.jobs.predict import run_ensemble
 from seg.engine.submissions import open_submission_format
 from seg.engine.submissions.base import FormatByRegion, SubmissionFormat
-from seg.engine.submissions.masks import geotiff
 from seg.engine.submissions.masks.geotiff import CLASSES_TAG
 from seg.errors import DataError, MissingRuntimeError
 from seg.labels.label_map import ImageHWC
@@ -138,7 +137,7 @@ class ByRegion:
 def test_a_large_one_is_a_pyramid_and_needs_no_georeference(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(geotiff, "LARGE", 1000)
+    monkeypatch.setattr("seg.data.images.raster.LARGE", 1000)
     labels_hw = np.kron(labels(40, 30), np.ones((32, 32), np.uint8))
     write_tiff(tmp_path / "a.tif", pixels(*labels_hw.shape))
     form = form_of(tmp_path)
@@ -227,7 +226,7 @@ def test_a_large_image_is_predicted_by_window_as_it_is_whole(
 def test_images_without_a_georeference_are_refused_before_they_are_predicted(
     over_land: EnsembleSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_tiff(over_land.output.file.parent / "land/b.tif", pixels(40, 30))
+    write_tiff(over_land.output.file.parent / "land/b.tif", pixels(30, 30))
     monkeypatch.setattr(Ensemble, "load", lambda *_, **__: pytest.fail("models were loaded"))
     with pytest.raises(DataError, match=r"b\.tif: is not georeferenced"):
         run_ensemble(over_land)

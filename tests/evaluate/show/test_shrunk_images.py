@@ -10,7 +10,6 @@ from seg.data import open_split
 from seg.data.images import raster
 from seg.data.images.images import read_image, write_image
 from seg.engine import Ensemble
-from seg.engine import ensemble as seg_ensemble
 from seg.evaluate.show import shrunk_images
 from seg.evaluate.show.contact_sheet import draw_ensemble_sheet
 from seg.evaluate.show.shrunk_images import shrink_step_of, shrunk_labels, shrunk_picture, shrunk_prediction
@@ -24,8 +23,7 @@ STEP = 4
 def spec(project: Path, monkeypatch: pytest.MonkeyPatch) -> EnsembleSpec:
     """An image that counts as large, of which a picture is 51 pixels high, and a small one."""
     pytest.importorskip("rasterio")
-    for module in (raster, seg_ensemble):
-        monkeypatch.setattr(module, "LARGE", 1000)
+    monkeypatch.setattr(raster, "LARGE", 1000)
     monkeypatch.setattr(shrunk_images, "MOST_SIDE", 51)
     monkeypatch.setattr(shrunk_images, "_ROWS", 7)
     rng = np.random.default_rng(3)

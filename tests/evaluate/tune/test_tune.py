@@ -1,8 +1,7 @@
 """Tuning against brute force, torchmetrics, and answers that are known beforehand."""
 
-import itertools
 import json
-import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +10,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import torch
-from torchmetrics.classification import MulticlassJaccardIndex
 
 from seg.data import open_split
 from seg.data.images.images import write_image, write_mask
@@ -22,15 +19,10 @@ from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.compare import compare_members
 from seg.evaluate.tune import tune_mixture
-from seg.evaluate.tune.cost.budget import Budget
-from seg.evaluate.tune.cost.importance import disagreement_of_members, value_members
-from seg.evaluate.tune.cost.pareto_plot import draw_pareto
-from seg.evaluate.tune.cost.sub_ensembles import pareto_sub_ensembles, price_sub_ensembles
 from seg.evaluate.tune.evidence.evidence import describe_tuning_evidence
 from seg.evaluate.tune.evidence.judge_split import judge_tuned_on_split
 from seg.evaluate.tune.evidence.least_area import fit_least_area
 from seg.evaluate.tune.fits.useful_views import useful_views_of_members
-from seg.evaluate.tune.scorer import PixelScorer
 from seg.evaluate.tune.write_spec import write_mixture
 from seg.metrics.image_tallies import ImageTallies
 from seg.spec import load_ensemble
@@ -39,23 +31,14 @@ from seg.spec.ensemble.stacking import Stacking
 from seg.views import VIEW_SETS
 from tests.engine.tiny_models import CLASSES, MakeModel
 from tests.evaluate.conftest import MakeScorer, counted, write_labelled_project
-
-
-def by_hand(scorer: PixelScorer, mixture: Mixture) -> float:
-    """mIoU of the weighted mean, with numpy and torchmetrics."""
-    merged_icn = sum(
-        weight * np.mean([(scorer.levels[member, view] / 255) ** 2 for view in mixture.views[member]], axis=0)
-        for member, weight in enumerate(mixture.weights)
-    )
-    metric = MulticlassJaccardIndex(scorer.classes, average="macro")
-    return float(metric(torch.tensor(merged_icn.argmax(1)), torch.tensor(scorer.labels_in.astype(int))))
+from tests.evaluate.tune.torchmetrics_miou import miou_by_torchmetrics
 
 
 @pytest.mark.parametrize("weights", [(1, 0, 0), (0.2, 0.3, 0.5), (1, 1, 1)])
 def test_a_score_is_that_of_torchmetrics(make_scorer: MakeScorer, weights: tuple[float, ...]) -> None:
     scorer = make_scorer([1.5, 2.0, 2.5], views=("identity", "hflip"))
     mixture = Mixture.of(weights, scorer.views)
-    assert scorer.score(mixture) == pytest.approx(by_hand(scorer, mixture), abs=1e-3)
+    assert scorer.score(mixture) == pytest.approx(miou_by_torchmetrics(scorer, mixture), abs=1e-3)
 
 
 def test_a_view_that_harms_is_dropped(make_scorer: MakeScorer) -> None:
@@ -63,69 +46,6 @@ def test_a_view_that_harms_is_dropped(make_scorer: MakeScorer) -> None:
     scorer = make_scorer([1.5, 1.5], views=("identity", "hflip"), harmful=harmful)
     assert useful_views_of_members(scorer, np.arange(12)) == (("identity",), ("identity", "hflip"))
     assert useful_views_of_members(scorer, np.zeros(12, np.intp)) == scorer.views
-
-
-def test_shapley_values_are_the_mean_over_all_orders(make_scorer: MakeScorer) -> None:
-    scorer = make_scorer([1.0, 2.0, 3.0])
-    mixture = Mixture.of((0.5, 0.3, 0.2), scorer.views)
-
-    def worth(members: tuple[int, ...]) -> float:
-        return scorer.score(mixture.only(members)) if members else 0.0
-
-    values = value_members(scorer, mixture)
-    for member, value in enumerate(values):
-        gains = []
-        for order in itertools.permutations(range(3)):
-            before = order[: order.index(member)]
-            gains.append(worth((*before, member)) - worth(before))
-        assert value.shapley == pytest.approx(math.fsum(gains) / 6)
-        others = tuple(other for other in range(3) if other != member)
-        assert value.left_out == pytest.approx(worth((0, 1, 2)) - worth(others))
-        assert value.alone == worth((member,))
-    assert math.fsum(value.shapley for value in values) == pytest.approx(worth((0, 1, 2)))
-
-
-def test_members_disagree_where_their_labels_differ(make_scorer: MakeScorer) -> None:
-    scorer = make_scorer([1.0, 3.0])
-    labels = [scorer.levels[member, "identity"].argmax(1) for member in range(2)]
-    found = disagreement_of_members(scorer)
-    assert found[0, 1] == found[1, 0] == pytest.approx((labels[0] != labels[1]).mean())
-    assert found[0, 0] == found[1, 1] == 0
-
-
-def test_nothing_cheaper_equals_a_point_of_the_front(make_scorer: MakeScorer) -> None:
-    scorer = make_scorer([1.5, 2.0, 2.5], views=("identity", "hflip"))
-    mixture = Mixture.of((0.4, 0.3, 0.3), scorer.views)
-    per_pass = (10.0, 4.0, 7.0)
-    front = pareto_sub_ensembles(price_sub_ensembles(scorer, mixture, per_pass))
-    for size, seen in itertools.product((1, 2, 3), (scorer.views, (("identity",),) * 3)):
-        for members in itertools.combinations(range(3), size):
-            candidate = mixture.only(members).with_views(seen)
-            cost = sum(per_pass[m] * len(seen[m]) for m in members)
-            score = by_hand(scorer, candidate)
-            assert any(p.milliseconds <= cost and p.score >= score - 1e-3 for p in front)
-
-
-def test_a_member_without_the_upright_view_is_priced_as_it_is(make_scorer: MakeScorer) -> None:
-    scorer = make_scorer([1.5, 2.0], views=("hflip",))
-    priced = price_sub_ensembles(scorer, Mixture.of((1, 1), scorer.views), (10.0, 4.0))
-    assert {view for one in priced for views in one.mixture.views for view in views} == {"hflip"}
-
-
-def test_a_budget_picks_the_best_within_it(make_scorer: MakeScorer) -> None:
-    scorer = make_scorer([1.5, 2.0, 2.5])
-    front = pareto_sub_ensembles(
-        price_sub_ensembles(scorer, Mixture.of((1, 1, 1), scorer.views), (10.0, 4.0, 7.0))
-    )
-    assert Budget.parse("4ms").best_of(front, 4.0).members == (1,)
-    assert Budget.parse("100x").best_of(front, 4.0) == front[-1].mixture
-    with pytest.raises(SpecError, match=r"cheapest member takes 4\.0 ms"):
-        Budget.parse("3 ms").best_of(front, 4.0)
-    for nothing in ("0x", "0.0ms"):
-        with pytest.raises(SpecError, match="above 0, such as 50ms or 5x"):
-            Budget.parse(nothing)
-    with pytest.raises(SpecError, match="50ms or 5x"):
-        Budget.parse("fast")
 
 
 @pytest.fixture
@@ -294,6 +214,12 @@ def test_a_stacking_is_written_beside_the_yaml_and_taken_back(project: Path) -> 
     written = load_ensemble(project)
     assert written.stacking_of(classes) == Stacking(stacking.constants, (rows[0], rows[1]))
     assert Ensemble.load(written).stacking == written.stacking_of(classes)
+    for changed in (project, project.with_suffix(".stacking.yaml")):
+        before = changed.read_text()
+        changed.write_text(re.sub(r"0\.(\d)", lambda digit: f"0.{(int(digit[1]) + 1) % 10}", before, count=1))
+        with pytest.raises(SpecError, match=r"stacking\.yaml: was changed, or fitted for"):
+            Ensemble.load(project)
+        changed.write_text(before)
     write_mixture(project, written, replace(mixture, stacking=stacking), classes)
     write_mixture(project, written, mixture, classes)
     assert load_ensemble(project).stacking is None
@@ -320,12 +246,6 @@ def test_what_became_of_a_stacking_is_said(project: Path, tmp_path: Path) -> Non
         tune_mixture(load_ensemble(project), cache).stacking
         == "no stacking: it needs 5 groups to be judged on"
     )
-
-
-def test_sub_ensembles_are_drawn(project: Path, tmp_path: Path) -> None:
-    tuned = tune_mixture(load_ensemble(project), ProbabilityCache(tmp_path / "cache"))
-    draw_pareto(tmp_path / "pareto.svg", tuned.metric.title, tuned.passes.names, tuned.study)
-    assert "val mIoU" in (tmp_path / "pareto.svg").read_text()
 
 
 def test_what_was_judged_is_said_and_kept_once_in_the_yaml(project: Path, tmp_path: Path) -> None:

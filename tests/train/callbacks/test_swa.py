@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import Callback
 
 from seg.files.atomic import sha256_of
 from seg.spec import load_ensemble
+from seg.train import lightning_fit
 from seg.train import trainer as trainer_module
 from seg.train.callbacks import run_checkpoint
 from seg.train.callbacks.swa import validate_mean
@@ -49,8 +50,8 @@ def test_the_mean_is_that_of_the_last_epochs(
         found.update(module.evaluated_segmenter.network.state_dict())
         return figures
 
-    plain = trainer_module._training_callbacks
-    monkeypatch.setattr(trainer_module, "_training_callbacks", lambda *given: [*plain(*given), Watch()])
+    plain = lightning_fit.training_callbacks
+    monkeypatch.setattr(trainer_module, "training_callbacks", lambda *given: [*plain(*given), Watch()])
     monkeypatch.setattr(trainer_module, "validate_mean", keep_mean_weights)
     path = toy_spec(tmp_path, **RECIPE)
     result = train(path)

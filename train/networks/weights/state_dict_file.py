@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from seg.errors import ModelError
-from seg.files.atomic import regular
+from seg.files.atomic import regular_file
 
 SUFFIXES: Final = frozenset({".safetensors", ".pth", ".pt", ".bin", ".ckpt"})
 
@@ -68,10 +68,10 @@ def is_averaged_state_dict(name: str) -> bool:
 def _load_weights_file(path: Path) -> Any:
     try:
         if path.suffix == ".safetensors":
-            return load_file(regular(path))
+            return load_file(regular_file(path))
         with warnings.catch_warnings(), safe_globals(list(_HARMLESS)):
             warnings.simplefilter("ignore")
-            return torch.load(regular(path), map_location="cpu", weights_only=True)
+            return torch.load(regular_file(path), map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise ModelError(f"{path}: there is no such file of weights") from error
     except OSError as error:

@@ -11,12 +11,10 @@ import numpy as np
 
 from seg.data.guess.masks.pair_names import MaskFamily
 from seg.data.guess.masks.roles import means_mask
+from seg.data.masks.binary_threshold import find_binary_threshold
 from seg.data.masks.mask_values import read_mask_values
 from seg.errors import DataError
 
-_BLACK: Final = 32
-_WHITE: Final = 223
-_MOSTLY: Final = 0.9
 _COMPARED: Final = 8
 _NUMBER: Final = re.compile(r"^\d+[. _-]+(?=[A-Za-z])")
 
@@ -90,15 +88,12 @@ def _class_name_of_mask_part(part: str) -> str:
 
 
 def _has_two_values(family: MaskFamily) -> bool:
-    """Whether a mask has two values; of a JPEG, whether nearly all are near black or white."""
-    path = next(iter(family.pairs.values()))
+    """Whether a mask is binary, by its values."""
     try:
-        values = read_mask_values(path, lossy=True)
+        values = read_mask_values(next(iter(family.pairs.values())), lossy=True)
     except DataError:
         return False
-    if is_jpeg_name(path):
-        return values.ndim == 2 and bool(np.mean((values < _BLACK) | (values > _WHITE)) > _MOSTLY)
-    return values.ndim == 2 and len(np.unique(values)) <= 2
+    return values.ndim == 2 and find_binary_threshold(lambda: [values]) is not None
 
 
 def _digests_of_masks(family: MaskFamily) -> dict[Path, bytes]:

@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seg.data.guess.masks.class_masks import is_jpeg_name
-from seg.data.guess.survey import FolderSurvey, split_of_path
+from seg.data.guess.masks.numbered_objects import values_number_objects
+from seg.data.guess.survey import FolderSurvey
 from seg.data.masks.mask_values import read_mask_values
+from seg.data.splits.split_names import split_of_path
 from seg.errors import DataError
 from seg.spec.class_lists import CLASS_LIST_NAMES, PRESETS, read_class_list
+from seg.spec.class_lists.unlabelled import MAX_PIXEL_VALUE
 
 MOST_READ: Final = 24
 _INSTANCES: Final = 1000
@@ -37,12 +41,15 @@ class MaskContent:
     values: tuple[int, ...] = ()
     colours: tuple[tuple[int, int, int], ...] = ()
     is_jpeg: bool = False
+    number_objects: bool = False
+    """Whether values seem to number the objects of each image."""
 
 
 def content_of_masks(masks: Sequence[Path]) -> MaskContent:
     """Read some of the masks; those that cannot be read have no content."""
     values: set[int] = set()
     colours: set[tuple[int, ...]] = set()
+    maps: list[NDArray[Any]] = []
     step = max(1, len(masks) // MOST_READ)
     for path in masks[::step]:
         try:
@@ -55,7 +62,13 @@ def content_of_masks(masks: Sequence[Path]) -> MaskContent:
             colours |= set(map(tuple, np.unique(pixels.reshape(-1, 3), axis=0).tolist()))
         else:
             values |= set(np.unique(pixels).tolist())
-    return MaskContent(tuple(sorted(values)), tuple(sorted(colours)), is_jpeg_name(masks[0]))  # type: ignore[arg-type]
+            maps.append(pixels)
+    return MaskContent(
+        tuple(sorted(values)),
+        tuple(sorted(colours)),  # type: ignore[arg-type]
+        is_jpeg_name(masks[0]),
+        max(values, default=0) > 2 and values_number_objects(maps),
+    )
 
 
 def classes_of_masks(found: FolderSurvey, masks: Sequence[Path]) -> MaskClasses:
@@ -72,13 +85,44 @@ def classes_of_masks(found: FolderSurvey, masks: Sequence[Path]) -> MaskClasses:
         return _classes_of_colours(content, listed)
     if listed is None and len([value for value in content.values if value != 0]) == 1:
         return _classes_of_two_values(content.values)
+    if not any(content.values):
+        return _classes_of_empty_masks()
+    if max(content.values) > MAX_PIXEL_VALUE and not _are_ids_with_instances(content.values):
+        return _classes_of_objects(content.values)
     if content.is_jpeg or (listed is None and len(content.values) > len(PRESETS["voc"]) * 4):
         result = MaskClasses({"task": "binary", "classes": ["foreground"]}, {"binary": 127})
         result.unsure.append(
             f"classes: the masks have {len(content.values)} values: taken as black and white"
         )
         return result
-    return _classes_of_ids(content.values, masks[0], listed)
+    result = _classes_of_ids(content.values, masks[0], listed)
+    if listed is None and content.number_objects:
+        result.unsure.append(
+            "classes: the values seem to number the objects of each image: if they do, give masks"
+            " 'binary: 0', and set 'task: binary' and 'classes: [foreground]'"
+        )
+    return result
+
+
+def _classes_of_empty_masks() -> MaskClasses:
+    result = MaskClasses({"task": "binary", "classes": ["foreground"]}, {"binary": 0})
+    result.unsure.append("classes: the masks that were read have the value 0 alone: look at them")
+    return result
+
+
+def _are_ids_with_instances(values: Sequence[int]) -> bool:
+    """Whether large values are those of Cityscapes, such as 26003: id x 1000 + instance."""
+    return all(_INSTANCES <= value < _INSTANCES * _UNLABELLED for value in values if value > MAX_PIXEL_VALUE)
+
+
+def _classes_of_objects(values: Sequence[int]) -> MaskClasses:
+    """Masks whose values are too large to be classes, and so number the objects of each image."""
+    result = MaskClasses({"task": "binary", "classes": ["foreground"]}, {"binary": 0})
+    result.unsure.append(
+        f"classes: the masks have values up to {max(values)}, which are taken as numbers of objects of one"
+        " class"
+    )
+    return result
 
 
 def _classes_of_two_values(values: Sequence[int]) -> MaskClasses:
@@ -125,8 +169,9 @@ def _classes_of_ids(
         result.masks["divide"] = _INSTANCES
         values = sorted({value // _INSTANCES if value >= _INSTANCES else value for value in values})
     if listed:
-        ids = {entry.get("id", position) for position, entry in enumerate(listed[1])}
-        result.dataset["classes"] = listed[0]
+        first = _first_id(listed[1], values, result)
+        ids = {entry.get("id", first + position) for position, entry in enumerate(listed[1])}
+        result.dataset["classes"] = listed[0] if not first else _classes_from_one(listed[1])
         _leave_out_void(result, listed[1])
     elif "labelids" in sample.stem.lower() or "instanceids" in sample.stem.lower():
         ids = {entry["id"] for entry in PRESETS["cityscapes"]} | set(_CITYSCAPES_VOID)
@@ -138,11 +183,33 @@ def _classes_of_ids(
         ids = {value for value in values if value != _UNLABELLED}
         result.dataset["classes"] = [{"name": f"class_{value}", "id": value} for value in sorted(ids)]
         result.unsure.append("classes: no list of classes is here: call them by their names")
+        if _UNLABELLED in values:
+            result.unsure.append("unlabelled_values: 255 is ignored, unless you list a class of the id 255")
     unknown = [value for value in values if value not in ids and value != _UNLABELLED]
     if unknown:
         result.dataset["unlabelled_values"] = [*unknown, _UNLABELLED]
         result.unsure.append(f"unlabelled_values: no class has the id {_shown_mask_values(unknown)}")
     return result
+
+
+def _first_id(entries: Sequence[dict[str, Any]], values: Sequence[int], result: MaskClasses) -> int:
+    """The number of the first class of a list without ids: 0, or 1 if the highest value is their number."""
+    if any("id" in entry for entry in entries):
+        return 0
+    highest = max((value for value in values if value != _UNLABELLED), default=0)
+    if highest == len(entries):
+        result.unsure.append(
+            f"classes: the list has {len(entries)} names and no ids, and the masks the values"
+            f" {_shown_mask_values(values)}: taken as ids from 1"
+        )
+        return 1
+    if highest < len(entries) - 1 or 0 not in values:
+        result.unsure.append("classes: the list has no ids: taken as 0, 1, 2, ... in its order")
+    return 0
+
+
+def _classes_from_one(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**entry, "id": number} for number, entry in enumerate(entries, start=1)]
 
 
 def _leave_out_void(result: MaskClasses, entries: Sequence[dict[str, Any]]) -> None:

@@ -1,7 +1,7 @@
 """Images and masks in folders: which masks are of which images, in each split."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,25 @@ class _MaskedImages:
     others: Sequence[MaskFamily]
     of_class: Mapping[str, MaskFamily]
 
+    def unlabelled_folders(self) -> list[Path]:
+        """The images of folders in which none has a mask of any class, as nnU-Net's `imagesTs`.
+
+        Empty if each image has a folder of its own.
+        """
+        with_masks = {image.parent for image in self.paired}
+        if len(with_masks) == len(self.paired):
+            return []
+        return [image for image in self.images if image.parent not in with_masks]
+
+    def without_unlabelled_folders(self) -> "_MaskedImages":
+        left_out = set(self.unlabelled_folders())
+        return replace(self, images=[image for image in self.images if image not in left_out])
+
+    @property
+    def paired(self) -> set[Path]:
+        """The images that have a mask of any class."""
+        return {image for family in self.of_class.values() or (self.family,) for image in family.pairs}
+
     def keys(self, root: Path, encoding: Mapping[str, Any]) -> dict[str, Any]:
         """`images` and `masks` of the split."""
         if not self.of_class:
@@ -40,11 +59,14 @@ def guess_mask_folders(found: FolderSurvey) -> Guess | None:
     images, masks = images_and_masks(found.folder, found.pictures)
     images_of, masks_of = paths_by_split(images, found.folder), paths_by_split(masks, found.folder)
     labelled: dict[SplitName | None, _MaskedImages] = {}
-    for name, own in images_of.items():
-        if (
-            chosen := _choose_mask_family(own, masks_of.get(name) or masks_of.get(None, []), found.folder)
-        ) is not None:
-            labelled[name] = chosen
+    left_out: list[Path] = []
+    for name, own in list(images_of.items()):
+        masks_of_split = masks_of.get(name) or masks_of.get(None, [])
+        if (chosen := _choose_mask_family(own, masks_of_split, found.folder)) is not None:
+            labelled[name] = chosen.without_unlabelled_folders()
+            left_out += chosen.unlabelled_folders()
+    if left_out:
+        images_of.setdefault("predict", left_out)
     name = "train" if "train" in labelled else None
     if name not in labelled:
         return None
@@ -57,6 +79,8 @@ def guess_mask_folders(found: FolderSurvey) -> Guess | None:
     else:
         classes = classes_of_masks(found, list(train.family.pairs.values()))
     unsure = [*classes.unsure, *_other_mask_families(found, train)]
+    if left_out:
+        unsure.append(f"train: without folders that have no masks, such as {found.inner(left_out[0].parent)}")
     splits = _guess_mask_splits(found, labelled, images_of, classes, unsure)
     return Guess("images and masks", {**splits, **classes.dataset}, tuple(unsure))
 
@@ -136,8 +160,8 @@ def _guess_mask_splits(
 
 def _without_masks(found: FolderSurvey, train: _MaskedImages) -> list[str]:
     """That images have no mask, if some have none of any class."""
-    masked = {image for family in train.of_class.values() or (train.family,) for image in family.pairs}
-    without = [image for image in train.images if image not in masked]
+    paired = train.paired
+    without = [image for image in train.images if image not in paired]
     if not without:
         return []
     what = " of any class, which means that they show none" if train.of_class else ""

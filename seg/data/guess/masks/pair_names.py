@@ -1,13 +1,15 @@
 """The pattern that leads from images to masks of other names, found from their names."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Final
+
+from seg.data.pairing.plain_names import plain_name
 
 _TRIED: Final = 3
 _LEAST_PAIRED: Final = 0.5
@@ -73,9 +75,21 @@ class MaskFamily:
         return self._paired(self.pattern) if self.pattern else {}
 
     def _paired(self, pattern: NamePattern) -> dict[Path, Path]:
-        known = set(self._masks)
-        found = {image: pattern.mask_of(image, self._root) for image in self._images}
-        return {image: mask for image, mask in found.items() if mask is not None and mask in known}
+        known, plain = self._known
+        found: dict[Path, Path] = {}
+        for image in self._images:
+            path = pattern.mask_of(image, self._root)
+            mask = path and (path if path in known else plain.get(_plain_path(path)))
+            if mask is not None:
+                found[image] = mask
+        return found
+
+    @cached_property
+    def _known(self) -> tuple[set[Path], dict[Path, Path]]:
+        """The masks, and those of a plain name that no other has, as `find_masks` finds them."""
+        count = Counter(map(_plain_path, self._masks))
+        alone = {plain: mask for mask in self._masks if count[plain := _plain_path(mask)] == 1}
+        return set(self._masks), alone
 
     def _likely_pairs(self) -> Iterator[tuple[Path, Path]]:
         """Some images and some masks, each with those whose names have most in common with its own."""
@@ -129,14 +143,22 @@ def _nearest_names(path: Path, others: Sequence[Path]) -> list[Path]:
 
 def _affixes_of_names(image: str, mask: str) -> tuple[tuple[str, str], tuple[str, str]] | None:
     """What comes before and after the common core in both names; None if they have too little in common."""
-    if image in mask:
-        before, _, after = mask.partition(image)
-        return ("", before), ("", after)
+    for own, other in ((image, mask), (plain_name(image), plain_name(mask))):
+        if own in other:
+            before, _, after = other.partition(own)
+            return ("", before), ("", after)
+    if mask in image:
+        before, _, after = image.partition(mask)
+        return (before, ""), (after, "")
     core = _common_words_of_names(image, mask)
     if len(core) > 1 and not (_has_digit(image[len(core) :]) and _has_digit(mask[len(core) :])):
         return ("", ""), (image[len(core) :], mask[len(core) :])
     core = _common_words_of_names(image[::-1], mask[::-1])[::-1]
     return ((image[: -len(core)], mask[: -len(core)]), ("", "")) if len(core) > 1 else None
+
+
+def _plain_path(path: Path) -> Path:
+    return path.with_name(plain_name(path.name))
 
 
 def _has_digit(text: str) -> bool:

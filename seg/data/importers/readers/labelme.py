@@ -22,13 +22,21 @@ from seg.errors import DataError
 
 
 def read_labelme(source: Path, dropped: Dropped) -> ImportedDataset:
+    """Read a folder of labelme's JSONs, or one of them.
+
+    Counts in `dropped` what is not read.
+
+    Raises:
+        DataError: a file is missing or not of this format.
+    """
     files = sorted(source.rglob("*.json")) if source.is_dir() else [source]
     if not files:
         raise DataError(f"{source}: has no JSON of labelme")
-    return ImportedDataset(_labelme_images(files, dropped))
+    folder = source if source.is_dir() else source.parent
+    return ImportedDataset(_labelme_images(folder, files, dropped))
 
 
-def _labelme_images(files: list[Path], dropped: Dropped) -> Iterator[ImportedImage]:
+def _labelme_images(folder: Path, files: list[Path], dropped: Dropped) -> Iterator[ImportedImage]:
     for file in files:
         document = base.read_annotation_json(file)
         if not isinstance(document, dict) or "shapes" not in document:
@@ -42,7 +50,9 @@ def _labelme_images(files: list[Path], dropped: Dropped) -> Iterator[ImportedIma
                 continue
             size_hw = base.size_of_imported_image(image)
             objects = [_labelme_object(shape, size_hw, dropped) for shape in document["shapes"]]
-        yield ImportedImage(image, size_hw, [one for one in objects if one])
+        yield ImportedImage(
+            image, size_hw, [one for one in objects if one], base.import_split_of_path(file, folder)
+        )
 
 
 def _labelme_object(

@@ -12,15 +12,27 @@ import numpy as np
 from seg.data.images.image_files import bytes_of_file, image_files_in
 from seg.data.importers import base
 from seg.data.importers.base import Dropped, ImportedDataset, ImportedImage, ImportedObject
+from seg.data.splits.list_samples import images_to_list
 from seg.errors import DataError, SpecError
+from seg.spec.dataset.dataset import SplitName
 from seg.spec.yaml.yaml_text import parse_yaml_text, read_yaml_text
 
 _SPLITS: Final = ("train", "val", "test")
 _BOX: Final = 4
+_NAME_LISTS: Final = ("obj.names", "classes.txt", "*.names")
 
 
 def read_yolo(source: Path, dropped: Dropped) -> ImportedDataset:
-    file = source / "data.yaml" if source.is_dir() else source
+    """Read a YOLO-seg dataset: a `data.yaml`, or a list of names alone, and outlines.
+
+    Counts in `dropped` what is not read.
+
+    Raises:
+        DataError: a file is missing or not of this format.
+    """
+    if (listed := _file_of_names_alone(source)) is not None:
+        return _read_yolo_without_yaml(source, listed, dropped)
+    file = _yolo_yaml(source)
     try:
         document = parse_yaml_text(read_yaml_text(file), file)
     except SpecError as error:
@@ -41,22 +53,63 @@ def read_yolo(source: Path, dropped: Dropped) -> ImportedDataset:
     )
 
 
+def _yolo_yaml(source: Path) -> Path:
+    """`data.yaml`, or the only YAML of the folder, as Ultralytics names it after the dataset."""
+    if not source.is_dir() or (usual := source / "data.yaml").is_file():
+        return source / "data.yaml" if source.is_dir() else source
+    found = sorted([*source.glob("*.yaml"), *source.glob("*.yml")])
+    if len(found) != 1:
+        raise DataError(
+            f"{usual}: is not there: write it, with the folders and the classes in their order, such as"
+            " 'train: images/train', 'val: images/val' and 'names: [cat, dog]'"
+        )
+    return found[0]
+
+
+def _file_of_names_alone(source: Path) -> Path | None:
+    """The list of classes that exports of CVAT and labelImg have instead of a YAML."""
+    if not source.is_dir() or [*source.glob("*.yaml"), *source.glob("*.yml")]:
+        return None
+    return next((file for name in _NAME_LISTS for file in sorted(source.rglob(name))), None)
+
+
+def _read_yolo_without_yaml(source: Path, listed: Path, dropped: Dropped) -> ImportedDataset:
+    """All images of a folder, in the splits that their folders are named after."""
+    lines = bytes_of_file(listed).decode(errors="replace").splitlines()
+    names = [line.strip() for line in lines if line.strip()]
+    images = (
+        _yolo_image(image, names, base.import_split_of_path(image, source), dropped)
+        for image in image_files_in(source)
+    )
+    return ImportedDataset(images, base.number_imported_classes(names))
+
+
 def _yolo_images(
     file: Path, root: Path, places: Sequence[tuple[str, str]], names: Sequence[str], dropped: Dropped
 ) -> Iterator[ImportedImage]:
     for split, place in places:
         # Exports name folders relative to where the dataset was, or to a folder beside the YAML's.
         wanted = (root / place, file.parent / place, file.parent / place.removeprefix("../"))
-        folder = next((one for one in wanted if one.is_dir()), None)
-        if folder is None:
-            raise DataError(f"{file}: its {split} folder {place} is not there")
-        for image in image_files_in(folder):
-            size_hw = base.size_of_imported_image(image)
-            # Labels are in the folder `labels` beside the last folder `images` of the path.
-            labels = Path("labels".join(str(image.with_suffix(".txt")).rsplit("images", 1)))
-            dropped["image without a file of labels (kept as empty)"] += not labels.is_file()
-            objects = _yolo_objects(labels, size_hw, names, dropped)
-            yield ImportedImage(image, size_hw, objects, base.import_split_of(split))
+        named = next((one for one in wanted if one.exists()), None)
+        if named is None and split == "test":
+            dropped["folder of test images that is not there"] += 1
+            continue
+        if named is None:
+            raise DataError(f"{file}: its {split} folder {place} is not there: correct or remove it")
+        _, images = images_to_list(named)
+        for image in images:
+            yield _yolo_image(image, names, base.import_split_of(split), dropped)
+
+
+def _yolo_image(image: Path, names: Sequence[str], split: SplitName, dropped: Dropped) -> ImportedImage:
+    """An image with the outlines of its text: in `labels` beside the last folder `images`, or beside it."""
+    size_hw = base.size_of_imported_image(image)
+    *folders, name = image.with_suffix(".txt").parts
+    if "images" in folders:
+        folders[len(folders) - 1 - folders[::-1].index("images")] = "labels"
+    labels = Path(*folders, name)
+    dropped["image without a file of labels (kept as empty)"] += not labels.is_file()
+    return ImportedImage(image, size_hw, _yolo_objects(labels, size_hw, names, dropped), split)
 
 
 def _yolo_objects(

@@ -15,8 +15,7 @@ from seg.data.images.images import write_image
 COMMAND = """
 import sys
 from seg.data.images import raster
-from seg.engine import ensemble
-raster.LARGE = ensemble.LARGE = 1000
+raster.LARGE = 1000
 from seg.commands.app import app
 app()
 """
