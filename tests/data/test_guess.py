@@ -386,3 +386,10 @@ def test_images_and_masks_that_do_not_pair_are_named(tmp_path: Path) -> None:
         (tmp_path / f"masks/{number}.png").rename(tmp_path / f"masks/{'xyz'[number]}.png")
     with pytest.raises(DataError, match=r"do not pair .* images/0\.png and masks/x\.png"):
         guess_dataset(tmp_path)
+
+
+def test_a_list_of_classes_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    mask_values(tmp_path, *[[[0, 1, 2]]] * 3)
+    (tmp_path / "_classes.csv").write_text("Pixel Value, Class\n0, sky\nx, road\n")
+    text = yaml_of_guess(guess_dataset(tmp_path), tmp_path)
+    assert "# - classes: a list is not read: _classes.csv:3: " in text

@@ -68,7 +68,7 @@ class MaskCheck:
         return CheckedLabels(size_of_labels(labels), labels, findings=tuple(self._palette_warnings(index)))
 
     def _palette_warnings(self, index: int) -> Iterator[Finding]:
-        """Warnings about the palettes of an image's masks, where their indexes are read, not their colours."""
+        """Warnings about the palettes of an image's masks, of which the indexes are read."""
         if self._split.spec.tolerance is None:
             for mask in self._split.masks[index]:
                 yield from self._palettes.findings(mask.path)

@@ -27,6 +27,10 @@ _CITYSCAPES_VOID: Final = (0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 29, 30)
 _UNLABELLED: Final = 255
 
 
+_ClassList = tuple[Path, list[dict[str, Any]]]
+"""A file of classes, and what it lists."""
+
+
 @dataclass(slots=True)
 class MaskClasses:
     """Keys of the dataset, keys of its masks, and what is unsure."""
@@ -92,14 +96,21 @@ def classes_of_masks(found: FolderSurvey, masks: Sequence[Path]) -> MaskClasses:
     content = content_of_masks(masks)
     if not content.values and not content.colours:
         read_mask_values(masks[0], lossy=True)  # It raises what is wrong with the first, as with all.
-    listed = _read_found_class_list(found)
+    unsure: list[str] = []
+    result = _classes_of_content(content, masks[0], _read_found_class_list(found, unsure))
+    result.unsure[:0] = unsure
+    return result
+
+
+def _classes_of_content(content: MaskContent, sample: Path, listed: _ClassList | None) -> MaskClasses:
+    """The classes of masks with this content, such as `sample`; raises DataError."""
     if content.colours:
         return _classes_of_colours(content, listed)
     if content.is_binary and (listed is None or len(listed[1]) <= 2):
         return _classes_of_binary_masks(content.values, listed)
     if content.is_jpeg:
         raise DataError(
-            f"{masks[0]}: is a JPEG with values that are neither near 0 nor near 255: a JPEG changes ids of"
+            f"{sample}: is a JPEG with values that are neither near 0 nor near 255: a JPEG changes ids of"
             " classes: save masks as PNG, or set 'binary' for a threshold in a YAML of your own"
         )
     if max(content.values) > MAX_PIXEL_VALUE and not _are_ids_with_instances(content.values):
@@ -110,7 +121,7 @@ def classes_of_masks(found: FolderSurvey, masks: Sequence[Path]) -> MaskClasses:
             f"classes: the masks have {len(content.values)} values: taken as black and white"
         )
         return result
-    result = _classes_of_ids(content.values, masks[0], listed)
+    result = _classes_of_ids(content.values, sample, listed)
     if listed is None and content.number_objects:
         result.unsure.append(
             "classes: the values seem to number the objects of each image: if they do, give masks"
@@ -134,9 +145,7 @@ def _classes_of_objects(values: Sequence[int]) -> MaskClasses:
     return result
 
 
-def _classes_of_binary_masks(
-    values: Sequence[int], listed: tuple[Path, list[dict[str, Any]]] | None
-) -> MaskClasses:
+def _classes_of_binary_masks(values: Sequence[int], listed: _ClassList | None) -> MaskClasses:
     """Masks of 0 and another value, or smoothed ones; a list names the class, or the background before it."""
     has_background = listed is not None and len(listed[1]) == 2
     classes = listed[0] if listed else ["foreground"]
@@ -156,9 +165,7 @@ def _classes_of_binary_masks(
     return result
 
 
-def _classes_of_colours(
-    content: MaskContent, listed: tuple[Path, list[dict[str, Any]]] | None
-) -> MaskClasses:
+def _classes_of_colours(content: MaskContent, listed: _ClassList | None) -> MaskClasses:
     result = MaskClasses()
     if content.is_jpeg:
         result.masks["tolerance"] = 60
@@ -182,9 +189,7 @@ def _classes_of_colours(
     return result
 
 
-def _classes_of_ids(
-    values: Sequence[int], sample: Path, listed: tuple[Path, list[dict[str, Any]]] | None
-) -> MaskClasses:
+def _classes_of_ids(values: Sequence[int], sample: Path, listed: _ClassList | None) -> MaskClasses:
     result = MaskClasses()
     if max(values, default=0) >= _INSTANCES:
         result.masks["divide"] = _INSTANCES
@@ -240,15 +245,17 @@ def _leave_out_void(result: MaskClasses, entries: Sequence[dict[str, Any]]) -> N
         result.unsure.append(f"unlabelled_classes: {', '.join(void)} is taken as not to be learnt")
 
 
-def _read_found_class_list(found: FolderSurvey) -> tuple[Path, list[dict[str, Any]]] | None:
-    """The class list that is there; of one for each split, that of training."""
+def _read_found_class_list(found: FolderSurvey, unsure: list[str]) -> _ClassList | None:
+    """The class list that is there; of one for each split, that of training. If none can be read: why."""
+    problems = []
     for path in sorted(
         found.named(*CLASS_LIST_NAMES), key=lambda path: split_of_path(path, found.folder) != "train"
     ):
         try:
             return path, read_class_list(path)
-        except ValueError:
-            continue
+        except ValueError as error:
+            problems.append(str(error).replace(str(path), found.inner(path)))
+    unsure += [f"classes: a list is not read: {problem}" for problem in problems]
     return None
 
 
