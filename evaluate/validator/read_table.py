@@ -4,11 +4,16 @@ import itertools
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from seg.engine.submissions.tables.csv_file import Row, read_csv_table
 from seg.engine.submissions.tables.run_length_table import unknown_class_in_row
 from seg.engine.submissions.tables.table_format import Key, TableFormat
 from seg.evaluate.validator.finding import Finding
+
+_COMMA: Final = ","
+_OTHER_DELIMITERS: Final = (";", "\t", "|")
+"""As spreadsheets write them where a comma is part of a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +47,15 @@ def read_submission_rows(
     Args:
         expected: rows, which tell a header from a row.
     """
-    lines = read_csv_table(path)
+    delimiter = _find_delimiter(path, len(style.header))
+    lines = read_csv_table(path, delimiter)
     number, header = next(lines, (1, []))
     is_row = len(header) == len(style.header) and style.key_of_fields(header) in expected
     found, findings = _check_table_header(number, header, style, is_row)
+    if delimiter != _COMMA:
+        findings.append(
+            Finding(number, f"fields are separated by {delimiter!r}", "separate them by ','", True)
+        )
     rows = []
     for line, fields in itertools.chain([(number, header)] if is_row else [], lines):
         if len(fields) != len(found.header):
@@ -60,6 +70,17 @@ def read_submission_rows(
                 findings.append(Finding(line, unknown_class_in_row(style, key), "write one of these"))
         rows.append(TableRow(line, key, style.show(key), tuple(found.values(fields)), labels))
     return rows, findings
+
+
+def _find_delimiter(path: Path, columns: int) -> str:
+    """What separates the fields of the first line, if that gives the columns; else a comma."""
+    _, whole = next(read_csv_table(path), (1, []))
+    if len(whole) == 1:
+        for delimiter in _OTHER_DELIMITERS:
+            _, fields = next(read_csv_table(path, delimiter), (1, []))
+            if len(fields) == columns:
+                return delimiter
+    return _COMMA
 
 
 def _check_table_header(

@@ -1,6 +1,7 @@
 """Repair of a table: only what is safe to change without knowing the masks."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from seg.engine.submissions import SubmissionForSpec
@@ -16,13 +17,27 @@ from seg.spec import EnsembleSpec
 from seg.spec.ensemble.output import TABLE_FORMATS
 
 
-def repair_submission(spec: EnsembleSpec, path: Path, sample: Path | None, output: Path) -> int:
-    """Write a copy with the expected header, order and ids, and with runs sorted and merged.
+@dataclass(frozen=True, slots=True)
+class RepairedTable:
+    """The table with which a submission is replaced.
+
+    Attributes:
+        changed: how many rows were changed, added or removed.
+    """
+
+    style: TableFormat
+    rows: Sequence[tuple[Key, Sequence[str]]]
+    changed: int
+
+    def write(self, output: Path) -> None:
+        """Write the table atomically; raises OutputError."""
+        write_table_rows(output, self.style, self.rows)
+
+
+def repair_submission(spec: EnsembleSpec, path: Path, sample: Path | None) -> RepairedTable:
+    """The table with the expected header, separators, order and ids, and with runs sorted and merged.
 
     Ids that differ from expected ones only by a suffix, a folder or leading zeros are replaced.
-
-    Returns:
-        The number of rows that were changed, added or removed.
 
     Raises:
         DataError: the format is not a table, an id is duplicate, runs cannot be repaired, a row of pixels is
@@ -46,9 +61,8 @@ def repair_submission(spec: EnsembleSpec, path: Path, sample: Path | None, outpu
     if expected.style.drops_empty:
         cells_of = {key: cells for key, cells in cells_of.items() if any(cells)}
     kept = [(key, cells_of[key]) for key in expected.keys if key in cells_of]
-    write_table_rows(output, expected.style, kept)
     same = sum(cells_of.get(row.key) == row.values for row in rows)
-    return len(kept) - same + len(rows) - len(row_of)
+    return RepairedTable(expected.style, kept, len(kept) - same + len(rows) - len(row_of))
 
 
 def _refuse_lossy_repair(

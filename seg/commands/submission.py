@@ -86,7 +86,7 @@ def submission_convert_command(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write a submission in another format, such as label maps in that of the spec."""
+    """Write a submission in another format, such as label maps as the contest's CSV."""
     from functools import partial
 
     from seg.engine.submissions import SubmissionForSpec
@@ -125,6 +125,7 @@ def submission_check_command(
 ) -> None:
     """Find mistakes that a leaderboard would punish: each with its row and fix."""
     from seg.engine.submissions.output import submission_output
+    from seg.errors import DataError
     from seg.evaluate.validator import check_submission, repair_submission
     from seg.spec import load_ensemble
     from seg.terminal.words import pluralise
@@ -143,16 +144,29 @@ def submission_check_command(
     )
     for finding in findings:
         typer.echo(f"{submission}: {finding}")
+    fixable = sum(finding.is_fixable for finding in findings)
+    refusal = ""
+    if target or fixable:
+        try:
+            repaired = repair_submission(spec, submission, sample or spec.output.sample)
+        except DataError as error:
+            if target:
+                raise
+            refusal = str(error)
     if target:
         with target.writing() as final:
-            rows = repair_submission(spec, submission, sample or spec.output.sample, final)
-        typer.echo(f"{fix}: {pluralise(rows, 'row')} mended")
+            repaired.write(final)
+        typer.echo(f"{fix}: {pluralise(repaired.changed, 'row')} mended")
     if findings:
-        mended = sum(finding.is_fixable for finding in findings)
-        typer.echo(f"{submission}: {pluralise(len(findings), 'finding')}, of which --fix mends {mended}")
+        found = f"{submission}: {pluralise(len(findings), 'finding')}"
+        typer.echo(
+            f"{found}, and --fix cannot mend the file: {refusal}"
+            if refusal
+            else f"{found}, of which --fix mends {fixable}"
+        )
         if fix:
             suggest_submission_check(path, fix)
-        elif mended:
+        elif fixable and not refusal:
             suggest_next(f"seg submission check {path} {submission} --fix FILE")
         raise typer.Exit(EXIT_FINDINGS)
     typer.echo(f"{submission}: nothing found")

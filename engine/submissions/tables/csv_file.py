@@ -34,7 +34,7 @@ def write_csv_table(path: Path, header: Row, rows: Iterable[Row]) -> None:
         ) from error
 
 
-def read_csv_table(path: Path) -> Iterator[tuple[int, list[str]]]:
+def read_csv_table(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
     """The rows of a CSV with their line numbers, the header first; empty lines are skipped.
 
     Raises:
@@ -44,7 +44,7 @@ def read_csv_table(path: Path) -> Iterator[tuple[int, list[str]]]:
     csv.field_size_limit(sys.maxsize)
     try:
         with regular_file(path).open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
+            reader = csv.reader(file, delimiter=delimiter)
             for row in reader:
                 if row:
                     yield reader.line_num, row

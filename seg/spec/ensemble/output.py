@@ -1,4 +1,4 @@
-"""What `seg ensemble` writes."""
+"""The output of `seg ensemble` in a spec: file, format, size, and a table's columns and runs."""
 
 import os
 from collections.abc import Mapping

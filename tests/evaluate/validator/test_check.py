@@ -136,7 +136,9 @@ def test_what_is_mended_has_no_findings(contest: Contest, tmp_path: Path) -> Non
         broken.append(f"{row_id},{' '.join(pairs[::-1]) or '-1'}")
     contest.path.write_bytes(("\ufeffid,rle\r\n" + "\r\n".join(broken[1:])).encode())
     assert len(contest.findings()) > 3
-    assert repair_submission(contest.spec, contest.path, None, tmp_path / "mended.csv") > 3
+    repaired = repair_submission(contest.spec, contest.path, None)
+    assert repaired.changed > 3
+    repaired.write(tmp_path / "mended.csv")
     mended = (tmp_path / "mended.csv").read_text()
     assert check_submission(contest.spec, tmp_path / "mended.csv") == []
     assert lines_of(mended)[:-1] == lines_of(right.decode())[:-1]
@@ -145,7 +147,7 @@ def test_what_is_mended_has_no_findings(contest: Contest, tmp_path: Path) -> Non
 def test_what_cannot_be_mended_is_refused(contest: Contest, tmp_path: Path) -> None:
     contest.path.write_text(set_runs("1 2 3")(contest.path.read_text()))
     with pytest.raises(DataError, match=r"a\.csv:2: its runs cannot be repaired"):
-        repair_submission(contest.spec, contest.path, None, tmp_path / "mended.csv")
+        repair_submission(contest.spec, contest.path, None).write(tmp_path / "mended.csv")
     assert not (tmp_path / "mended.csv").exists()
 
 

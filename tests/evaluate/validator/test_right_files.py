@@ -116,7 +116,7 @@ def test_the_header_of_the_sample_is_wanted(tmp_path: Path) -> None:
     spec.output.file.write_text(right.replace("id,rle_mask", "ImageId,EncodedPixels"))
     (finding,) = findings_of(spec)
     assert "line 1: the header is 'ImageId,EncodedPixels': it should be 'id,rle_mask'" in finding
-    repair_submission(spec, spec.output.file, spec.output.sample, tmp_path / "mended.csv")
+    repair_submission(spec, spec.output.file, spec.output.sample).write(tmp_path / "mended.csv")
     assert (tmp_path / "mended.csv").read_text() == right
 
 
@@ -128,7 +128,7 @@ def test_columns_in_another_order_are_moved_and_not_renamed(tmp_path: Path) -> N
     spec.output.file.write_text("".join(f"{','.join(row)}\n" for row in rows))
     (finding,) = findings_of(spec)
     assert "its columns have another order" in finding
-    repair_submission(spec, spec.output.file, spec.output.sample, tmp_path / "mended.csv")
+    repair_submission(spec, spec.output.file, spec.output.sample).write(tmp_path / "mended.csv")
     assert (tmp_path / "mended.csv").read_text() == right
 
 
@@ -138,7 +138,7 @@ def test_a_file_without_a_header_keeps_its_first_row(tmp_path: Path) -> None:
     spec.output.file.write_text(right.partition("\n")[2])
     (finding,) = findings_of(spec)
     assert "there is no header" in finding
-    repair_submission(spec, spec.output.file, spec.output.sample, tmp_path / "mended.csv")
+    repair_submission(spec, spec.output.file, spec.output.sample).write(tmp_path / "mended.csv")
     assert (tmp_path / "mended.csv").read_text() == right
 
 
@@ -157,7 +157,7 @@ def test_ids_that_differ_by_an_ending_keep_their_predictions(
     (tmp_path / "other.csv").write_text(other)
     (finding,) = findings_of(spec, tmp_path / "other.csv")
     assert f"2 rows with ids that {tmp_path / 'sample.csv'} writes differently: '{found[0]}'" in finding
-    repair_submission(spec, tmp_path / "other.csv", spec.output.sample, tmp_path / "mended.csv")
+    repair_submission(spec, tmp_path / "other.csv", spec.output.sample).write(tmp_path / "mended.csv")
     assert (tmp_path / "mended.csv").read_text() == right
 
 
@@ -183,7 +183,7 @@ def test_mending_writes_nothing_where_a_prediction_would_be_lost(
     spec.output.file.write_text(change(spec.output.file.read_text()))
     assert findings_of(spec)
     with pytest.raises(DataError, match=problem):
-        repair_submission(spec, spec.output.file, spec.output.sample, tmp_path / "mended.csv")
+        repair_submission(spec, spec.output.file, spec.output.sample).write(tmp_path / "mended.csv")
     assert not (tmp_path / "mended.csv").exists()
 
 
@@ -258,9 +258,9 @@ def test_rows_of_pixels_are_those_of_the_sample(tmp_path: Path, change: Any, fin
     mended = tmp_path / "mended.csv"
     if " row " in found:
         with pytest.raises(DataError, match=r"predict its pixels|would be lost"):
-            repair_submission(spec, spec.output.file, spec.output.sample, mended)
+            repair_submission(spec, spec.output.file, spec.output.sample).write(mended)
         return
-    repair_submission(spec, spec.output.file, spec.output.sample, mended)
+    repair_submission(spec, spec.output.file, spec.output.sample).write(mended)
     assert mended.read_text().splitlines() == rows
 
 
@@ -285,7 +285,7 @@ def test_a_column_of_classes_is_checked_and_mended(tmp_path: Path) -> None:
     ]
     spec.output.file.write_text("\n".join(broken) + "\n")
     assert len(findings_of(spec)) >= 4
-    repair_submission(spec, spec.output.file, spec.output.sample, tmp_path / "mended.csv")
+    repair_submission(spec, spec.output.file, spec.output.sample).write(tmp_path / "mended.csv")
     assert (tmp_path / "mended.csv").read_text() == right
     spec.output.file.write_text(right.replace("a.jpg,ship", "a.jpg,boat"))
     assert "line 5: 'boat' is not a class: known are car, ship: write one of these" in findings_of(spec)

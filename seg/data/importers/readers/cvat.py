@@ -25,6 +25,13 @@ from seg.errors import DataError
 
 
 def read_cvat(source: Path, dropped: Dropped) -> ImportedDataset:
+    """Read CVAT's XML for images, or the XML in a folder.
+
+    Counts in `dropped` what is not read.
+
+    Raises:
+        DataError: a file is missing or not of this format.
+    """
     file = next(iter(sorted(source.glob("*.xml"))), source / "annotations.xml") if source.is_dir() else source
     try:
         root = fromstring(bytes_of_file(file))

@@ -22,6 +22,13 @@ from seg.errors import DataError
 
 
 def read_labelme(source: Path, dropped: Dropped) -> ImportedDataset:
+    """Read a folder of labelme's JSONs, or one of them.
+
+    Counts in `dropped` what is not read.
+
+    Raises:
+        DataError: a file is missing or not of this format.
+    """
     files = sorted(source.rglob("*.json")) if source.is_dir() else [source]
     if not files:
         raise DataError(f"{source}: has no JSON of labelme")

@@ -25,6 +25,13 @@ _MOST_BYTES: Final = 2**26
 
 
 def read_supervisely(source: Path, dropped: Dropped) -> ImportedDataset:
+    """Read a Supervisely project: `meta.json`, and datasets with `img` and `ann`.
+
+    Counts in `dropped` what is not read.
+
+    Raises:
+        DataError: a file is missing or not of this format.
+    """
     file = source / "meta.json"
     meta = base.read_annotation_json(file)
     with base.errors_of_format_named(file, "Supervisely"):
