@@ -5,6 +5,7 @@ keeps libraries from replacing the handlers.
 """
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,22 @@ def ignore_stop_signals() -> None:
     """Ignore them in a process that ends when its parent closes their pipe."""
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+
+
+def start_resource_tracker() -> None:
+    """Start the process that removes what children share, so that it hears no stop signal and outlives them.
+
+    It is started by the first child else, and ignores SIGINT and SIGTERM only.
+    """
+    from multiprocessing import resource_tracker
+
+    if sys.platform == "win32":
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -7,6 +7,8 @@ import atexit
 import os
 import signal
 import sys
+import threading
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
@@ -18,6 +20,8 @@ from seg.terminal.events import current_output_form, event_line
 Handler = Callable[[int, FrameType | None], None]
 
 _IMPORT_SYSTEM: Final = "importlib._bootstrap"
+_STARTS_A_CHILD: Final = "multiprocessing.popen_spawn_posix"
+_MOMENT_S: Final = 0.05
 
 
 def run_interruptible(arguments: Sequence[str]) -> NoReturn:
@@ -59,14 +63,39 @@ def _handle_stop_signals_with(handler: Handler) -> None:
 def _raise_stop_signal(number: int, frame: FrameType | None) -> None:
     """Let a command put away its files and processes, unless it is importing modules.
 
-    An import may swallow a KeyboardInterrupt, print its traceback or, in C++, abort.
+    An import may swallow a KeyboardInterrupt, print its traceback or, in C++, abort. A child that is being
+    started would print a traceback, so the signal comes again in a moment.
     """
-    inner = frame
-    while inner is not None:
-        if inner.f_globals.get("__name__") == _IMPORT_SYSTEM:
-            _exit_at_once(number, frame)
-        inner = inner.f_back
+    modules = _modules_at_work(frame)
+    if _IMPORT_SYSTEM in modules:
+        _exit_at_once(number, frame)
+    if _STARTS_A_CHILD in modules:
+        again = threading.Timer(_MOMENT_S, os.kill, (os.getpid(), number))
+        again.daemon = True
+        again.start()
+        return
+    _ignore_ends_of_children()
     raise StopSignal(number)
+
+
+def _modules_at_work(frame: FrameType | None) -> set[object]:
+    """The modules whose functions have not returned yet."""
+    found = set()
+    while frame is not None:
+        found.add(frame.f_globals.get("__name__"))
+        frame = frame.f_back
+    return found
+
+
+def _ignore_ends_of_children() -> None:
+    """Let child processes end without a word: a signal to the process group stops them, too.
+
+    torch would raise an error for each in the middle of a command's clean-up.
+    """
+    if child_ended := getattr(signal, "SIGCHLD", None):
+        signal.signal(child_ended, signal.SIG_DFL)
+    warnings.filterwarnings("ignore", module=r"multiprocessing\.")
+    sys.unraisablehook = lambda _: None
 
 
 def _exit_at_once(number: int, _: FrameType | None) -> NoReturn:

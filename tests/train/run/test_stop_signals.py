@@ -44,8 +44,18 @@ def stop_training(
         while len(children := children_of(process.pid)) < WORKERS:
             assert process.poll() is None, events
         send(process.pid)
-        events += map(json.loads, stderr)
+        rest = stderr.read()
+    assert all(line.startswith("{") for line in rest.splitlines()), rest
+    events += map(json.loads, rest.splitlines())
     return process.wait(), events, children
+
+
+def has_trained_an_epoch(event: Event) -> bool:
+    return bool(event["event"] == "progress" and event["title"] == "train toy" and event["done"] > 100)
+
+
+def begins_training(event: Event) -> bool:
+    return bool(event["event"] == "begin" and event["title"] == "train toy")
 
 
 @pytest.mark.slow
@@ -53,17 +63,15 @@ def stop_training(
 def test_training_that_is_stopped_goes_on(toy_spec: SpecWriter, tmp_path: Path) -> None:
     spec = toy_spec(tmp_path, epochs=500, workers=WORKERS)
     code, events, children = stop_training(
-        spec, lambda event: event["event"] == "line", lambda pid: os.kill(pid, signal.SIGTERM)
+        spec, has_trained_an_epoch, lambda pid: os.kill(pid, signal.SIGTERM)
     )
     assert code == 143, events
     assert events[-1]["event"] == "stopped"
     assert events[-1]["text"] == "stopped by SIGTERM; the same command goes on from here"
-    code, events, more = stop_training(
-        spec, lambda event: event["event"] == "begin", lambda pid: os.killpg(pid, signal.SIGHUP)
-    )
+    code, events, more = stop_training(spec, begins_training, lambda pid: os.killpg(pid, signal.SIGHUP))
     assert code == 129, events
     assert events[-1]["signal"] == "SIGHUP"
-    (begin,) = [event for event in events if event["event"] == "begin"]
+    (begin,) = filter(begins_training, events)
     assert begin["done"] > 0
     assert not list(tmp_path.rglob(".*.seg-*"))
     while any(map(is_alive, [*children, *more])):
