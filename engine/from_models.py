@@ -7,9 +7,11 @@ from typing import Any, Final
 
 from seg.engine.load import LoadedMembers, load_members
 from seg.engine.member import Member
+from seg.engine.member_files import STACKING_OF_OTHERS
 from seg.engine.resolved import resolve_ensemble
 from seg.engine.runtimes.hardware import default_streams, usable_cores
 from seg.engine.runtimes.python_runtime import PredictFunction, PythonRuntime
+from seg.errors import SpecError
 from seg.labels.classes import ClassInfo, default_colour
 from seg.labels.task import Task
 from seg.models.card import InputCard, ModelCard
@@ -53,14 +55,15 @@ def load_models(
     if functions and spec.merge_at == "decoder":
         raise ValueError("merge_at: decoder cuts exported models, and a function cannot be cut: remove it")
     files = tuple(member for member in spec.running if member.name not in functions)
-    of_files_alone = spec.model_copy(update={"members": files, "stacking": None})
+    if functions and spec.stacking and spec.stacking.fingerprint:
+        raise SpecError(f"{spec.stacking.place}: {STACKING_OF_OTHERS}")
+    of_files_alone = spec.model_copy(update={"members": files, "stacking": None} if functions else {})
     loaded = load_members(resolve_ensemble(of_files_alone)) if files else _no_loaded_models(spec)
     known = loaded.members[0].card.classes if files else _classes_of_functions(classes)
     if classes is not None and [c.name for c in known] != list(classes):
         raise ValueError(f"classes: the models have {', '.join(c.name for c in known)}")
-    stacking = spec.stacking_of(known)
     if not functions:
-        return spec, replace(loaded, stacking=stacking)
+        return spec, loaded
     of_files = {member.name: member for member in loaded.members}
     members = tuple(
         of_files.get(one.name)
@@ -75,7 +78,7 @@ def load_models(
         )
         for one in spec.running
     )
-    factors = spec.factors_of(known)
+    factors, stacking = spec.factors_of(known), spec.stacking_of(known)
     return spec, replace(loaded, members=members, factors=factors, device_ops=None, stacking=stacking)
 
 

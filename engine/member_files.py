@@ -1,13 +1,15 @@
 """The exported models of an ensemble's members, with their classes in the dataset's order."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from seg.data.labelling import known_classes_of_dataset
-from seg.errors import ModelError
+from seg.errors import ModelError, SpecError
 from seg.files.atomic import sha256_of
 from seg.labels.classes import ClassInfo
 from seg.labels.task import Task
@@ -17,6 +19,12 @@ from seg.models.model_file import read_model_card
 from seg.pixel_range import PixelRange
 from seg.spec import EnsembleSpec
 from seg.spec.dataset.dataset import DatasetSpec
+from seg.spec.ensemble.stacking import StackingSpec
+
+STACKING_OF_OTHERS: Final = (
+    "was changed, or fitted for other trained weights, or for members with other weights, temperatures or"
+    " views: remove 'stacking' from the ensemble; seg tune fits another"
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,13 @@ class MemberFile:
             return self.sha256
         return hashlib.sha256(f"{self.sha256} {self.channels}".encode()).hexdigest()
 
+    @property
+    def trained_weights(self) -> str:
+        """A hash of what was trained, which is the same in every precision."""
+        source = self.own.source
+        imported = source and f"{source.sha256} {source.declared_sha256}"
+        return self.own.checkpoint_sha256 or imported or self.sha256
+
 
 def read_member_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:
     """The models of all members that have weight.
@@ -58,14 +73,40 @@ def read_member_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:
         ModelError: a model is missing, not ours, damaged, or was trained for another task than the dataset's;
             or its classes are not those of the dataset, or those that members share if it lists none.
         DataError: the file that names the dataset's classes is damaged.
+        SpecError: the stacking was fitted for other members than these.
     """
-    return _read_models_of_dataset([spec.model(member) for member in spec.running], spec.data)
+    files = _read_models_of_dataset([spec.model(member) for member in spec.running], spec.data)
+    fitted = spec.stacking
+    if fitted and fitted.fingerprint and fitted.fingerprint != stacking_fingerprint(fitted, spec, files):
+        raise SpecError(f"{fitted.place}: {STACKING_OF_OTHERS}")
+    return files
+
+
+def stacking_fingerprint(stacking: StackingSpec, spec: EnsembleSpec, files: Sequence[MemberFile]) -> str:
+    """A hash of a stacking, and of the trained weights, shares, temperatures and views that it is fitted for.
+
+    The order of members and the precision of their models do not matter.
+    """
+    total = sum(member.weight for member in spec.running)
+    members = {
+        member.name: (
+            file.trained_weights,
+            round(member.weight / total, 6),
+            member.class_weights,
+            member.temperature,
+            sorted(spec.views_of(member)),
+        )
+        for member, file in zip(spec.running, files, strict=True)
+    }
+    facts = json.dumps([stacking.coefficients, members], sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()
 
 
 def read_existing_member_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:
     """The models of members that have weight and are exported already; raises as `read_member_files`."""
     paths = [spec.model(member) for member in spec.running]
-    return _read_models_of_dataset([path for path in paths if path.exists()], spec.data)
+    existing = [path for path in paths if path.exists()]
+    return read_member_files(spec) if existing == paths else _read_models_of_dataset(existing, spec.data)
 
 
 def _read_models_of_dataset(paths: Sequence[Path], dataset: DatasetSpec) -> tuple[MemberFile, ...]:

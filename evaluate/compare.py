@@ -235,7 +235,7 @@ def _fingerprint_of_comparison(resolved: ResolvedEnsemble, split: Split) -> str:
         "split": split.fingerprint,
         "images": hash_of_images(split.samples),
         **({"group": spec.data.group.model_dump(mode="json")} if spec.data.group else {}),
-        **({"stacking": spec.stacking.model_dump()} if spec.stacking else {}),
+        **({"stacking": spec.stacking.coefficients} if spec.stacking else {}),
         **({"tile": spec.tile.model_dump(exclude_none=True)} if spec.tile else {}),
     }
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

@@ -36,7 +36,7 @@ def ensemble_fingerprint(resolved: ResolvedEnsemble) -> str:
             # Earlier versions interpolated logarithms, so their runs and calibrations are of other labels.
             **({"merge_at": "decoder", "interpolated": "linear"} if spec.merge_at == "decoder" else {}),
             **({"decision": spec.decision.model_dump()} if spec.decision != DecisionSpec() else {}),
-            **({"stacking": spec.stacking.model_dump()} if spec.stacking else {}),
+            **({"stacking": spec.stacking.coefficients} if spec.stacking else {}),
             **({"task": spec.data.task} if classes_overlap(spec.data.task) else {}),
             **({"read at": asdict(spec.data.read_scale)} if spec.data.read_scale else {}),
         }

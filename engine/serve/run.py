@@ -1,4 +1,4 @@
-"""From a spec to a server that answers."""
+"""Run `seg serve`: start the engine process, listen, and shut down."""
 
 import asyncio
 import logging
@@ -62,7 +62,7 @@ def run_server(
         if spec.stopping:
             say("stopping: is for submissions: here every image gets all passes")
         say(process.facts.memory.line())
-        again = replace(options, plan=process.facts.memory)
+        again = replace(options, budget=process.facts.memory)
         engine = Engine(process, partial(EngineProcess.start, again))
         with open_endpoints(engine, spec, name, limits, maps) as endpoints:
             address = f"[{host}]" if ":" in host else host

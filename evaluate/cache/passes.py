@@ -105,7 +105,7 @@ def open_cached_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache
         DataError: an image cannot be read, or the split has no labels.
     """
     split.labels(0)  # Missing labels are reported before hours of passes.
-    resolved = resolve_ensemble(_without_temperatures(spec))
+    resolved = resolve_ensemble(_spec_of_passes(spec))
     ensemble = Ensemble.of(resolved)
     coverage = spec.coverage_of(ensemble.classes)
     images = content_keys(split.samples)
@@ -144,10 +144,11 @@ def open_cached_passes(spec: EnsembleSpec, split: Split, cache: ProbabilityCache
     )
 
 
-def _without_temperatures(spec: EnsembleSpec) -> EnsembleSpec:
-    """The spec with all temperatures at 1, as passes are stored."""
+def _spec_of_passes(spec: EnsembleSpec) -> EnsembleSpec:
+    """The spec with all temperatures at 1, as passes are stored; its stacking takes such members, too."""
     members = tuple(member.model_copy(update={"temperature": 1.0}) for member in spec.members)
-    return spec.model_copy(update={"members": members})
+    stacking = spec.stacking and spec.stacking.model_copy(update={"fingerprint": None})
+    return spec.model_copy(update={"members": members, "stacking": stacking})
 
 
 def _variant_of_tiling(tile: TileSpec | None) -> str:

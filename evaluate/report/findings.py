@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from seg.data import open_split
 from seg.data.groups import Groups, group_images
+from seg.engine.member_files import read_member_files
 from seg.engine.pipeline.timing import Stage
 from seg.evaluate.cache.mixture import Mixture
 from seg.evaluate.cache.passes import TIMED, CachedPasses, open_cached_passes
@@ -95,8 +96,10 @@ def measure_ensemble(
     Raises:
         DataError: an image or its labels cannot be read.
         ModelError, MissingRuntimeError: a member cannot be run.
+        SpecError: the stacking was fitted for other members.
     """
     split = open_split(spec.data, "val")
+    read_member_files(spec)  # A stacking of other members is refused before their views are changed.
     passes = open_cached_passes(with_upright_views(spec), split, cache)
     predictors = predictors_of(spec, passes)
     groups = group_images(split.samples, spec.data.group)

@@ -60,7 +60,7 @@ def write_mixture(
         changes["class_factors",] = factors
     if mixture.stacking:
         output = stacking_output(path, spec, overwrite=overwrite)
-        write_stacking(output, mixture.stacking, [member.name for member in spec.members], classes)
+        write_stacking(output, mixture.stacking, _spec_of_mixture(spec, mixture, classes), classes)
         changes["stacking",] = json.dumps(output.path.name, ensure_ascii=False)
     elif spec.stacking:
         changes["stacking",] = None
@@ -72,6 +72,22 @@ def write_mixture(
         set_yaml_values(path, {("tuned_on", "classes"): tuned_on.classes})
     if evidence:
         set_yaml_comment(path, "members", COMMENT, printable_line(evidence))
+
+
+def _spec_of_mixture(spec: EnsembleSpec, mixture: Mixture, classes: Sequence[ClassInfo]) -> EnsembleSpec:
+    """The spec without a stacking, whose members are as they are written."""
+    members = tuple(
+        member.model_copy(
+            update={
+                "weight": round(mixture.weights[position], DIGITS),
+                "temperature": round(mixture.temperature(position), DIGITS),
+                "class_weights": _factors_by_class_name(classes, mixture.class_weights_of(position)),
+                "views": mixture.views[position],
+            }
+        )
+        for position, member in enumerate(spec.members)
+    )
+    return spec.model_copy(update={"members": members, "stacking": None})
 
 
 def changed_views(spec: EnsembleSpec, mixture: Mixture, position: int) -> dict[Place, Value]:

@@ -61,6 +61,10 @@ def update_triton_repository(repository: Path, *, overwrite: bool = False) -> It
 
     Args:
         overwrite: replace also configurations that seg did not write.
+
+    Raises:
+        VerificationError: the block raised one; it then names the repository.
+        OutputError: a model's folder cannot be written, or is not one of a repository.
     """
     with scratch_folder(repository / "draft") as folder:
         update = RepositoryUpdate(repository, folder, overwrite=overwrite)

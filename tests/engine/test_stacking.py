@@ -4,15 +4,23 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 
 from seg.engine import Ensemble
 from seg.engine.jobs.fingerprint import ensemble_fingerprint
+from seg.engine.member_files import read_member_files, stacking_fingerprint
 from seg.engine.resolved import resolve_ensemble
 from seg.errors import SpecError
+from seg.image_type import ImageHWB
+from seg.labels.label_map import ProbabilitiesCHW
+from seg.models.card import CARD_KEY, PrecisionName
+from seg.models.model_file import read_model_card
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.ensemble.stacking import LEAST_PROBABILITY
-from tests.engine.tiny_models import CLASSES
+from seg.views import VIEW_SETS
+from tests.engine.tiny_models import CLASSES, MakeModel
 
 NAMES = [info.name for info in CLASSES]
 IMAGE = np.random.default_rng(0).integers(0, 256, (33, 47, 3), dtype=np.uint8)
@@ -75,6 +83,60 @@ def test_a_run_does_not_continue_with_another(project: Path) -> None:
 def test_one_for_other_classes_is_refused_when_models_are_loaded(project: Path) -> None:
     with pytest.raises(SpecError, match="and the models have ground, paper, glass, metal: remove 'stacking'"):
         Ensemble.load(stacked(project, classes=NAMES[::-1]))
+
+
+def test_it_is_of_the_members_that_it_was_fitted_for(project: Path, make_model: MakeModel) -> None:
+    document = json.loads(project.read_text())
+    document["members"][0]["model"] = str(_in_precision(make_model(1), "fp32"))
+    project.write_text(json.dumps(document))
+    spec = _with_fingerprint(stacked(project))
+    first, second = spec.members
+    in_fp16 = first.model_copy(update={"model": _in_precision(spec.model(first), "fp16")})
+    for member in (
+        first.model_copy(update={"weight": 3.0}),
+        first.model_copy(update={"temperature": 1.5}),
+        first.model_copy(update={"views": ("identity",)}),
+        first.model_copy(update={"class_weights": {NAMES[0]: 2.0}}),
+        first.model_copy(update={"model": make_model(9)}),
+    ):
+        with pytest.raises(SpecError, match="stacking: was changed, or fitted for other"):
+            Ensemble.load(spec.model_copy(update={"members": (member, second)}))
+    doubled = tuple(
+        member.model_copy(update={"weight": 2 * member.weight, "views": VIEW_SETS["d4"][::-1]})
+        for member in (second, first)
+    )
+    expected = Ensemble.load(spec).predict(IMAGE).probabilities
+    for members in (doubled, (in_fp16, second)):
+        same = Ensemble.load(spec.model_copy(update={"members": members}))
+        np.testing.assert_allclose(same.predict(IMAGE).probabilities, expected, atol=1e-5)
+
+
+def test_functions_are_no_members_that_one_was_fitted_for() -> None:
+    def first(batch_nhwc: ImageHWB) -> ProbabilitiesCHW:
+        return np.zeros((len(batch_nhwc), 2, *batch_nhwc.shape[1:3]), np.float32)
+
+    stacking = {"classes": ["x", "y"], "constants": [0, 0], "matrices": {"first": [[0, 0], [0, 0]]}}
+    assert Ensemble.from_models([first], classes=["x", "y"], stacking=stacking).stacking
+    with pytest.raises(SpecError, match="remove 'stacking'"):
+        Ensemble.from_models([first], classes=["x", "y"], stacking=stacking | {"fingerprint": "0"})
+
+
+def _in_precision(model: Path, precision: PrecisionName) -> Path:
+    """A file of the same trained weights, whose card says another precision."""
+    card = read_model_card(model).model_copy(
+        update={"checkpoint_sha256": "of one checkpoint", "precision": precision}
+    )
+    graph = onnx.load(model)
+    helper.set_model_props(graph, {CARD_KEY: card.model_dump_json()})
+    onnx.save(graph, model.with_name(f"{precision}.onnx"))
+    return model.with_name(f"{precision}.onnx")
+
+
+def _with_fingerprint(spec: EnsembleSpec) -> EnsembleSpec:
+    """As `seg tune` writes it."""
+    assert spec.stacking is not None
+    fingerprint = stacking_fingerprint(spec.stacking, spec, read_member_files(spec))
+    return spec.model_copy(update={"stacking": spec.stacking.model_copy(update={"fingerprint": fingerprint})})
 
 
 def _without(spec: EnsembleSpec) -> EnsembleSpec:

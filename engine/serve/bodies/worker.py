@@ -1,4 +1,4 @@
-"""`python -m seg.engine.serve.bodies.worker PIPE BYTES`: the process behind `process`."""
+"""`python -m seg.engine.serve.bodies.worker PIPE BYTES`: the process that reads bodies."""
 
 import ctypes
 import json

@@ -25,7 +25,7 @@ def add_epilogue(
 
     Args:
         raw: what the network returns.
-        has_channel_axis: whether that has four axes; labels may have three.
+        has_channel_axis: whether that has four axes; what has one plane may have three.
         declared: what it is.
         sizes: as the prologue gave them.
     """
@@ -45,14 +45,14 @@ def _add_output_planes(
     graph: FusedGraph, raw: str, has_channel_axis: bool, declared: OutputDeclaration
 ) -> str:
     """Float32 `[N, K, h, w]`; labels become one plane for each class."""
-    if has_channel_axis and declared.layout == "nhwc":
+    if not has_channel_axis:
+        axis = graph.constant("output/axis", np.array([CLASS_AXIS], dtype=np.int64))
+        raw = graph.add("Unsqueeze", [raw, axis], "output/channel")
+    elif declared.layout == "nhwc":
         raw = graph.add("Transpose", [raw], "output/nchw", perm=[0, 3, 1, 2])
     if declared.kind != "labels":
         return graph.add("Cast", [raw], "output/float", to=TensorProto.FLOAT)
     whole = graph.add("Cast", [raw], "output/labels", to=TensorProto.INT64)
-    if not has_channel_axis:
-        axis = graph.constant("output/axis", np.array([CLASS_AXIS], dtype=np.int64))
-        whole = graph.add("Unsqueeze", [whole, axis], "output/channel")
     numbers = np.arange(declared.count, dtype=np.int64).reshape(1, -1, 1, 1)
     is_label = graph.add("Equal", [whole, graph.constant("output/numbers", numbers)], "output/is_label")
     return graph.add("Cast", [is_label], "output/planes", to=TensorProto.FLOAT)
@@ -138,7 +138,7 @@ def _add_sigmoid_logits(graph: FusedGraph, planes: str, declared: OutputDeclarat
 
 
 def _add_overlapping_classes(graph: FusedGraph, logits: str, classes: ClassMapping) -> None:
-    """The sigmoids of the network's classes, and of these the likeliest of each of the dataset's."""
+    """The sigmoids of the network's classes, and of these the most probable of each of the dataset's."""
     if classes.is_identity:
         graph.add("Sigmoid", [logits], OUTPUT)
         return

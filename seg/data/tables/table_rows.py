@@ -91,7 +91,7 @@ def read_csv_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     csv.field_size_limit(sys.maxsize)
     try:
         text = bytes_of_file(path).decode("utf-8-sig")
-        reader = csv.reader(io.StringIO(text, newline=""))
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator_of_header(text))
         width = 0
         for row in reader:
             width = width or len(row)
@@ -101,6 +101,12 @@ def read_csv_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
                 yield reader.line_num, [cell.strip() for cell in row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: is not a CSV in UTF-8: {error}") from error
+
+
+def _separator_of_header(text: str) -> str:
+    """A comma, or where the header has none, the semicolon or tab that spreadsheets write."""
+    header = text.partition("\n")[0]
+    return next((separator for separator in ",;\t" if separator in header), ",")
 
 
 def _labels_by_class_name(classes: Sequence[ClassInfo]) -> dict[str, int]:

@@ -51,6 +51,20 @@ class StackingSpec(Spec):
     """For each member a row for each class that is added to: what the logarithms of the member's
     probabilities of all classes are multiplied by.
     """
+    fingerprint: str | None = None
+    """Fingerprint of these numbers and of the members that they were fitted for: their trained weights, their
+    weights in the mean, temperatures and views. Others are refused. Without one, only names are compared.
+    """
+
+    @property
+    def place(self) -> str:
+        """Where it was read from, for messages."""
+        return str(self.yaml_file or "stacking")
+
+    @property
+    def coefficients(self) -> dict[str, Any]:
+        """What probabilities are corrected by, as values of JSON."""
+        return self.model_dump(exclude={"fingerprint"})
 
     @model_validator(mode="after")
     def _sizes_agree(self) -> Self:
@@ -81,7 +95,7 @@ class StackingSpec(Spec):
         names = [info.name for info in classes]
         if list(self.classes) != names:
             raise SpecError(
-                f"'stacking' was fitted for the classes {', '.join(self.classes)}, and the models have"
+                f"{self.place}: was fitted for the classes {', '.join(self.classes)}, and the models have"
                 f" {', '.join(names)}: {_REMOVE}"
             )
         return Stacking(self.constants, tuple(self.matrices[name] for name in members))

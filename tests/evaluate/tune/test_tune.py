@@ -1,6 +1,7 @@
 """Tuning against brute force, torchmetrics, and answers that are known beforehand."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -213,6 +214,12 @@ def test_a_stacking_is_written_beside_the_yaml_and_taken_back(project: Path) -> 
     written = load_ensemble(project)
     assert written.stacking_of(classes) == Stacking(stacking.constants, (rows[0], rows[1]))
     assert Ensemble.load(written).stacking == written.stacking_of(classes)
+    for changed in (project, project.with_suffix(".stacking.yaml")):
+        before = changed.read_text()
+        changed.write_text(re.sub(r"0\.(\d)", lambda digit: f"0.{(int(digit[1]) + 1) % 10}", before, count=1))
+        with pytest.raises(SpecError, match=r"stacking\.yaml: was changed, or fitted for"):
+            Ensemble.load(project)
+        changed.write_text(before)
     write_mixture(project, written, replace(mixture, stacking=stacking), classes)
     write_mixture(project, written, mixture, classes)
     assert load_ensemble(project).stacking is None
