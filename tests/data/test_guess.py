@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -393,3 +394,14 @@ def test_a_list_of_classes_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "_classes.csv").write_text("Pixel Value, Class\n0, sky\nx, road\n")
     text = yaml_of_guess(guess_dataset(tmp_path), tmp_path)
     assert "# - classes: a list is not read: _classes.csv:3: " in text
+
+
+@pytest.mark.parametrize("ending", ["", ".png"])
+def test_classes_of_several_words_behind_the_names_of_images(ending: str, tmp_path: Path) -> None:
+    labelled(tmp_path, 3)
+    shutil.rmtree(tmp_path / "masks")
+    rows = [f"{number}{ending}_{name},1 2" for number in range(3) for name in ("large_bowel", "stomach")]
+    (tmp_path / "train.csv").write_text("\n".join(["Image_Label,EncodedPixels", *rows]))
+    dataset = guessed(tmp_path)
+    assert [one.name for one in dataset.classes or ()] == ["large_bowel", "stomach"]
+    assert np.count_nonzero(open_split(dataset, "train").labels(0)) == 2

@@ -1,7 +1,7 @@
 """Tables of run lengths: which images they are of, their classes, and the order of their pixels."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -58,7 +58,7 @@ def _guess_table(found: FolderSurvey, path: Path) -> Guess | None:
     train = [path for own in images.values() for path in own]
     pattern = _pattern_of_table(found.folder, train, list(dict.fromkeys(table.ids)), test)
     if pattern is None and not table.classes:
-        table = table.with_classes_of_ids()
+        table = table.with_classes_of_ids({name for image in train for name in (image.name, image.stem)})
         pattern = _pattern_of_table(found.folder, train, list(dict.fromkeys(table.ids)), test)
     if pattern is None:
         return None
@@ -90,10 +90,10 @@ class _TableOfRuns:
     classes: Sequence[str]
     runs: Sequence[str]
 
-    def with_classes_of_ids(self) -> "_TableOfRuns":
-        """The same, with classes at the end of ids, as in `a.jpg_1`."""
-        parts = [text.rpartition("_") for text in self.ids]
-        return replace(self, ids=[name for name, _, _ in parts], classes=[name for _, _, name in parts])
+    def with_classes_of_ids(self, images: Collection[str]) -> "_TableOfRuns":
+        """The same, with the classes that follow the names of images in ids, as in `a.jpg_large_bowel`."""
+        parts = [_split_behind_image(text, images) for text in self.ids]
+        return replace(self, ids=[image for image, _ in parts], classes=[name for _, name in parts])
 
     @property
     def example(self) -> int:
@@ -131,9 +131,15 @@ def _columns_of_runs(path: Path) -> _TableOfRuns | None:
     if not any(RUNS.fullmatch(row[runs]) for row in rows):
         return None
     classes = [row[named] for row in rows] if named is not None else []
-    table = _TableOfRuns(ids, classes, [row[runs] for row in rows])
-    has_class_in_id = named is None and all(re.fullmatch(r".+\.\w+_\w+", text) for text in ids)
-    return table.with_classes_of_ids() if has_class_in_id else table
+    return _TableOfRuns(ids, classes, [row[runs] for row in rows])
+
+
+def _split_behind_image(text: str, images: Collection[str]) -> tuple[str, str]:
+    """An id that begins with the name of an image, and what follows behind `_`; or else its last word."""
+    words = text.split("_")
+    cuts = ("_".join(words[:end]) for end in range(len(words) - 1, 0, -1))
+    image = next((cut for cut in cuts if cut in images), text.rpartition("_")[0])
+    return image, text.removeprefix(f"{image}_")
 
 
 def _pattern_of_table(

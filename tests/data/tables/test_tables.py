@@ -167,3 +167,10 @@ def test_the_check_tells_runs_that_overlap_or_go_back(runs: str, is_told: bool, 
     findings = check_dataset(dataset(tmp_path, f"id,class,rle\na,cat,{runs}\n")).findings
     told = [one.problem for one in findings if "overlap or go back" in one.problem]
     assert told == (["line 2: runs overlap or go back"] if is_told else [])
+
+
+def test_names_of_classes_at_the_end_of_ids_may_have_several_words(tmp_path: Path) -> None:
+    table = "Image_Label,EncodedPixels\na.png_bowel,1 2\na.png_large_bowel,5 1\nb_bowel,\nb_large_bowel,\n"
+    classes = [{"name": "bowel", "id": 1}, {"name": "large_bowel", "id": 2}]
+    split = open_split(dataset(tmp_path, table, classes=classes), "train")
+    assert [split.labels(index).tolist() for index in (0, 1)] == [A, B]
