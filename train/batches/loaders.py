@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from seg.errors import SpecError
 from seg.labels.task import classes_overlap
 from seg.spec.recipe.recipe import RecipeSpec
+from seg.stop_signals import start_resource_tracker
 from seg.train.augment import Augment, CopyPaste, labels_to_paste
 from seg.train.batches.crop_sampling import CropSampler
 from seg.train.batches.datasets import LabelledImage, TrainDataset, ValDataset
@@ -164,6 +165,7 @@ def _worker_options(workers: int) -> dict[str, Any]:
     """DataLoader options for workers, with a generator so that an epoch does not use torch's global one."""
     options: dict[str, Any] = {"num_workers": workers, "generator": torch.Generator()}
     if workers:
+        start_resource_tracker()
         # A forked worker would hang in OpenCV, whose threads stay with the parent.
         options |= {
             "multiprocessing_context": "spawn",
