@@ -3,7 +3,7 @@
     python -m benchmarks.metrics ensembles/camvid.yaml
 
 The ensemble labels the validation images once; both then count the same labels, in turns. What torchmetrics
-lacks, boundaries, is counted anew by scipy's erosion and exact distances.
+lacks, boundaries, is counted a second time by scipy's erosion and exact distances.
 """
 
 import argparse

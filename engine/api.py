@@ -1,4 +1,4 @@
-"""The first line of a notebook: `seg.load`."""
+"""`seg.load`: an ensemble from a YAML, or from exported models."""
 
 from collections.abc import Sequence
 from pathlib import Path

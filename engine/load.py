@@ -213,9 +213,9 @@ def _batch_size_of_ensemble(spec: EnsembleSpec, chosen: ChosenRuntimes) -> int:
 
 
 def _decoder_grid_notes(members: Sequence[Member]) -> list[str]:
-    sides = [(member.name, member.decoder.cell) for member in members if member.decoder]
-    grids = ", ".join(f"{name} in cells of {cell}x{cell} pixels" for name, cell in sides)
-    return [f"merged at the decoders' resolution: {grids}"] if sides else []
+    factors = [(member.name, member.decoder.upsampling) for member in members if member.decoder]
+    grids = ", ".join(f"{name} at 1/{factor}" for name, factor in factors)
+    return [f"merged at the decoders' resolution: {grids} of the image's sides"] if factors else []
 
 
 def _unfamiliar_view_notes(members: Sequence[Member]) -> list[str]:

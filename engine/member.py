@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from seg.engine.passes.merge_shares import merge_shares_by_class
 from seg.engine.passes.passes import PlannedPass
-from seg.engine.passes.shares import class_shares
 from seg.engine.passes.views import VIEWS
 from seg.engine.runtimes.base import Runtime
 from seg.engine.runtimes.decoder_cut import Decoder
@@ -44,7 +44,9 @@ def default_pass_order(members: Sequence[Member], *, by_view: bool = False) -> t
     first view before any second, so that the sum soon approaches its final value.
     """
     total = sum(member.weight for member in members)
-    shares = class_shares([member.weight for member in members], [member.class_weights for member in members])
+    shares = merge_shares_by_class(
+        [member.weight for member in members], [member.class_weights for member in members]
+    )
     passes = [
         (
             round_,

@@ -1,4 +1,4 @@
-"""Resolving an ensemble: its spec with what the files say that it names, each read once."""
+"""Resolving an ensemble: its spec, and what is read of the files that it names, each once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def lazy_public_names(package: str, module_of: "Mapping[str, str]") -> "Callable[[str], Any]":
-    """The `__getattr__` of a package.
+    """The `__getattr__` of a package; it raises AttributeError for other names.
 
     Args:
         package: its `__name__`.

@@ -17,29 +17,24 @@ import typer
 from numpy.typing import NDArray
 
 from benchmarks.tuning.logit_stack import logits_of
-from benchmarks.tuning.overlapping import (
+from benchmarks.tuning.overlapping_images import (
     HALVES,
     Merge,
+    OverlappingImages,
     count_tables,
     judge_images,
     merge_image,
 )
-from seg.data import open_split
 from seg.evaluate.cache.mixture import Mixture
-from seg.evaluate.cache.passes import CachedPasses, open_cached_passes
-from seg.evaluate.cache.store import ProbabilityCache
+from seg.evaluate.cache.passes import CachedPasses
 from seg.evaluate.tune.evidence.candidates import EQUAL
 from seg.evaluate.tune.fits.stacking import CONSTANTS, PENALTY
 from seg.evaluate.tune.overlapping.fit_rules import rule_fits_in_order
-from seg.evaluate.tune.overlapping.mixtures import BY_SCORE, list_mixtures
+from seg.evaluate.tune.overlapping.mixtures import BY_SCORE
 from seg.evaluate.tune.overlapping.sampled_members import (
     SampledMembers,
-    sample_member_passes,
-    views_by_member,
 )
 from seg.labels.label_map import ProbabilitiesCHW
-from seg.metrics.from_counts import open_counted_metric
-from seg.spec import load_ensemble
 
 STRENGTHS: Final = (0.25, 0.5, 1.0)
 STEPS: Final = 8
@@ -66,20 +61,15 @@ def main(
     path: Annotated[Path, typer.Argument(help="The ensemble's YAML.")],
     halves: Annotated[int, typer.Option(help="How many random halves.")] = HALVES,
 ) -> None:
-    spec = load_ensemble(path)
-    split = open_split(spec.data, "val")
-    passes = open_cached_passes(spec, split, ProbabilityCache())
-    counted = open_counted_metric(spec.metric, split.classes, spec.data.task)
-    sampled = sample_member_passes(passes, counted)
-    members = sampled.members(views_by_member(passes.views))
-    weighed = {one.name: one for one in list_mixtures(sampled, passes.views, "mean")}
-    threshold = next(iter(rule_fits_in_order(counted.tallies).values()))
+    images = OverlappingImages.open(path)
+    passes, members, metric = images.passes, images.members, images.metric.metric
+    threshold = next(iter(rule_fits_in_order(images.metric.tallies).values()))
     scores: dict[str, list[float]] = {}
     for half in range(halves):
-        fitted_i = np.zeros(passes.images, np.bool_)
-        fitted_i[np.random.default_rng(half).permutation(passes.images)[: passes.images // 2]] = True
+        fitted_i = images.random_half(half)
         equal, by_score = (
-            weighed[name].fit_mixture(np.arange(passes.images), fitted_i) for name in (EQUAL, BY_SCORE)
+            images.mixtures[name].fit_mixture(np.arange(passes.images), fitted_i)
+            for name in (EQUAL, BY_SCORE)
         )
         merges: dict[str, Merge] = {
             EQUAL: partial(merge_image, equal),
@@ -90,10 +80,10 @@ def main(
             merges |= {f"{name} at {one:g}": partial(stack.merge, one) for one in STRENGTHS}
         for name, merge in merges.items():
             rules = tuple(map(threshold, count_tables(passes, merge, fitted_i)))
-            score = judge_images(passes, counted.metric, merge, rules, ~fitted_i)
+            score = judge_images(passes, metric, merge, rules, ~fitted_i)
             scores.setdefault(name, []).append(score)
         typer.echo(f"half {half + 1} of {halves}", err=True)
-    _print_overlapping_stackings(counted.metric.name, scores)
+    _print_overlapping_stackings(metric.name, scores)
 
 
 def fit_sigmoid_stack(members: SampledMembers, mixture: Mixture, *, crosses: bool) -> SigmoidStack:

@@ -26,7 +26,7 @@ from seg.evaluate.cache.store import ProbabilityCache
 from seg.evaluate.metrics.groups import number_groups
 from seg.evaluate.tune.fits.stacking import fit_stacking
 from seg.evaluate.tune.out_of_fold import open_out_of_fold
-from seg.evaluate.tune.scorer import tallies_of_counts
+from seg.evaluate.tune.scorer import count_pixels_of_images, tallies_of_counts
 from seg.labels.label_map import IGNORE_INDEX
 from seg.metrics.from_counts import CountedMetric, open_counted_metric
 from seg.spec import load_ensemble
@@ -122,11 +122,9 @@ def _gains_of_window_forms(
 def _points_of_sampled_pixels(
     scores_cin: NDArray[np.float32], labels_in: NDArray[np.uint8], metric: CountedMetric
 ) -> float:
-    """In points."""
-    images, classes = len(labels_in), len(scores_cin)
-    cells = np.arange(images)[:, None] * classes**2 + labels_in * np.intp(classes) + scores_cin.argmax(0)
-    counts = np.bincount(cells.ravel(), minlength=images * classes**2).reshape(images, classes, classes)
-    return 100 * tallies_of_counts(metric, counts).score
+    """The metric of the most probable classes, in points."""
+    counts_icc = count_pixels_of_images(labels_in, scores_cin.argmax(0), len(scores_cin))
+    return 100 * tallies_of_counts(metric, counts_icc).score
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""What becomes of the regions of a decided image: sure enough, large enough, without holes."""
+"""Post-processing of labels by connected regions: emptiness, holes, the largest region, least areas."""

@@ -1,4 +1,4 @@
-"""Regions of a label map that are too small for their class go to the likeliest other class."""
+"""Regions of a label map that are too small for their class go to the most probable other class."""
 
 from collections.abc import Sequence
 
@@ -18,11 +18,11 @@ def replace_small_regions(
 ) -> LabelsHW:
     """The label map in which no region has fewer pixels than the `least_area` of its class.
 
-    Each pixel of a region that is too small gets its likeliest class among those it has not had. This is
+    Each pixel of a region that is too small gets its most probable class among those it has not had. This is
     repeated while regions are too small; a pixel that no class is left for keeps its last one.
 
     Args:
-        labels_hw: the likeliest class of each pixel, uint8 `[H, W]`.
+        labels_hw: the most probable class of each pixel, uint8 `[H, W]`.
         probabilities_chw: float32 `[C, H, W]`.
         rules: one for each class, of which `least_area` and `connectivity` count.
         factors: of the classes, which their probabilities are multiplied by; by default 1.

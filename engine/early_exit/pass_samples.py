@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.member import Member
-from seg.engine.merging.decoder_grid import run_at_cells, upsample_cells
+from seg.engine.merging.decoder_grid import run_to_decoder_grid, upsample_from_decoder_grid
 from seg.engine.passes.finite import is_finite, not_finite_error
 from seg.engine.passes.passes import PassOrder
 from seg.engine.passes.views import View
@@ -20,7 +20,7 @@ MAX_PIXELS: Final = 20_000
 PassSamples = NDArray[np.float32]
 """Probabilities of each pass at sampled pixels, float32 `[passes, C, pixels]`."""
 
-Shares = NDArray[np.float64]
+MergeShares = NDArray[np.float64]
 """The share of each pass in the merge, for each class, float64 `[passes, C]`."""
 
 
@@ -47,7 +47,7 @@ def sample_passes(
     return samples
 
 
-def pass_shares(pass_order: PassOrder, classes: int) -> Shares:
+def merge_shares_of_passes(pass_order: PassOrder, classes: int) -> MergeShares:
     """The share of each pass in the merge, for each class."""
     return np.array([[planned.share_of(label) for label in range(classes)] for planned in pass_order])
 
@@ -71,8 +71,8 @@ def _run_sampled_pass(member: Member, view: View, image_hwc: ImageHWB) -> Probab
     """A pass's probabilities in the image's orientation and size."""
     size_hw = image_hwc.shape[:2]
     if member.decoder:
-        return upsample_cells(
-            run_at_cells(member.runtime, member.decoder, view, image_hwc), member.decoder, size_hw
+        return upsample_from_decoder_grid(
+            run_to_decoder_grid(member.runtime, member.decoder, view, image_hwc), member.decoder, size_hw
         )
     view_hwc = np.ascontiguousarray(view.apply(image_hwc))
     return view.restore_all(member.runtime.run(view_hwc[None])[0], size_hw)

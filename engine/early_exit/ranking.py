@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg.engine.early_exit.pass_samples import PassSamples, Shares, pass_shares, sample_passes
+from seg.engine.early_exit.pass_samples import MergeShares, PassSamples, merge_shares_of_passes, sample_passes
 from seg.engine.member import Member, default_pass_order
 from seg.engine.runtimes.profiling import milliseconds_per_pass
 from seg.image_type import ImageHWB
@@ -42,11 +42,13 @@ def rank_passes(
     seconds = [milliseconds_per_pass(member.runtime, batch_nhwc) / 1e3 for member in members]
     samples = sample_passes(members, pass_order, (("", image_hwc) for image_hwc in images), factors)
     costs = [seconds[planned.member] for planned in pass_order]
-    positions = order_by_gain(samples, pass_shares(pass_order, samples[0].shape[1]), costs)
+    positions = order_by_gain(samples, merge_shares_of_passes(pass_order, samples[0].shape[1]), costs)
     return RankedPasses(tuple(positions), tuple(costs[position] for position in positions))
 
 
-def order_by_gain(samples: Sequence[PassSamples], shares_pc: Shares, costs: Sequence[float]) -> list[int]:
+def order_by_gain(
+    samples: Sequence[PassSamples], shares_pc: MergeShares, costs: Sequence[float]
+) -> list[int]:
     """Order passes greedily by the labels that each brings to the full ensemble's, for its cost.
 
     Among passes that change no label, the one whose mean comes nearest for its cost is first.

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from seg.engine.early_exit.pass_samples import PassSamples, Shares, pass_shares, sample_passes
+from seg.engine.early_exit.pass_samples import MergeShares, PassSamples, merge_shares_of_passes, sample_passes
 from seg.engine.member import Member, default_pass_order
 from seg.engine.passes.passes import PassOrder
 from seg.image_type import ImageHWB
@@ -51,11 +51,13 @@ def rank_passes_in_rounds(
     """
     pass_order = default_pass_order(members)
     samples = sample_passes(members, pass_order, images, factors)
-    shares_pc = pass_shares(pass_order, samples[0].shape[1])
+    shares_pc = merge_shares_of_passes(pass_order, samples[0].shape[1])
     return tuple(order_in_rounds(samples, shares_pc, [planned.member for planned in pass_order]))
 
 
-def order_in_rounds(samples: Sequence[PassSamples], shares_pc: Shares, members: Sequence[int]) -> list[int]:
+def order_in_rounds(
+    samples: Sequence[PassSamples], shares_pc: MergeShares, members: Sequence[int]
+) -> list[int]:
     """Order passes in rounds; within a round greedily, by how near each brings labels to those of all.
 
     The views of a member that have not run yet are extrapolated from those that have.

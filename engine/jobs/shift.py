@@ -13,7 +13,7 @@ from seg.engine.resolved import ResolvedEnsemble
 from seg.engine.submissions.base import LabelsByRegion
 from seg.errors import SpecError
 from seg.labels.task import classes_overlap
-from seg.spec.ensemble.tuned_on import class_shares_of, distance_of_class_shares
+from seg.spec.ensemble.tuned_on import class_shares_in_order, distance_of_class_shares
 
 NAMED: Final = 3
 """The classes that are named, those whose shares differ most."""
@@ -51,7 +51,7 @@ class LabelShiftCheck:
         if self._tuned_on is None or not self._pixels_c.any():
             return ""
         here = (self._pixels_c / self._pixels_c.sum()).tolist()
-        there = class_shares_of(self._tuned_on.classes, self._names)
+        there = class_shares_in_order(self._tuned_on.classes, self._names)
         distance = distance_of_class_shares(here, there)
         if distance <= self._tuned_on.spread:
             return ""

@@ -23,7 +23,7 @@ class Decision:
     Attributes:
         grid_hw: the size of the label maps; by default that of the probabilities.
         factors: what each class's probability is multiplied by before the argmax; by default 1.
-        task: whether the likeliest class wins, or each class has a threshold of its own.
+        task: whether the most probable class wins, or each class has a threshold of its own.
         rules: one for each class; by default a threshold of `THRESHOLD` where classes overlap.
     """
 
@@ -124,7 +124,7 @@ def decide_regions(
 def confidence_of_labels(
     labels_hw: LabelMap, probabilities_chw: ProbabilitiesCHW, task: Task = "multiclass"
 ) -> NDArray[np.float32]:
-    """The probability of each pixel's label, float32 `[H, W]`, whichever class is the likeliest.
+    """The probability of each pixel's label, float32 `[H, W]`, whichever class is the most probable.
 
     Of classes that overlap it is that of the least certain one: of the class where the pixel has it, else of
     its absence.

@@ -1,4 +1,4 @@
-"""Low-resolution probabilities, merged on the decoders' grids of cells and upsampled once, linearly.
+"""Low-resolution probabilities, merged on the decoders' grids and upsampled once, linearly.
 
 Both steps are linear, so they give the same as upsampling every pass and merging at the image. What holds of
 a mean of passes holds here, too: what may change while passes are missing, and classes that overlap.
@@ -38,20 +38,22 @@ def size_on_decoder_grid(size_hw: Size) -> Size:
     return height, width
 
 
-def run_at_cells(runtime: Runtime, decoder: Decoder, view: View, image_hwc: ImageHWB) -> ProbabilitiesCHW:
-    """Run one view of an image through a cut graph: float32 `[C, h, w]`, upright, at the image's cells."""
+def run_to_decoder_grid(
+    runtime: Runtime, decoder: Decoder, view: View, image_hwc: ImageHWB
+) -> ProbabilitiesCHW:
+    """Run one view of an image through a cut graph: float32 `[C, h, w]`, upright, on the decoder's grid."""
     view_hwc = np.ascontiguousarray(view.apply(pad_to_decoder_grid(image_hwc)))
-    return restore_cells(runtime.run(view_hwc[None])[0], view, decoder, image_hwc.shape[:2])
+    return restore_on_decoder_grid(runtime.run(view_hwc[None])[0], view, decoder, image_hwc.shape[:2])
 
 
-def restore_cells(
+def restore_on_decoder_grid(
     probabilities_chw: ProbabilitiesCHW, view: View, decoder: Decoder, size_hw: Size
 ) -> ProbabilitiesCHW:
-    """A cut graph's probabilities for a view, in the image's orientation, at the image's cells.
+    """A cut graph's probabilities for a view, in the image's orientation, on its decoder grid.
 
     Args:
         probabilities_chw: float32 `[C, h, w]`.
-        view: of the image, padded to the grid. Those with a scale are interpolated at the image's cells.
+        view: of the image, padded to the grid. Those with a scale are interpolated on the image's grid.
         decoder: the resolution of the graph's output.
         size_hw: of the image.
     """
@@ -60,12 +62,12 @@ def restore_cells(
     grid_hw = size_on_decoder_grid(size_hw)
     seen_hw = grid_hw[::-1] if view.transposes else grid_hw
     sides = [
-        _CellInterpolation.of(
-            _places_in_scaled_view(_cell_places(extent, decoder), extent, scaled), scaled, decoder
+        _GridInterpolation.of(
+            _places_in_scaled_view(_decoder_pixel_places(extent, decoder), extent, scaled), scaled, decoder
         )
         for extent, scaled in zip(seen_hw, view.size(grid_hw), strict=True)
     ]
-    return view.invert(_interpolate_cells(probabilities_chw, *sides))
+    return view.invert(_interpolate_decoder_grid(probabilities_chw, *sides))
 
 
 class DecoderMerge:
@@ -89,21 +91,22 @@ class DecoderMerge:
         self._task = task
         upright = [replace(planned, view=VIEWS["identity"]) for planned in pass_order]
         self._merges = {
-            decoder: MeanMerge(upright, classes, _cells_of_grid(size_on_decoder_grid(size_hw), decoder))
+            decoder: MeanMerge(upright, classes, _output_size_of_grid(size_on_decoder_grid(size_hw), decoder))
             for decoder in dict.fromkeys(decoders[planned.member] for planned in pass_order)
         }
 
     def add(self, position: int, probabilities_chw: ProbabilitiesCHW) -> None:
         planned = self._pass_order[position]
         decoder = self._decoders[planned.member]
-        upright_chw = restore_cells(probabilities_chw, planned.view, decoder, self._size_hw)
+        upright_chw = restore_on_decoder_grid(probabilities_chw, planned.view, decoder, self._size_hw)
         self._merges[decoder].add(position, np.ascontiguousarray(upright_chw))
 
     @property
     def sum_chw(self) -> ProbabilitiesCHW:
-        """The weighted sum of probabilities so far, at the size of the image; computed anew each time."""
+        """The weighted sum of probabilities so far, at the size of the image; computed each time."""
         parts = (
-            upsample_cells(merge.sum_chw, decoder, self._size_hw) for decoder, merge in self._merges.items()
+            upsample_from_decoder_grid(merge.sum_chw, decoder, self._size_hw)
+            for decoder, merge in self._merges.items()
         )
         total_chw = next(parts)
         for part_chw in parts:
@@ -119,40 +122,42 @@ class DecoderMerge:
         return normalise_merged(self.sum_chw, self._pass_order, self.missing_c, self._task)
 
 
-def upsample_cells(cells_chw: ProbabilitiesCHW, decoder: Decoder, size_hw: Size) -> ProbabilitiesCHW:
-    """The values of an image's cells at its pixels, float32 `[C, H, W]`: a new array."""
-    if decoder.cell == 1:
-        return cells_chw[:, : size_hw[0], : size_hw[1]].copy()
+def upsample_from_decoder_grid(
+    outputs_chw: ProbabilitiesCHW, decoder: Decoder, size_hw: Size
+) -> ProbabilitiesCHW:
+    """Decoder outputs interpolated at the image's pixels, float32 `[C, H, W]`: a new array."""
+    if decoder.upsampling == 1:
+        return outputs_chw[:, : size_hw[0], : size_hw[1]].copy()
     sides = [
-        _CellInterpolation.of(np.arange(wanted, dtype=np.float64), extent, decoder)
+        _GridInterpolation.of(np.arange(wanted, dtype=np.float64), extent, decoder)
         for wanted, extent in zip(size_hw, size_on_decoder_grid(size_hw), strict=True)
     ]
-    return _interpolate_cells(cells_chw, *sides)
+    return _interpolate_decoder_grid(outputs_chw, *sides)
 
 
-class _CellInterpolation(NamedTuple):
-    """For each place along a side the cell at or before it, and the weight of the next one, float32."""
+class _GridInterpolation(NamedTuple):
+    """For each place along a side the decoder pixel at or before it, and the weight of the next, float32."""
 
     first: NDArray[np.intp]
-    share: NDArray[np.float32]
+    weight: NDArray[np.float32]
 
     @classmethod
     def of(cls, places: _Places, extent: int, decoder: Decoder) -> Self:
         """For places in pixels along a side of an image of that extent, which the network pads."""
-        cells = np.maximum(places / _cell_spacing(extent, decoder), 0)
-        first = cells.astype(np.intp)
-        return cls(first, (cells - first).astype(np.float32))
+        positions = np.maximum(places / _decoder_pixel_spacing(extent, decoder), 0)
+        first = positions.astype(np.intp)
+        return cls(first, (positions - first).astype(np.float32))
 
 
-def _cell_spacing(extent: int, decoder: Decoder) -> float:
-    """Pixels from one cell to the next; the outermost cells lie on outermost pixels, after padding."""
+def _decoder_pixel_spacing(extent: int, decoder: Decoder) -> float:
+    """Image pixels from one decoder pixel to the next; the outermost of both coincide, after padding."""
     padded = _up_to_grid_multiple(extent, decoder.stride)
-    return (padded - 1) / (padded / decoder.cell - 1)
+    return (padded - 1) / (padded / decoder.upsampling - 1)
 
 
-def _cell_places(extent: int, decoder: Decoder) -> _Places:
-    """The places of all cells along a side that the network does not pad, in pixels."""
-    return np.linspace(0, extent - 1, extent // decoder.cell)
+def _decoder_pixel_places(extent: int, decoder: Decoder) -> _Places:
+    """The places of all decoder pixels along a side that the network does not pad, in image pixels."""
+    return np.linspace(0, extent - 1, extent // decoder.upsampling)
 
 
 def _places_in_scaled_view(places: _Places, extent: int, scaled: int) -> _Places:
@@ -160,28 +165,28 @@ def _places_in_scaled_view(places: _Places, extent: int, scaled: int) -> _Places
     return np.minimum((places + 0.5) * (scaled / extent) - 0.5, scaled - 1)
 
 
-def _interpolate_cells(
-    cells_chw: ProbabilitiesCHW, rows: _CellInterpolation, columns: _CellInterpolation
+def _interpolate_decoder_grid(
+    outputs_chw: ProbabilitiesCHW, rows: _GridInterpolation, columns: _GridInterpolation
 ) -> ProbabilitiesCHW:
-    """Planes of cells at all pairs of places."""
-    found_chw = np.empty((len(cells_chw), len(rows.first), len(columns.first)), dtype=np.float32)
-    for cells_hw, found_hw in zip(cells_chw, found_chw, strict=True):
+    """Planes of decoder outputs at all pairs of places."""
+    found_chw = np.empty((len(outputs_chw), len(rows.first), len(columns.first)), dtype=np.float32)
+    for outputs_hw, found_hw in zip(outputs_chw, found_chw, strict=True):
         # Transposed in between, since gathering whole rows is fast.
-        on_columns_wh = _interpolate_cell_rows(np.ascontiguousarray(cells_hw.T), columns)
-        found_hw[:] = _interpolate_cell_rows(np.ascontiguousarray(on_columns_wh.T), rows)
+        on_columns_wh = _interpolate_decoder_rows(np.ascontiguousarray(outputs_hw.T), columns)
+        found_hw[:] = _interpolate_decoder_rows(np.ascontiguousarray(on_columns_wh.T), rows)
     return found_chw
 
 
-def _interpolate_cell_rows(plane_hw: _Plane, rows: _CellInterpolation) -> _Plane:
+def _interpolate_decoder_rows(plane_hw: _Plane, rows: _GridInterpolation) -> _Plane:
     last = len(plane_hw) - 1
     near_hw: _Plane = plane_hw[np.minimum(rows.first, last)]
-    near_hw += (plane_hw[np.minimum(rows.first + 1, last)] - near_hw) * rows.share[:, None]
+    near_hw += (plane_hw[np.minimum(rows.first + 1, last)] - near_hw) * rows.weight[:, None]
     return near_hw
 
 
-def _cells_of_grid(size_hw: Size, decoder: Decoder) -> Size:
+def _output_size_of_grid(size_hw: Size, decoder: Decoder) -> Size:
     height, width = size_hw
-    return height // decoder.cell, width // decoder.cell
+    return height // decoder.upsampling, width // decoder.upsampling
 
 
 def _up_to_grid_multiple(extent: int, step: int) -> int:

@@ -16,8 +16,8 @@ from seg.engine.merging.sigmoid_merges import MaskVoteMerge, OddsMerge
 from seg.engine.merging.stacked_merge import StackedMerge
 from seg.engine.merging.tie_break import HIGHEST_RANK, MIN_PROBABILITY, TIE, tie_break_ranks
 from seg.engine.passes.finite import is_finite
+from seg.engine.passes.merge_shares import specialist_classes
 from seg.engine.passes.passes import PassOrder, Size
-from seg.engine.passes.shares import specialist_classes
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import Task, classes_overlap
 from seg.spec.ensemble.prediction import MergeName

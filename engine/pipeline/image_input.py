@@ -70,7 +70,7 @@ def check_image_array(image: Raster, image_types: Sequence[ImageType] = (RGB8,))
 
 @contextmanager
 def naming_image(name: str) -> Iterator[None]:
-    """Puts an image's name, if it has one, before an ImageTypeError about it."""
+    """Put an image's name, if it has one, before an ImageTypeError raised within."""
     try:
         yield
     except ImageTypeError as error:
@@ -78,7 +78,7 @@ def naming_image(name: str) -> Iterator[None]:
 
 
 def refuse_large_whole_image(image: Raster, name: str) -> None:
-    """Raises SpecError if an image is too large to be predicted in one piece: one that is read by region."""
+    """Raise SpecError if an image is too large to be predicted in one piece: one that is read by region."""
     height, width, _ = image.shape
     if not isinstance(image, np.ndarray) and raster.is_large((height, width)):
         raise SpecError(

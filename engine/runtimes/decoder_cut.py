@@ -12,11 +12,11 @@ from seg.models.safety import load_safe_onnx
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
-CELLS: Final = (2, 4, 8)
-"""The possible sides, in pixels, of a cell: the upsampling factors that can be cut."""
+UPSAMPLINGS: Final = (2, 4, 8)
+"""The factors of an upsampling that can be cut."""
 
 GRID: Final = 32
-"""Images are padded to multiples of it, so that no network pads them, and every view has the same cells."""
+"""Images are padded to multiples of it, so that no network pads them, and all views have the same grid."""
 
 _AFTER_DECODER: Final = frozenset({"Softmax", "Sigmoid", "Div", "Cast", "Slice"})
 _CORNER_TO_CORNER: Final = {"mode": b"linear", "coordinate_transformation_mode": b"align_corners"}
@@ -27,17 +27,17 @@ _ADVICE: Final = "set merge_at: image"
 class Decoder:
     """The grid of a member's low-resolution probabilities.
 
-    The image is padded, at the bottom and the right, to multiples of `stride`. A value stands for `cell` x
-    `cell` pixels of the padded image; the outermost values lie on its outermost pixels. With a `cell` of 1
-    the output is that of the uncut graph, without padding.
+    The image is padded, at the bottom and the right, to multiples of `stride`. A value stands for
+    `upsampling` x `upsampling` pixels of the padded image; the outermost values lie on its outermost pixels.
+    With an `upsampling` of 1 the output is that of the uncut graph, without padding.
     """
 
-    cell: int
+    upsampling: int
     stride: int
 
-    def cells_of(self, size_hw: tuple[int, int]) -> tuple[int, int]:
+    def output_size_of(self, size_hw: tuple[int, int]) -> tuple[int, int]:
         """The rows and columns of the output for an image of that size."""
-        height, width = ((side + -side % self.stride) // self.cell for side in size_hw)
+        height, width = ((side + -side % self.stride) // self.upsampling for side in size_hw)
         return height, width
 
 
@@ -71,19 +71,19 @@ def find_decoder(model: Path, card: ModelCard) -> Decoder:
     graph = load_safe_onnx(model)
     upsampling = _nodes_after_decoder(graph).upsampling
     if upsampling is None:
-        return Decoder(cell=1, stride=1)
+        return Decoder(upsampling=1, stride=1)
     stride = card.input.stride
     if GRID % stride:
         raise ModelError(
             f"{model}: pads images to multiples of {stride}, which do not divide {GRID}: {_ADVICE}"
         )
-    return Decoder(_cell_of_decoder(upsampling, graph, model), stride)
+    return Decoder(_upsampling_of_decoder(upsampling, graph, model), stride)
 
 
 def cut_at_decoder(model: Path) -> bytes | None:
     """An exported model without the upsampling and cropping of its logits, or None if it has no upsampling.
 
-    Its output is `probabilities`, float32 `[N, C, h, w]`, one for each cell of the padded image.
+    Its output is `probabilities`, float32 `[N, C, h, w]`, one for each pixel of the decoder's grid.
     """
     graph = load_safe_onnx(model)
     bypasses = _bypasses_in_graph(graph)
@@ -122,18 +122,18 @@ def _nodes_after_decoder(graph: "ModelProto") -> _DecoderEnding:
     return _DecoderEnding(node if node is not None and node.op_type == "Resize" else None, crops)
 
 
-def _cell_of_decoder(upsampling: "NodeProto", graph: "ModelProto", model: Path) -> int:
+def _upsampling_of_decoder(upsampling: "NodeProto", graph: "ModelProto", model: Path) -> int:
     from onnx import helper
 
     attributes: dict[str, Any] = {one.name: helper.get_attribute_value(one) for one in upsampling.attribute}
     if any(attributes.get(name) != value for name, value in _CORNER_TO_CORNER.items()):
         raise ModelError(f"{model}: upsamples its logits, but not linearly from corner to corner: {_ADVICE}")
     scales = _upsampling_scales(upsampling, graph)
-    cell = next((cell for cell in CELLS if scales == (1, 1, cell, cell)), None)
-    if cell is None:
-        known = ", ".join(map(str, CELLS))
+    factor = next((factor for factor in UPSAMPLINGS if scales == (1, 1, factor, factor)), None)
+    if factor is None:
+        known = ", ".join(map(str, UPSAMPLINGS))
         raise ModelError(f"{model}: upsamples its logits by {scales}, and not by one of {known}: {_ADVICE}")
-    return cell
+    return factor
 
 
 def _upsampling_scales(upsampling: "NodeProto", graph: "ModelProto") -> tuple[float, ...]:

@@ -23,7 +23,7 @@ _LARGEST_ERROR: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class OutputContract:
-    """Float32 `[N, C, H, W]` at the size of the images, or of the cells of `decoder`.
+    """Float32 `[N, C, H, W]` at the size of the images, or of the grid of `decoder`.
 
     Its values are from 0 to 1, and sum to 1 over the classes unless these overlap. `classes` is C, if known.
     """
@@ -83,7 +83,7 @@ class OutputContract:
     def _expected(self, images_nhwc: Shape, found: Shape) -> Shape:
         count, height, width, _ = images_nhwc
         classes = self.classes or (found[1] if len(found) > 1 else 1)
-        rows, columns = self.decoder.cells_of((height, width)) if self.decoder else (height, width)
+        rows, columns = self.decoder.output_size_of((height, width)) if self.decoder else (height, width)
         return count, classes, rows, columns
 
 

@@ -26,7 +26,7 @@ from seg.engine.serve.http.metrics import Metrics, MetricsMiddleware
 from seg.engine.serve.http.read_body import read_body
 from seg.engine.serve.labelling.encoding import encoding_memory
 from seg.engine.serve.labelling.engine import Engine
-from seg.engine.serve.labelling.memory import MemoryPlan
+from seg.engine.serve.labelling.memory import MemoryBudget
 from seg.engine.serve.labelling.messages import Result
 from seg.image_type import ImageHWB, ImageType
 
@@ -68,7 +68,7 @@ class Endpoints:
     engine: Engine
     clear: int | None
     limits: Limits
-    memory: MemoryPlan
+    memory: MemoryBudget
     admission: Admission
     bodies: BodyReader
     metrics: Metrics

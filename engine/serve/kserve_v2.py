@@ -44,6 +44,8 @@ class InputTensor(BaseModel):
 
 
 class RequestedOutput(BaseModel):
+    """An output that a request names, and how it is to be encoded."""
+
     name: Literal["labels"]
     parameters: dict[str, Any] = Field(default_factory=dict)
 

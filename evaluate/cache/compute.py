@@ -96,12 +96,12 @@ def _compute_low_resolution(
     def keep(entry: tuple[Sample, str]) -> None:
         sample, sha256 = entry
         image = open_sample(sample)
-        cells_chw = low_resolution_pass(model.member, decoder, view, image, ensemble.tile)
-        if not is_finite(cells_chw):
+        outputs_chw = low_resolution_pass(model.member, decoder, view, image, ensemble.tile)
+        if not is_finite(outputs_chw):
             raise not_finite_error(model.member.name, sample.id)
-        cache.put(model.key(view, sha256), cells_chw)
+        cache.put(model.key(view, sha256), outputs_chw)
 
-    with ThreadPoolExecutor(ensemble.streams, thread_name_prefix="seg-cells") as pool:
+    with ThreadPoolExecutor(ensemble.streams, thread_name_prefix="seg-decoder") as pool:
         for _ in pool.map(keep, wanted):
             advance()
 

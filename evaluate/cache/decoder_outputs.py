@@ -4,7 +4,7 @@ import numpy as np
 
 from seg.data.images.raster import Raster
 from seg.engine.member import Member
-from seg.engine.merging.decoder_grid import run_at_cells
+from seg.engine.merging.decoder_grid import run_to_decoder_grid
 from seg.engine.passes.tiles import lay_out_tiles
 from seg.engine.passes.views import VIEWS
 from seg.engine.runtimes.decoder_cut import Decoder
@@ -22,4 +22,4 @@ def low_resolution_pass(
         float32 `[T C, h, w]`, in the image's orientation: the classes of one tile after another.
     """
     tiles = lay_out_tiles(image.shape[:2], tile).cut(image)
-    return np.concatenate([run_at_cells(member.runtime, decoder, VIEWS[view], one) for one in tiles])
+    return np.concatenate([run_to_decoder_grid(member.runtime, decoder, VIEWS[view], one) for one in tiles])

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from seg.engine.merging.decoder_grid import DecoderMerge
 from seg.engine.merging.merges import Merge, new_merge
+from seg.engine.passes.merge_shares import merge_shares_by_class
 from seg.engine.passes.passes import PassOrder, PlannedPass
-from seg.engine.passes.shares import class_shares
 from seg.engine.passes.tiles import TileBlender, TileLayout
 from seg.engine.passes.views import VIEWS
 from seg.engine.pipeline.collectors import ProbabilityCollector
@@ -148,7 +148,7 @@ def _pass_order_of_mixture(mixture: Mixture, coverage: Coverage = ()) -> PassOrd
         _weights_of_known_classes(mixture.class_weights_of(m), coverage[m] if coverage else ())
         for m in members
     ]
-    own = class_shares([mixture.weights[m] for m in members], factors)
+    own = merge_shares_by_class([mixture.weights[m] for m in members], factors)
     shares = dict(zip(members, own, strict=True))
     return [
         PlannedPass(

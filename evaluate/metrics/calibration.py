@@ -1,4 +1,4 @@
-"""Calibration: whether of pixels with a confidence of 80 % really 80 % are correct.
+"""Calibration of probabilities: whether 80 % of the pixels with a confidence of 80 % are correct.
 
 The expected calibration error is the mean over pixels of the gap between confidence and accuracy of
 their bin (Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", 2017).

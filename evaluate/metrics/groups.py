@@ -1,4 +1,4 @@
-"""Counts of groups of images, which intervals resample: images of a group are no independent evidence."""
+"""Counts of groups of images, which intervals resample: images of a group are not independent."""
 
 from collections.abc import Sequence
 from typing import TypeVar

@@ -8,7 +8,7 @@ pixels, merged as the spec says.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,15 @@ MAX_PIXELS: Final = 1000
 
 CountsICC = NDArray[np.int64]
 """Pixel counts of each image, int64 `[I, C, C]`: see `CountsCC`."""
+
+
+def count_pixels_of_images(
+    truth_in: NDArray[np.uint8], predicted_in: NDArray[np.integer[Any]], classes: int
+) -> CountsICC:
+    """Counts of the pixels of each image, truth by prediction."""
+    images = len(truth_in)
+    pairs = np.arange(images)[:, None] * classes**2 + truth_in * np.intp(classes) + predicted_in
+    return np.bincount(pairs.ravel(), minlength=images * classes**2).reshape(images, classes, classes)
 
 
 def tallies_of_counts(metric: CountedMetric, counts_icc: CountsICC) -> ImageTallies:
@@ -84,10 +93,7 @@ class PixelScorer:
 
     def counts(self, mixture: Mixture) -> CountsICC:
         """Counts of the sampled pixels of each image, truth by prediction."""
-        predicted_in = self.predict(mixture)
-        images, classes = len(self.labels_in), self.classes
-        cells = np.arange(images)[:, None] * classes**2 + self.labels_in * np.intp(classes) + predicted_in
-        return np.bincount(cells.ravel(), minlength=images * classes**2).reshape(images, classes, classes)
+        return count_pixels_of_images(self.labels_in, self.predict(mixture), self.classes)
 
     def predict(self, mixture: Mixture) -> NDArray[np.uint8]:
         """Labels of the sampled pixels, uint8 `[I, n]`."""

@@ -16,6 +16,8 @@ EMPTY_CELLS: Final = ("", "-1")
 
 @dataclass(frozen=True, slots=True)
 class RunMistake:
+    """A mistake in the runs of a mask, its fix, and whether `repair_runs` can make it."""
+
     problem: str
     fix: str
     is_fixable: bool = False
@@ -23,7 +25,7 @@ class RunMistake:
 
 @dataclass(frozen=True, slots=True)
 class ParsedRunLengths:
-    """The content of a cell: starts from 0 and lengths, int64 `[R, 2]`, and mistakes."""
+    """The runs of a mask: starts from 0 and lengths, int64 `[R, 2]`, and mistakes in them."""
 
     pairs: NDArray[np.int64]
     mistakes: tuple[RunMistake, ...]

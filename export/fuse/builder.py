@@ -15,7 +15,7 @@ INDEX_MIN: Final = np.iinfo(np.int64).min
 class FusedGraph:
     """Nodes in the order in which they run, and the constants that they read.
 
-    A node bears the name of what it makes. What bears a name already is not made a second time.
+    A node has the name of its output. What has been made under a name is not made a second time.
     """
 
     def __init__(self) -> None:

@@ -19,20 +19,20 @@ def add_padding_to_grid(graph: FusedGraph, images: str) -> str:
     return graph.add("Pad", [images, pads], "grid/images", mode="edge")
 
 
-def add_upsampling_of_cells(graph: FusedGraph, cells: str, decoder: Decoder, name: str) -> str:
-    """The values of a padded image's cells at the image's pixels, `[N, C, H, W]`."""
-    if decoder.cell > 1:
-        scales = np.array([1, 1, decoder.cell, decoder.cell], dtype=np.float32)
-        cells = graph.add(
+def add_upsampling_from_decoder_grid(graph: FusedGraph, outputs: str, decoder: Decoder, name: str) -> str:
+    """Decoder outputs for a padded image, interpolated at the image's pixels, `[N, C, H, W]`."""
+    if decoder.upsampling > 1:
+        scales = np.array([1, 1, decoder.upsampling, decoder.upsampling], dtype=np.float32)
+        outputs = graph.add(
             "Resize",
-            [cells, "", graph.constant(f"grid/scales_{decoder.cell}", scales)],
+            [outputs, "", graph.constant(f"grid/scales_{decoder.upsampling}", scales)],
             f"{name}/padded",
             mode="linear",
             coordinate_transformation_mode="align_corners",
         )
     start = graph.constant("grid/start", np.zeros(2, dtype=np.int64))
     axes = graph.constant("grid/axes", np.array([2, 3], dtype=np.int64))
-    return graph.add("Slice", [cells, start, _add_size_of_images(graph), axes], name)
+    return graph.add("Slice", [outputs, start, _add_size_of_images(graph), axes], name)
 
 
 def _add_size_of_images(graph: FusedGraph) -> str:

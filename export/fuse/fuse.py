@@ -1,4 +1,4 @@
-"""From an ensemble to one verified file; where that is not reached, to no file at all."""
+"""Fuse an ensemble into one ONNX file, verified against the engine; if that fails, no file is written."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The members of an ensemble, as a graph needs them."""
+"""Members to be fused: the ONNX graph of each, with its views, share and temperature."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 import onnx
 
 from seg.engine.member_files import MemberFile, read_member_files
-from seg.engine.passes.shares import class_shares
+from seg.engine.passes.merge_shares import merge_shares_by_class
 from seg.engine.runtimes.decoder_cut import Decoder, cut_at_decoder, find_decoder
 from seg.export.fuse.reorder import reorder_classes
 from seg.export.onnx_file.opset import graph_in_opset, opset_of
@@ -61,7 +61,7 @@ def read_member_graphs(spec: EnsembleSpec) -> tuple[MemberGraph, ...]:
             reorder_classes(model, file.channels)
     total = sum(member.weight for member in spec.running)
     weights = [member.weight for member in spec.running]
-    shares = class_shares(weights, spec.class_weights_of(files[0].card.classes))
+    shares = merge_shares_by_class(weights, spec.class_weights_of(files[0].card.classes))
     return tuple(
         MemberGraph(
             name=member.name,

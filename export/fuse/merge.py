@@ -8,10 +8,10 @@ import numpy as np
 
 from seg.engine.merging.merges import LEAST_PROPORTION
 from seg.engine.merging.tie_break import HIGHEST_RANK, MIN_PROBABILITY, TIE, tie_break_ranks
-from seg.engine.passes.shares import specialist_classes
+from seg.engine.passes.merge_shares import specialist_classes
 from seg.engine.runtimes.decoder_cut import Decoder
 from seg.export.fuse.builder import CLASS_AXIS, FusedGraph
-from seg.export.fuse.decoder_grid import add_upsampling_of_cells
+from seg.export.fuse.decoder_grid import add_upsampling_from_decoder_grid
 from seg.export.fuse.member_graphs import MemberGraph
 from seg.labels.task import THRESHOLD, Task, classes_overlap
 from seg.models.model_file import OUTPUT
@@ -77,8 +77,8 @@ def _merge_by_weighted_sum(graph: FusedGraph, pass_outputs: Sequence[PassOutput]
     at_image = []
     for number, (decoder, weighted) in enumerate(grids.items()):
         scope = f"merge/grid_{number}"
-        cells = _sum_in_order(graph, weighted, f"{scope}/sum", scope)
-        at_image.append(add_upsampling_of_cells(graph, cells, decoder, f"{scope}/at_image"))
+        merged = _sum_in_order(graph, weighted, f"{scope}/sum", scope)
+        at_image.append(add_upsampling_from_decoder_grid(graph, merged, decoder, f"{scope}/at_image"))
     return _sum_in_order(graph, at_image, name)
 
 
@@ -222,7 +222,7 @@ def _sum_in_order(graph: FusedGraph, values: Sequence[str], name: str, scope: st
 def _add_in_order(
     graph: FusedGraph, operator: str, values: Sequence[str], name: str, scope: str = "merge"
 ) -> str:
-    """One after the other, so that no more than two are held at once; the last result bears the name.
+    """One after the other, so that no more than two are held at once; the last result has the name.
 
     The others are named within `scope`.
     """

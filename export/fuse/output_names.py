@@ -1,4 +1,4 @@
-"""What a fused model can give."""
+"""The outputs that a fused model can have: labels, probabilities, confidence."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""Outputs, of the merged probabilities and the decision."""
+"""The outputs of a fused model as nodes of its graph, from the merged probabilities."""
 
 from collections.abc import Sequence
 from functools import reduce

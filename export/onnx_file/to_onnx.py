@@ -68,7 +68,7 @@ def _export_to_onnx(model: ExportedModel, card: ModelCard, opset: int) -> onnx.M
     side = card.input.stride * _EXAMPLE_SIDE_IN_STRIDES
     pixels = getattr(torch, card.input.pixels)
     example = torch.zeros((2, side + 1, side + 3, card.input.bands), dtype=pixels)
-    free = {0: torch.export.Dim("N"), 1: torch.export.Dim("H"), 2: torch.export.Dim("W")}
+    free = {0: "N", 1: "H", 2: "W"}
     return export_module_to_graph(
         model.eval(), example, free, f"{card.name}: {card.architecture}", OUTPUT, opset
     )
@@ -87,7 +87,8 @@ def export_module_to_graph(
     Args:
         module: in evaluation mode.
         example: a batch of two images; free sides are odd multiples of what sides are padded to.
-        free: the axes that are free, each with its `torch.export.Dim`.
+        free: the axes that are free, each with its name, or with a `torch.export.Dim` of multiples. PyTorch
+            finds the least size of a name by itself; of a plain Dim it would trace the module a second time.
         name: of the module in messages.
         output: the name of the output.
         opset: the version of ONNX's operators.

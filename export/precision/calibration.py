@@ -1,4 +1,4 @@
-"""Training images that between them show every class."""
+"""Calibration images of int8: training images that together show every class."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What a file does on a runtime: how fast, how like fp32, how right."""
+"""Measure a file on a runtime: its time, the labels equal to those of fp32, and its mIoU."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

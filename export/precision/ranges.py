@@ -1,4 +1,4 @@
-"""How large the numbers get that flow through a graph, from real images."""
+"""The ranges of a graph's tensors on real images, to which int8 is scaled."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""Which layers int8 hurts, found by trying, and an int8 graph that leaves as many in float as needed."""
+"""Layers that int8 harms, found by trying each, and an int8 graph that leaves those in float."""
 
 from collections.abc import Callable, Sequence
 from typing import Final

@@ -148,7 +148,7 @@ class Declaration:
     def has_sigmoids(self) -> bool:
         """Whether the dataset's classes overlap, and those of the network have probabilities of their own.
 
-        Several of theirs that are one of ours then count as the likeliest of them.
+        Several of theirs that are one of ours then count as the most probable of them.
         """
         return classes_overlap(self.task) and self.output.kind in KINDS_APART
 

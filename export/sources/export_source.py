@@ -17,6 +17,12 @@ from seg.export.onnx_file.save import atomic_model, replace_model_card
 from seg.export.onnx_file.verification_batches import VERIFIED_IMAGES, ImagesNHWC
 from seg.export.precision.request import fulfils_precision_request
 from seg.export.sources.declaration import Declaration
+from seg.export.sources.observed_values import (
+    kind_by_values,
+    observe_values,
+    refuse_other_units,
+    refuse_other_values,
+)
 from seg.export.sources.reference import reference_probabilities
 from seg.export.sources.resolve import resolve_declaration
 from seg.export.sources.source import RawNetwork, Source
@@ -52,11 +58,16 @@ def export_source(
         request: the precision and opset.
 
     Raises:
-        ModelError: the declaration is not complete, or does not fit the source.
+        ModelError: the declaration is not complete, or does not fit the source or what it returns.
         VerificationError: fewer than 99.9% of the labels are the source's, or no precision passes.
     """
     background = None if data.ignores_unlabelled else data.unlabelled
     declared = resolve_declaration(member, source.facts, ours, background, data.task)
+    refuse_other_units(declared.input, member)
+    network = source.network(declared.output.name)
+    observed = observe_values(network, images, declared)
+    declared = kind_by_values(declared, observed, member)
+    refuse_other_values(declared, observed, member)
     card = ModelCard(
         name=member.name,
         architecture=source.architecture,
@@ -74,7 +85,6 @@ def export_source(
             assumed=declared.assumed,
         ),
     )
-    network = source.network(declared.output.name)
     with atomic_model(model) as temporary:
         with progress(f"export {member.name}", 1 + VERIFIED_IMAGES, unit="steps") as advance:
             card = source.write(declared, card, temporary, request.opset)

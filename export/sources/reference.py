@@ -74,6 +74,15 @@ def _reference_planes(
     return _reference_activation(resized_khw, declared.output, has_sigmoids=declared.has_sigmoids)
 
 
+def reference_inputs(image_hwc: ImageHWC, declared: InputDeclaration) -> Iterator[NDArray[Any]]:
+    """What the network takes of one image: one, or one for each tile, each with a batch axis."""
+    if declared.mode == "resize":
+        yield prepare_reference_input(image_hwc, declared)
+    else:
+        for _, _, tile_hwc in _reference_tiles(image_hwc, declared):
+            yield prepare_reference_input(tile_hwc, declared)
+
+
 def prepare_reference_input(image_hwc: ImageHWC, declared: InputDeclaration) -> NDArray[Any]:
     """What the network takes of one image, with a batch axis."""
     values_hwc = image_hwc.astype(np.float32)
@@ -95,15 +104,20 @@ def prepare_reference_input(image_hwc: ImageHWC, declared: InputDeclaration) -> 
     return np.ascontiguousarray(ordered[None], dtype=declared.dtype)
 
 
-def _output_as_reference_planes(raw: NDArray[Any], declared: OutputDeclaration) -> Floats:
-    """The first image's output as float32 `[K, h, w]`; labels become one plane for each class."""
+def returned_planes(raw: NDArray[Any], declared: OutputDeclaration) -> Floats:
+    """The first image's output as float32 `[K, h, w]`; one without an axis of channels is one plane."""
     image = raw[0]
+    if image.ndim == 2:
+        return np.asarray(image[None], dtype=np.float32)
+    return np.asarray(np.moveaxis(image, 2, 0) if declared.layout == "nhwc" else image, dtype=np.float32)
+
+
+def _output_as_reference_planes(raw: NDArray[Any], declared: OutputDeclaration) -> Floats:
+    """The same, where labels become one plane for each class."""
+    planes_khw = returned_planes(raw, declared)
     if declared.kind == "labels":
-        labels_hw = image if image.ndim == 2 else image[..., 0] if declared.layout == "nhwc" else image[0]
-        planes = labels_hw[None] == np.arange(declared.count)[:, None, None]
-    else:
-        planes = np.moveaxis(image, 2, 0) if declared.layout == "nhwc" else image
-    return np.asarray(planes, dtype=np.float32)
+        planes_khw = planes_khw == np.arange(declared.count)[:, None, None]
+    return np.asarray(planes_khw, dtype=np.float32)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # Of networks that are fed wrongly; NaN is found later.

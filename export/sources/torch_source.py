@@ -81,7 +81,9 @@ class TorchSource:
 
     def write(self, declaration: Declaration, card: ModelCard, path: Path, opset: int | None) -> ModelCard:
         """Export the module, put the graph of what is declared around it, and write that to `path`."""
-        wrapped = wrap_network(self._graph(declaration.input), declaration, self.path, opset)
+        wrapped = wrap_network(
+            self._graph(declaration.input), declaration, self.path, opset, has_channel_axis=True
+        )
         # Rewriting runs the graph, which must fit into one protobuf message.
         if weight_bytes(wrapped) < LARGEST_MODEL_BYTES:
             rewrite_graph(wrapped)

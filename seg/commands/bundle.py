@@ -21,18 +21,21 @@ def bundle_command(
     runtime: Runtime = None,
     python: Annotated[
         str | None,
-        typer.Option(metavar="VERSION", help="Python there, such as 3.11.  [default: the one that runs]"),
+        typer.Option(
+            metavar="VERSION", help="The notebook's Python, such as 3.11.  [default: the one that runs]"
+        ),
     ] = None,
     platform: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Its platform, as in the names of wheels.  [default: manylinux_2_28_x86_64]"
+            metavar="NAME",
+            help="The notebook's platform, as in the names of wheels.  [default: manylinux_2_28_x86_64]",
         ),
     ] = None,
     extra: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="cuda, openvino or geo; what the spec's runtime needs is there anyway."
+            metavar="NAME", help="cuda, openvino or geo; what the spec's runtime needs is included."
         ),
     ] = None,
     fuse: bool = typer.Option(

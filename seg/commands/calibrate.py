@@ -61,7 +61,7 @@ def calibrate_command(
     if classes_overlap(spec.data.task):
         raise SpecError(
             f"{path}: has 'task: {spec.data.task}', and early exit, which seg calibrate calibrates, is for"
-            " one class a pixel: it compares the two likeliest"
+            " one class a pixel: it compares the two most probable"
         )
     calibrate_stopping(path, spec, tolerance, split, count, units)
     suggest_next(f"seg ensemble {path}")

@@ -51,7 +51,7 @@ def pseudo_label_command(
     classes, task = open_split(spec.data, "train").classes, spec.data.task
     samples = list_samples(images.absolute())
     check_file_names((sample.id for sample in samples), MASK_SUFFIX)
-    # Labels that were guessed before, and learnt from, are made anew here.
+    # Labels that were guessed before, and learnt from, are made again here.
     before = [spec.data.pseudo.masks] if spec.data.pseudo else []
     named = [file for file in files_read_by_spec(spec) if file not in before]
     reads = (path, images, *named, *(sample.image for sample in samples))

@@ -68,7 +68,7 @@ def runs_note_command(
             "--lb",
             min=ranges.LEADERBOARD.least,
             max=ranges.LEADERBOARD.most,
-            help="What the leaderboard said.",
+            help="The score on the leaderboard.",
         ),
     ] = None,
     text: Annotated[str | None, typer.Option("--text", help="Anything worth remembering.")] = None,

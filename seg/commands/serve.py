@@ -31,15 +31,13 @@ def serve_command(
             help="How many are worked on at once; the next is told to come again (429).",
         ),
     ] = 64,
-    upload: Annotated[
-        str, typer.Option(metavar="SIZE", help="The most that an encoded image may have.")
-    ] = "20MB",
+    upload: Annotated[str, typer.Option(metavar="SIZE", help="The largest upload of an image.")] = "20MB",
     megapixels: Annotated[
         float,
         typer.Option(
             min=ranges.MEGAPIXELS.least,
             max=ranges.MEGAPIXELS.most,
-            help="The most that an image may have, decoded.",
+            help="The largest image, decoded.",
         ),
     ] = 16.0,
     memory: Annotated[
@@ -55,11 +53,11 @@ def serve_command(
         typer.Option(
             min=ranges.REQUEST_SECONDS.least,
             max=ranges.REQUEST_SECONDS.most,
-            help="The most that a request may take, its upload among it.",
+            help="The longest that a request may take, upload included.",
         ),
     ] = 30.0,
 ) -> None:
-    """Answer images over HTTP with their label maps, and show a page to drop one on.
+    """Label images over HTTP, and show a page to drop one on.
 
     POST /label?as=png|rle|overlay takes an image; /v2/models/NAME/infer speaks Triton's protocol; /metrics is
     for Prometheus. See docs/how-to/serving.md.

@@ -43,7 +43,7 @@ def show_command(
     overwrite: Overwrite = False,
     open_it: Annotated[bool, typer.Option("--open", help="Open the picture when it is written.")] = False,
 ) -> None:
-    """Draw images beside their labels, where there are any, and the ensemble's or a submission's answer.
+    """Draw images beside the predictions of an ensemble or a submission, and their labels if they have any.
 
     Into a folder, a zoomable map of each image is written: a page with labels over it, for any browser.
     """

@@ -86,7 +86,7 @@ def submission_convert_command(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write a submission in another format, such as label maps in that of the spec."""
+    """Write a submission in another format, such as label maps as the contest's CSV."""
     from functools import partial
 
     from seg.engine.submissions import SubmissionForSpec

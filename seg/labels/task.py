@@ -1,4 +1,4 @@
-"""What a pixel can be: one class of several, or any number of classes that overlap.
+"""Tasks: a pixel is of one class, or of any number of classes that overlap; their label maps and masks.
 
 `multiclass` is decided by softmax and argmax, and a label map holds a class's position. In `multilabel`, and
 in `binary` with its one class, each class has a sigmoid and a threshold of its own, and a label map holds one
@@ -40,6 +40,9 @@ def classes_overlap(task: Task) -> bool:
 def label_dtype(task: Task, n_classes: int) -> np.dtype[np.unsignedinteger[Any]]:
     """The type of a label map: uint8, or with classes that overlap the smallest with a bit for each.
 
+    Raises:
+        ValueError: there are more classes than bits.
+
     Example:
         >>> label_dtype("multilabel", 12)
         dtype('uint16')
@@ -56,7 +59,7 @@ def label_dtype(task: Task, n_classes: int) -> np.dtype[np.unsignedinteger[Any]]
 def labels_of_probabilities(
     probabilities_nchw: NDArray[np.float32], task: Task
 ) -> NDArray[np.unsignedinteger[Any]]:
-    """The label maps `[N, H, W]` of probabilities: the likeliest class, or all classes above `THRESHOLD`."""
+    """The label maps `[N, H, W]` of probabilities: the most probable class, or all above `THRESHOLD`."""
     if not classes_overlap(task):
         return np.asarray(probabilities_nchw.argmax(1), dtype=np.uint8)
     return np.stack([pack_masks(masks_chw) for masks_chw in probabilities_nchw > np.float32(THRESHOLD)])

@@ -18,6 +18,7 @@ BAND: Final = 0.02
 
 
 def tally_boundary_iou(truth_hw: MaskHW, predicted_hw: MaskHW, labelled_hw: MaskHW) -> tuple[float, float]:
+    """The intersection and the union, in pixels, of the bands along both masks' boundaries."""
     # Pixels without a label belong to both masks, so that they form no boundary.
     truth_hw = truth_hw | (predicted_hw & ~labelled_hw)
     width = band_width(truth_hw.shape)

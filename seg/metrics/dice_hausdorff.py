@@ -18,6 +18,7 @@ NEARNESS: Final = 0.6
 
 
 def tally_dice_hausdorff(truth_hw: MaskHW, predicted_hw: MaskHW, labelled_hw: MaskHW) -> tuple[float, float]:
+    """The weighted sum of Dice and nearness for one class of an image, as a part of 1."""
     dice = count_overlap(truth_hw, predicted_hw, labelled_hw).dice
     distance = hausdorff_distance(truth_hw, predicted_hw & labelled_hw)
     nearness = max(0.0, 1 - distance / math.hypot(*truth_hw.shape))

@@ -1,4 +1,4 @@
-"""A metric of a split: for each image and class a part and a whole, whose sums are divided.
+"""The interface of metrics: two numbers for each image and class, whose sums are divided.
 
 Every metric has this form. IoU over a split has pixels in both masks and pixels in either as part and whole;
 the mean over images of Dice has the Dice of the image and 1. So any metric can be summed by groups of images,

@@ -54,8 +54,8 @@ def draw_overlay(
     layer_hwc = draw_label_layer(labels_hw, classes, opacity=opacity, clear=clear, task=task).astype(
         np.float32
     )
-    share_hwc = layer_hwc[..., 3:] / 255
-    blended_hwc = image_hwc * (1 - share_hwc) + layer_hwc[..., :3] * share_hwc
+    opacity_hwc = layer_hwc[..., 3:] / 255
+    blended_hwc = image_hwc * (1 - opacity_hwc) + layer_hwc[..., :3] * opacity_hwc
     return np.rint(blended_hwc).astype(np.uint8)
 
 

@@ -26,10 +26,10 @@ GRID: Final = 32
 
 
 class Network(NamedTuple):
-    """A network's seed, the side of its cells in pixels, and the stride that it pads to."""
+    """A network's seed, the factor of its last upsampling, and the stride that it pads to."""
 
     seed: int
-    cell: int
+    upsampling: int
     stride: int
 
     @property
@@ -52,12 +52,14 @@ TURNS: Final[dict[str, Callable[[NDArray[Any]], NDArray[Any]]]] = {
 
 
 def network_graph(network: Network, task: Task = "multiclass", *, cut: bool = False) -> onnx.ModelProto:
-    """Pad to the stride, convolve in steps of a cell, upsample from corner to corner, crop, softmax.
+    """Pad to the stride, convolve in steps of `upsampling`, upsample from corner to corner, crop, softmax.
 
     `cut` leaves out upsampling and cropping.
     """
     rng = np.random.default_rng(network.seed)
-    kernel = rng.normal(0, 0.05, (len(CLASSES), 3, network.cell + 2, network.cell + 1)).astype(np.float32)
+    kernel = rng.normal(0, 0.05, (len(CLASSES), 3, network.upsampling + 2, network.upsampling + 1)).astype(
+        np.float32
+    )
     nodes = [
         helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["float"], ["nchw"], perm=[0, 3, 1, 2]),
@@ -67,17 +69,17 @@ def network_graph(network: Network, task: Task = "multiclass", *, cut: bool = Fa
         helper.make_node("Concat", ["none4", "none2", "missing"], ["pads"], axis=0),
         helper.make_node("Pad", ["nchw", "pads"], ["padded"], mode="edge"),
         helper.make_node(
-            "Conv", ["padded", "kernel"], ["cells"], strides=[network.cell] * 2, pads=[1, 0, 1, 1]
+            "Conv", ["padded", "kernel"], ["low"], strides=[network.upsampling] * 2, pads=[1, 0, 1, 1]
         ),
     ]
-    logits = "cells"
+    logits = "low"
     if not cut:
-        if network.cell > 1:
+        if network.upsampling > 1:
             corners = "align_corners"
             nodes.append(
                 helper.make_node(
                     "Resize",
-                    ["cells", "", "scales"],
+                    ["low", "", "scales"],
                     ["upsampled"],
                     mode="linear",
                     coordinate_transformation_mode=corners,
@@ -98,7 +100,7 @@ def network_graph(network: Network, task: Task = "multiclass", *, cut: bool = Fa
         "stride": np.array([network.stride], np.int64),
         "none4": np.zeros(4, np.int64),
         "none2": np.zeros(2, np.int64),
-        "scales": np.array([1, 1, network.cell, network.cell], np.float32),
+        "scales": np.array([1, 1, network.upsampling, network.upsampling], np.float32),
         "start": np.zeros(2, np.int64),
         "axes": np.array([2, 3], np.int64),
     }
@@ -158,8 +160,10 @@ def padded(image_hwc: ImageHWC) -> ImageHWC:
     return np.pad(image_hwc, ((0, below), (0, right), (0, 0)), mode="edge")
 
 
-def cells_of(network: Network, image_hwc: ImageHWC, task: Task = "multiclass") -> NDArray[np.float32]:
-    """All cells of the network's own padding, `[C, h, w]`."""
+def decoder_outputs_of(
+    network: Network, image_hwc: ImageHWC, task: Task = "multiclass"
+) -> NDArray[np.float32]:
+    """The network's outputs before upsampling, with its own padding, `[C, h, w]`."""
     found = _session(network, task).run(None, {"image": np.ascontiguousarray(image_hwc)[None]})
     return np.asarray(found[0][0])
 
@@ -170,7 +174,7 @@ def upsampled_pass(
     """A pass of the padded image, turned back, upsampled by PyTorch, and cropped."""
     turn, padded_hwc = TURNS[view], padded(image_hwc)
     seen_hwc = turn(padded_hwc.transpose(2, 0, 1)).transpose(1, 2, 0)
-    cells = torch.from_numpy(turn(cells_of(network, seen_hwc, task)).copy())[None]
+    outputs = torch.from_numpy(turn(decoder_outputs_of(network, seen_hwc, task)).copy())[None]
     size_hw = padded_hwc.shape[:2]
-    found = torch.nn.functional.interpolate(cells, size_hw, mode="bilinear", align_corners=True)[0].numpy()
+    found = torch.nn.functional.interpolate(outputs, size_hw, mode="bilinear", align_corners=True)[0].numpy()
     return np.asarray(found[:, : image_hwc.shape[0], : image_hwc.shape[1]])

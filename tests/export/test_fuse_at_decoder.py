@@ -69,7 +69,7 @@ def test_it_is_the_engine_s(task: Any, options: dict[str, Any], tmp_path: Path) 
 
 
 def test_each_grid_is_upsampled_once(tmp_path: Path) -> None:
-    """Networks of the same cells share one upsampling, whatever their views; those of one pixel need none."""
+    """Networks of one factor share one upsampling, whatever their views; those at image size need none."""
     spec = decoder_spec(tmp_path, views="d4")
     fuse_ensemble(spec, FusionRequest("team"), tmp_path / "team.onnx")
     model = onnx.load(tmp_path / "team.onnx")

@@ -69,6 +69,9 @@ def nvidia_session_providers(name: GpuProvider, options: CudaOptions) -> list[tu
     """The providers of a session, in order. The CPU is not among them, so that nothing falls back to it.
 
     TensorRT keeps its engines and timings in the user's cache folder, named by graph, shapes and device.
+
+    Raises:
+        OutputError: that folder cannot be written.
     """
     cuda = (PROVIDERS["cuda"], options.provider_options())
     if name == "cuda":

@@ -27,7 +27,7 @@ from typing import Any, Final, Self, TypeVar
 import numpy as np
 
 from seg.engine.runtimes.base import ImagesNHWC
-from seg.engine.serve.bodies.places import ProcessPlaces
+from seg.engine.serve.bodies.reader_slots import ReaderSlots
 from seg.engine.serve.bodies.request_body import BodyHeader
 from seg.engine.serve.http.admission import Reservation
 from seg.engine.serve.http.errors import HttpError
@@ -187,7 +187,7 @@ class BodyReader:
         self._threads = ThreadPoolExecutor(PROCESSES, thread_name_prefix="seg-body")
         # The first starts now; the others when so many bodies are read at once for the first time.
         self._processes: list[BodyProcess | None] = [*[None] * (PROCESSES - 1), self._start()]
-        self._places = ProcessPlaces(PROCESSES)
+        self._slots = ReaderSlots(PROCESSES)
 
     @asynccontextmanager
     async def open(
@@ -198,14 +198,14 @@ class BodyReader:
         Raises:
             HttpError: 400, 413, 415 or 429, in one line.
         """
-        place = await self._places.take(is_small=len(body) <= SMALL_BYTES)
+        slot = await self._slots.take(is_small=len(body) <= SMALL_BYTES)
         reading = held.another()
         try:
             reading.add(self._memory_of(header, len(body)))
-            process = self._processes[place]
+            process = self._processes[slot]
             if process is None or not process.is_running:
                 process = await self._run(self._start)
-                self._processes[place] = process
+                self._processes[slot] = process
             reply = await self._run(process.read_header, header, body)
             opened = OpenBody(process, reply, header.image_type, self._run)
             try:
@@ -224,7 +224,7 @@ class BodyReader:
             raise
         finally:
             reading.release()
-            self._places.give_back(place)
+            self._slots.give_back(slot)
 
     def close(self) -> None:
         """End all processes."""

@@ -29,7 +29,7 @@ class Limits:
         requests: how many are worked on at once; the next one is turned away.
         pixels: of one image, and of all images of one request.
         upload: bytes of an encoded image.
-        seconds: the most that a request may take, its upload among it.
+        seconds: the longest that a request may take, upload included.
         memory: bytes of this process and of those that read bodies; by default half of what is free.
         headers_seconds: until the header of a request is there.
         connections: open at once.

@@ -1,4 +1,4 @@
-"""The error that a client is answered with."""
+"""HTTP errors: a status and one line for the client."""
 
 from http import HTTPStatus
 from typing import Final

@@ -32,7 +32,7 @@ _BYTES_A_PIXEL: Final[dict[Result, int]] = {
     **{"png": 6, "overlay": 64, "rle": 96},
     **{"binary": 3, "json": 24},
 }
-"""What encoding takes at most: of run lengths where every pixel is a run. The page's is in its plan."""
+"""What encoding takes at most: of run lengths where every pixel is a run. The page's is measured apart."""
 
 
 def encoding_memory(result: Result, shape: Sequence[int], label_bytes: int = 1) -> int:

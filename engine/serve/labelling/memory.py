@@ -75,19 +75,18 @@ def measure_engine_cost(ensemble: Ensemble) -> EngineCost:
         run_all_streams(member.runtime, batch)
         # Runtimes keep what they took for their next batch, so what all members need adds up.
         network += max(0, resident_bytes() - before) / PROBE_SIDE**2
-    plan = default_pass_order(ensemble.members)
-    area = max(planned.view.scale for planned in plan) ** 2
+    area = max(planned.view.scale for planned in default_pass_order(ensemble.members)) ** 2
     classes = len(ensemble.classes)
     in_flight = ensemble.batch_size * (ensemble.streams + 1)
     open_frames = max(ensemble.open_frames, 2 * in_flight)
-    answers = in_flight * (classes * _FLOAT + image_type.bytes_a_pixel) * area
+    probabilities = in_flight * (classes * _FLOAT + image_type.bytes_a_pixel) * area
     sums = open_frames * ((classes + 3) * _FLOAT + image_type.bytes_a_pixel)
-    return EngineCost(network * area, math.ceil(answers + sums))
+    return EngineCost(network * area, math.ceil(probabilities + sums))
 
 
 @dataclass(frozen=True, slots=True)
-class MemoryPlan:
-    """A budget shared out.
+class MemoryBudget:
+    """The memory of a server, divided among its parts.
 
     Attributes:
         tile: how larger images are cut; None where members resize every image to a size of their own.
@@ -109,7 +108,7 @@ class MemoryPlan:
     pixel_bytes: int = RGB8.bytes_a_pixel
 
     def line(self) -> str:
-        """The plan in one line, for the user."""
+        """The budget in one line, for the user."""
         if self.engine_process is None:
             return (
                 f"memory: {self.requests / 1e9:.1f} GB for requests; this system does not tell what a process"
@@ -138,7 +137,7 @@ class MemoryPlan:
         return height * width * (2 * self.classes * _FLOAT + _PAGE_LAYER) + self.image_bytes(size_hw)
 
 
-def plan_memory(ensemble: Ensemble, memory: int, most_pixels: int, beside: int) -> MemoryPlan:
+def divide_memory(ensemble: Ensemble, memory: int, most_pixels: int, beside: int) -> MemoryBudget:
     """Measure what the loaded models take, before anything else ran, and share out `memory` bytes.
 
     Args:
@@ -150,7 +149,7 @@ def plan_memory(ensemble: Ensemble, memory: int, most_pixels: int, beside: int) 
     """
     classes, pixel_bytes = len(ensemble.classes), fused_image_type(ensemble.image_types).bytes_a_pixel
     if not can_measure_memory():
-        return MemoryPlan(ensemble.tile, most_pixels, 0, None, memory, classes, pixel_bytes)
+        return MemoryBudget(ensemble.tile, most_pixels, 0, None, memory, classes, pixel_bytes)
     cost = measure_engine_cost(ensemble).bytes_a_pixel
     loaded = resident_bytes()
     free = memory - loaded - beside
@@ -170,7 +169,7 @@ def plan_memory(ensemble: Ensemble, memory: int, most_pixels: int, beside: int) 
             f" {largest / 1e6:.2f} megapixels take {needed / 1e9:.2f} GB"
         )
     most_pixels = most_pixels if tile else largest
-    return MemoryPlan(tile, most_pixels, engine, loaded + engine, free - engine, classes, pixel_bytes)
+    return MemoryBudget(tile, most_pixels, engine, loaded + engine, free - engine, classes, pixel_bytes)
 
 
 def _memory_limit_in(path: Path) -> float:

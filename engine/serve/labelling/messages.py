@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from seg.engine.serve.labelling.memory import MemoryPlan
+from seg.engine.serve.labelling.memory import MemoryBudget
 from seg.image_type import ImageType
 from seg.labels.classes import ClassInfo
 from seg.labels.task import Task as ClassTask
@@ -56,7 +56,7 @@ class EngineFacts:
     task: ClassTask
     members: tuple[MemberFacts, ...]
     passes: int
-    memory: MemoryPlan
+    memory: MemoryBudget
     image_type: ImageType
     pixel_range: PixelRange | None
 

@@ -5,7 +5,6 @@ than the HTTP process, so that this one is never kept waiting.
 """
 
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from seg.engine.resolved import resolve_ensemble
 from seg.engine.runtimes.base import ImagesNHWC
 from seg.engine.serve.labelling.batcher import DynamicBatcher
 from seg.engine.serve.labelling.encoding import Encoded, LabelEncoder, encode_json
-from seg.engine.serve.labelling.memory import MemoryPlan, plan_memory
+from seg.engine.serve.labelling.memory import MemoryBudget, divide_memory
 from seg.engine.serve.labelling.messages import (
     CancelTask,
     EngineFacts,
@@ -37,6 +36,7 @@ from seg.engine.serve.labelling.page_layers import page_layers
 from seg.image_type import fused_image_type
 from seg.labels.task import LabelMap
 from seg.spec import EnsembleSpec
+from seg.stop_signals import ignore_stop_signals
 
 NICENESS: Final = 5
 """Of the engine, and of processes that read bodies."""
@@ -51,7 +51,7 @@ class EngineOptions:
         memory: bytes of all processes of the server.
         beside: bytes that the other processes hold.
         most_pixels: of an image.
-        plan: that of a process before this one, which is kept.
+        budget: that of a process before this one, which is kept.
     """
 
     spec: EnsembleSpec
@@ -59,34 +59,38 @@ class EngineOptions:
     memory: int
     beside: int
     most_pixels: int
-    plan: MemoryPlan | None = None
+    budget: MemoryBudget | None = None
 
 
 def main() -> None:
     """Load the ensemble, say so, and label images until the pipe is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_stop_signals()
     os.nice(NICENESS)
     pipe = Connection(int(sys.argv[1]))
     options: EngineOptions = pipe.recv()
     try:
         resolved = resolve_ensemble(options.spec)
         ensemble = Ensemble.of(resolved)
-        plan = options.plan or plan_memory(ensemble, options.memory, options.most_pixels, options.beside)
-        ensemble = replace(ensemble, tile=plan.tile)
+        budget = options.budget or divide_memory(
+            ensemble, options.memory, options.most_pixels, options.beside
+        )
+        ensemble = replace(ensemble, tile=budget.tile)
         ensemble.predict(resolved.sample_frames[0].frame_hwc)
     except Exception as error:
         # The server says it, as it would if this were in its own process.
         pipe.send(error)
         return
     with suppress(EOFError, OSError):
-        run_engine(pipe, ensemble, options.spec, options.name, plan)
+        run_engine(pipe, ensemble, options.spec, options.name, budget)
     # What it computes nobody reads any more.
     os._exit(0)
 
 
-def run_engine(pipe: Connection, ensemble: Ensemble, spec: EnsembleSpec, name: str, plan: MemoryPlan) -> None:
+def run_engine(
+    pipe: Connection, ensemble: Ensemble, spec: EnsembleSpec, name: str, budget: MemoryBudget
+) -> None:
     """Say that the engine is ready, and do tasks until None comes; raises EOFError at the end of the pipe."""
-    pipe.send(_engine_facts(ensemble, plan))
+    pipe.send(_engine_facts(ensemble, budget))
     encoder = LabelEncoder(
         ensemble.classes,
         spec.output.rle,
@@ -95,13 +99,13 @@ def run_engine(pipe: Connection, ensemble: Ensemble, spec: EnsembleSpec, name: s
         ensemble.task,
         ensemble.pixel_range,
     )
-    worker = _EngineWorker(pipe, ensemble, encoder, plan)
+    worker = _EngineWorker(pipe, ensemble, encoder, budget)
     while (message := pipe.recv()) is not None:
         worker.take(message)
     worker.close()
 
 
-def _engine_facts(ensemble: Ensemble, plan: MemoryPlan) -> EngineFacts:
+def _engine_facts(ensemble: Ensemble, budget: MemoryBudget) -> EngineFacts:
     weight = sum(member.weight for member in ensemble.members)
     members = tuple(MemberFacts(one.name, one.weight / weight, tuple(one.views)) for one in ensemble.members)
     return EngineFacts(
@@ -110,19 +114,21 @@ def _engine_facts(ensemble: Ensemble, plan: MemoryPlan) -> EngineFacts:
         ensemble.task,
         members,
         ensemble.passes,
-        plan,
+        budget,
         fused_image_type(ensemble.image_types),
         ensemble.pixel_range,
     )
 
 
 class _EngineWorker:
-    def __init__(self, pipe: Connection, ensemble: Ensemble, encoder: LabelEncoder, plan: MemoryPlan) -> None:
+    def __init__(
+        self, pipe: Connection, ensemble: Ensemble, encoder: LabelEncoder, budget: MemoryBudget
+    ) -> None:
         self._pipe = pipe
         self._ensemble = ensemble
         self._encoder = encoder
-        self._plan = plan
-        self._batcher = DynamicBatcher(ensemble, plan.engine_process)
+        self._budget = budget
+        self._batcher = DynamicBatcher(ensemble, budget.engine_process)
         self._begun: dict[int, list[Future[LabelMap]]] = {}
         self._encoding = ThreadPoolExecutor(1, thread_name_prefix="seg-encode")
         self._paging = ThreadPoolExecutor(1, thread_name_prefix="seg-page")
@@ -147,7 +153,7 @@ class _EngineWorker:
         self._paging.shutdown()
 
     def _label(self, task: LabellingTask, images_nhwc: ImagesNHWC) -> None:
-        memory = self._plan.image_bytes((task.shape[1], task.shape[2]))
+        memory = self._budget.image_bytes((task.shape[1], task.shape[2]))
         futures = [self._batcher.submit(image_hwc, memory) for image_hwc in images_nhwc]
         self._begun[task.number] = futures
         answer = partial(self._answer, task, partial(self._encoded, task, images_nhwc, futures))

@@ -1,4 +1,4 @@
-"""What members cost and are worth is measured on sampled pixels, of classes that overlap or not."""
+"""The protocol of scores by which members' cost and worth are measured, on sampled pixels of any task."""
 
 from typing import Any, Protocol
 

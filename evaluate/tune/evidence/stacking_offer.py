@@ -1,4 +1,4 @@
-"""Whether a stacking can be fitted and judged, and in words what became of it."""
+"""Whether a stacking can be fitted and judged, and the sentence on what became of it."""
 
 from dataclasses import replace
 

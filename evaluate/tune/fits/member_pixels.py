@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg.engine.merging.merges import normalise_merged
+from seg.engine.passes.merge_shares import merge_shares_by_class
 from seg.engine.passes.passes import PlannedPass
-from seg.engine.passes.shares import class_shares
 from seg.engine.passes.views import VIEWS
 from seg.evaluate.cache.mixture import Mixture, Views
 from seg.evaluate.tune.fits.stacking import MOST_PIXELS, FittedStacking, fit_stacking
-from seg.evaluate.tune.scorer import CountsICC, PixelScorer, tallies_of_counts
+from seg.evaluate.tune.scorer import CountsICC, PixelScorer, count_pixels_of_images, tallies_of_counts
 from seg.metrics.from_counts import CountedMetric
 from seg.metrics.image_tallies import ImageTallies
 
@@ -122,7 +122,9 @@ class MemberPixels:
     def _mean_of_known(self, weights_m: NDArray[np.float64]) -> ScoresCIN:
         """The mean over the members that know a class, normalised as the engine does."""
         members = np.flatnonzero(weights_m).tolist()
-        shares = class_shares(weights_m[members].tolist(), [self.known_mc[m].tolist() for m in members])
+        shares = merge_shares_by_class(
+            weights_m[members].tolist(), [self.known_mc[m].tolist() for m in members]
+        )
         shares_mc = np.array(shares, dtype=np.float32)
         mean_cin: ScoresCIN = np.einsum("mc,mcin->cin", shares_mc, self.probabilities_mcin[members])
         pass_order = [
@@ -148,6 +150,4 @@ class MemberPixels:
     ) -> CountsICC:
         """Counts of the pixels of each image, truth by prediction."""
         predicted_in = self.merged(weights_m, factors_c, stacking).argmax(0)
-        images, classes = len(self.labels_in), self.classes
-        cells = np.arange(images)[:, None] * classes**2 + self.labels_in * np.intp(classes) + predicted_in
-        return np.bincount(cells.ravel(), minlength=images * classes**2).reshape(images, classes, classes)
+        return count_pixels_of_images(self.labels_in, predicted_in, self.classes)

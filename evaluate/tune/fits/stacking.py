@@ -82,7 +82,7 @@ class FittedStacking:
 def fit_stacking(
     scores_cn: ScoresCN, probabilities_mcn: ProbabilitiesMCN, truth_n: NDArray[np.uint8]
 ) -> FittedStacking:
-    """The correction of a mixture's scores that makes the labels likeliest, with a penalty on its size."""
+    """The correction of a mixture's scores by penalised maximum likelihood."""
     members, classes, pixels = probabilities_mcn.shape
     logarithms_fn = _logarithms_to_stack(probabilities_mcn).reshape(members, classes, pixels)
     # Centred, so that a member's scale at a pixel does not matter; the coefficients of a row then sum to 0.

@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seg.engine.passes.shares import class_shares
+from seg.engine.passes.merge_shares import merge_shares_by_class
 from seg.evaluate.cache.labelled_passes import LabelledPasses
 from seg.evaluate.cache.merge import Coverage
 from seg.evaluate.cache.mixture import Mixture, Views
@@ -61,7 +61,7 @@ class SampledMembers:
     def merged(self, weights_m: NDArray[np.float64], label: int) -> NDArray[np.float32]:
         """A class's weighted mean over the members that know it, float32 `[I, n]`."""
         members = np.flatnonzero(weights_m)
-        shares = class_shares(weights_m[members].tolist(), self.known_mc[members].tolist())
+        shares = merge_shares_by_class(weights_m[members].tolist(), self.known_mc[members].tolist())
         shares_m = np.array([of_classes[label] for of_classes in shares], dtype=np.float32)
         return np.tensordot(shares_m, self.probabilities_mcin[members, label].astype(np.float32), 1)
 

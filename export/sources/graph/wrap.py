@@ -11,7 +11,7 @@ from seg.export.onnx_file.opset import graph_in_opset, lower_opset, opset_of
 from seg.export.sources.declaration import Declaration
 from seg.export.sources.graph.epilogue import add_epilogue
 from seg.export.sources.graph.prologue import add_prologue
-from seg.export.sources.onnx_source.facts import only_input_of, only_output_of, stated_shape_of
+from seg.export.sources.onnx_source.facts import only_input_of, only_output_of
 from seg.models.model_file import INPUT, OUTPUT
 
 OPSET: Final = 18
@@ -21,9 +21,16 @@ _SCOPE: Final = "network"
 
 
 def wrap_network(
-    model: onnx.ModelProto, declared: Declaration, path: Path, opset: int | None
+    model: onnx.ModelProto, declared: Declaration, path: Path, opset: int | None, *, has_channel_axis: bool
 ) -> onnx.ModelProto:
     """The network of the file `path` with all that is declared around it.
+
+    Args:
+        model: what is in the file.
+        declared: how it is fed, and what it returns.
+        path: the file.
+        opset: the one to write, if one is asked for.
+        has_channel_axis: whether it returns four axes, not three.
 
     Raises:
         ModelError: the network cannot be written in opset 18, or the result not in the one asked for.
@@ -33,8 +40,7 @@ def wrap_network(
     graph = FusedGraph()
     fed, sizes = add_prologue(graph, declared.input)
     raw = _add_wrapped_network(graph, network, only_input_of(path, network).name, fed, output.name)
-    axes = len(stated_shape_of(output))
-    add_epilogue(graph, raw, declared.output.kind != "labels" or axes != 3, declared, sizes)
+    add_epilogue(graph, raw, has_channel_axis, declared, sizes)
     shape: list[str | int] = ["N", len(declared.classes.ours), "H", "W"]
     whole = helper.make_graph(
         graph.nodes,

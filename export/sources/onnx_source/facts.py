@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto
 
 from seg.errors import ModelError
 from seg.export.sources.declaration import InputType
+from seg.export.sources.output_size import shows_whole_image
 from seg.models.card import PrecisionName
 from seg.spec.ensemble.imported import Layout, OutputKind
 
@@ -51,6 +54,7 @@ _QUANTISING: Final = frozenset(
 )
 _NAME_KEYS: Final = ("names", "classes", "class_names", "labels", "id2label")
 _CHANNELS: Final = (1, 3)
+_SUM_TOLERANCE: Final = 0.1
 
 
 def only_input_of(path: Path, model: onnx.ModelProto) -> onnx.ValueInfoProto:
@@ -93,12 +97,16 @@ def only_output_of(path: Path, model: onnx.ModelProto, name: str | None) -> onnx
 
 
 def facts_of_input(path: Path, value: onnx.ValueInfoProto, declared: Layout | None) -> dict[str, Any]:
-    """The input's type, layout, channels and fixed size, as `SourceFacts` has them."""
+    """The input's type, layout, channels and fixed size, as `SourceFacts` has them.
+
+    Raises:
+        ModelError: the input is not a batch of images, or its layout is not known.
+    """
     shape, element = stated_shape_of(value), value.type.tensor_type.elem_type
     if element not in _INPUT_TYPES:
         raise ModelError(
             f"{path}: its input {value.name!r} is {TensorProto.DataType.Name(element).lower()}: images are"
-            " float, float16 or uint8"
+            " float, float16 or uint8: export it again with one of these"
         )
     if len(shape) != 4:
         raise ModelError(
@@ -131,7 +139,12 @@ def facts_of_input(path: Path, value: onnx.ValueInfoProto, declared: Layout | No
 
 
 def kind_of_output(model: onnx.ModelProto, value: onnx.ValueInfoProto) -> OutputKind | None:
-    """The kind that the last operator says, behind those that only reshape; None if it says none."""
+    """The kind that the last operator says, behind those that only reshape; None if it says none.
+
+    True and false are sigmoids that are 1 and 0.
+    """
+    if value.type.tensor_type.elem_type == TensorProto.BOOL:
+        return "sigmoid"
     if value.type.tensor_type.elem_type in _WHOLE_NUMBERS:
         return "labels"
     made_by = {name: node for node in model.graph.node for name in node.output}
@@ -139,6 +152,11 @@ def kind_of_output(model: onnx.ModelProto, value: onnx.ValueInfoProto) -> Output
     while node is not None and node.op_type in _KEEPS_KIND:
         node = made_by.get(node.input[0])
     return _KIND_OF.get(node.op_type) if node is not None else None
+
+
+def sums_to_one(output: NDArray[Any], class_axis: int) -> bool:
+    """Whether the values of an output are probabilities over its classes, as int8 holds them at least."""
+    return output.ndim == 4 and bool(np.abs(output.sum(axis=class_axis) - 1).max() <= _SUM_TOLERANCE)
 
 
 def precision_of(model: onnx.ModelProto) -> PrecisionName:
@@ -157,29 +175,35 @@ def layout_of_output(
     Raises:
         ModelError: it is no image, or the layout is not clear.
     """
+    said = _shape_text(shape)
     if len(shape) == 3:
         shape = (shape[0], 1, *shape[1:])
     if len(shape) != 4:
-        raise ModelError(f"{path}: its output has the shape {_shape_text(shape)}, expected an image")
-    height, width = size_hw
-    possible: list[tuple[Layout, int]] = []
-    if shape[2] * width == shape[3] * height:
-        possible.append(("nchw", shape[1]))
-    if shape[1] * width == shape[2] * height:
-        possible.append(("nhwc", shape[3]))
+        raise ModelError(f"{path}: its output has the shape {said}, expected an image")
+    layouts: list[tuple[Layout, int, tuple[int, int]]] = [
+        ("nchw", shape[1], (shape[2], shape[3])),
+        ("nhwc", shape[3], (shape[1], shape[2])),
+    ]
+    possible = [one for one in layouts if shows_whole_image(one[2], size_hw)]
+    returns = f"{path}: returns {said} for an image of {size_hw[0]}x{size_hw[1]}"
+    if not possible:
+        raise ModelError(
+            f"{returns}, which is neither its size nor a fraction of it: it predicts no class per pixel, or"
+            " lacks a border: export it again with padding"
+        )
     if declared:
         possible = [one for one in possible if one[0] == declared]
         if not possible:
-            raise ModelError(
-                f"{path}: returns {_shape_text(shape)} for an image of {height}x{width}, which is not"
-                f" {declared}: correct 'output.layout'"
-            )
+            raise ModelError(f"{returns}, which is not {declared}: correct 'output.layout'")
+    if len(possible) > 1:  # Rounded sides may fit by chance.
+        height, width = size_hw
+        possible = [one for one in possible if one[2][0] * width == one[2][1] * height]
     if len(possible) != 1:
         raise ModelError(
-            f"{path}: the shape {_shape_text(shape)} of its output does not say its layout: add"
+            f"{path}: the shape {said} of its output does not say its layout: add"
             " 'output: { layout: nchw }' or nhwc"
         )
-    return possible[0]
+    return possible[0][:2]
 
 
 def names_in_metadata(model: onnx.ModelProto) -> tuple[str, ...]:

@@ -25,14 +25,16 @@ from seg.export.sources.onnx_source.facts import (
     only_output_of,
     precision_of,
     stated_shape_of,
+    sums_to_one,
 )
 from seg.export.sources.onnx_source.free_batch import free_batch_axis
 from seg.export.sources.resolve import USUAL_STRIDE
 from seg.export.sources.source import RawNetwork
-from seg.files.atomic import sha256_of
+from seg.export.sources.source_files import sha256_of_files
 from seg.models.card import ENSEMBLE_KEY, ModelCard
-from seg.models.safety import load_safe_onnx
+from seg.models.safety import external_weights_beside, load_safe_onnx
 from seg.spec.ensemble.imported import ImportedInput, ImportedOutput
+from seg.terminal.words import pluralise
 
 _TRIED_STRIDES: Final = (USUAL_STRIDE, 2 * USUAL_STRIDE, 4 * USUAL_STRIDE)
 _TRIED_SIDES: Final = (5, 7)
@@ -51,6 +53,7 @@ class OnnxSource:
     sha256: str
     facts: SourceFacts
     session: onnxruntime.InferenceSession
+    output_axes: int
     kind: str = "onnx"
     architecture: str = "onnx"
     encoder: str = ""
@@ -82,9 +85,12 @@ class OnnxSource:
         session = _open_source_session(path)
         sizes = _sizes_to_try_source_at(path, facts["size_hw"], fed)
         trial = _OnnxTrial(path, session, facts, stated_shape_of(source)[0], output.name)
-        stride, size_hw, shape = trial.first_that_runs(sizes)
+        stride, size_hw, returned_for_empty = trial.first_that_runs(sizes)
+        shape = returned_for_empty.shape
         layout, channels = layout_of_output(path, shape, size_hw, returned.layout)
         kind = kind_of_output(model, output)
+        if kind == "probabilities" and not sums_to_one(returned_for_empty, 3 if layout == "nhwc" else 1):
+            kind = None  # A softmax over something else, or one of whose classes some were cut away.
         names = names_in_metadata(model)
         is_labels = (returned.kind or kind) == "labels"
         if is_labels and channels != 1:
@@ -93,7 +99,7 @@ class OnnxSource:
             )
         return cls(
             path,
-            sha256_of(path),
+            sha256_of_files(path, *(path.parent / name for name in sorted(external_weights_beside(model)))),
             SourceFacts(
                 **facts,
                 **(_ULTRALYTICS if is_ultralytics(model) else {}),
@@ -105,6 +111,7 @@ class OnnxSource:
                 output_layout=layout,
             ),
             session,
+            len(shape),
         )
 
     def network(self, output_name: str | None) -> RawNetwork:
@@ -130,7 +137,7 @@ class OnnxSource:
         batch = stated_shape_of(source)[0]
         if batch is not None:
             free_batch_axis(model, source, batch)
-        wrapped = wrap_network(model, declaration, self.path, opset)
+        wrapped = wrap_network(model, declaration, self.path, opset, has_channel_axis=self.output_axes == 4)
         written = {"opset": opset_of(wrapped), "precision": precision_of(model)}
         return save_onnx_model(wrapped, card.model_copy(update=written), path)
 
@@ -177,28 +184,36 @@ class _OnnxTrial:
 
     def first_that_runs(
         self, sizes: Mapping[tuple[int, int], int | None]
-    ) -> tuple[int | None, tuple[int, int], tuple[int, ...]]:
-        """The stride and size that the network first runs at, and the shape of its output then.
+    ) -> tuple[int | None, tuple[int, int], NDArray[Any]]:
+        """The stride and size that the network first runs at, and what it returns then.
 
         Raises:
-            ModelError: it runs at none of the sizes.
+            ModelError: it runs at none of the sizes, or returns another number of images than it is given.
         """
         reason = ""
-        for size_hw, stride in sizes.items():
+        for size_hw in sizes:
             try:
-                return stride, size_hw, self._output_shape(size_hw)
+                output = self._output_for_empty(size_hw)
+                break
             except Exception as error:  # the exceptions of ONNX Runtime have no common base of their own
                 reason = reason or f"on an image of {size_hw[0]}x{size_hw[1]}: {_short_reason(error)}"
-        raise ModelError(
-            f"{self.path}: ONNX Runtime cannot run it {reason}: correct 'input.size' or 'input.stride'"
-        )
+        else:
+            raise ModelError(
+                f"{self.path}: ONNX Runtime cannot run it {reason}: correct 'input.size' or 'input.stride'"
+            )
+        images = self.batch or 1
+        if output.shape[:1] != (images,):
+            raise ModelError(
+                f"{self.path}: returns {list(output.shape)} for {pluralise(images, 'image')}: export it again"
+                " with their number as its first axis"
+            )
+        return sizes[size_hw], size_hw, output
 
-    def _output_shape(self, size_hw: tuple[int, int]) -> tuple[int, ...]:
+    def _output_for_empty(self, size_hw: tuple[int, int]) -> NDArray[Any]:
         channels = self.facts["input_channels"]
         sides = (channels, *size_hw) if self.facts["input_layout"] == "nchw" else (*size_hw, channels)
         empty = np.zeros((self.batch or 1, *sides), dtype=self.facts["dtype"])
-        output = self.session.run([self.output_name], {self.session.get_inputs()[0].name: empty})[0]
-        return tuple(np.shape(output))
+        return np.asarray(self.session.run([self.output_name], {self.session.get_inputs()[0].name: empty})[0])
 
 
 def _open_source_session(path: Path) -> onnxruntime.InferenceSession:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from seg.errors import ModelError
+from seg.export.sources.source_files import sha256_of_files
 from seg.files.atomic import regular_file
 
 
@@ -29,3 +30,9 @@ def weights_file_in_folder(folder: Path) -> Path:
         if (folder / name).exists():
             return folder / name
     raise ModelError(f"{folder}: has no model.safetensors and no pytorch_model.bin: copy the whole folder")
+
+
+def sha256_of_folder(folder: Path) -> str:
+    """A SHA-256 of the weights in a folder and of the JSON files beside them."""
+    settings = sorted(path for path in folder.glob("*.json") if path.is_file())
+    return sha256_of_files(weights_file_in_folder(folder), *settings)

@@ -7,7 +7,11 @@ from typing import Any, Final, get_args
 
 from seg.errors import ModelError
 from seg.export.sources.declaration import SourceFacts
-from seg.export.sources.pretrained_folder.config_file import read_config_json, weights_file_in_folder
+from seg.export.sources.pretrained_folder.config_file import (
+    read_config_json,
+    sha256_of_folder,
+    weights_file_in_folder,
+)
 from seg.export.sources.state_dict.open import open_state_dict
 from seg.export.sources.torch_source import TorchSource
 from seg.spec.ensemble.imported import OutputKind, ResampleName
@@ -50,7 +54,13 @@ def open_smp_folder(folder: Path, config: Mapping[str, Any]) -> TorchSource:
     )
     kind = _ACTIVATIONS[activation]
     facts = replace(source.facts, kind=source.facts.kind if source.facts.count == 1 else kind)
-    return replace(source, path=folder, kind="smp folder", facts=_with_preprocessing(folder, facts))
+    return replace(
+        source,
+        path=folder,
+        sha256=sha256_of_folder(folder),
+        kind="smp folder",
+        facts=_with_preprocessing(folder, facts),
+    )
 
 
 def _with_preprocessing(folder: Path, facts: SourceFacts) -> SourceFacts:

@@ -15,12 +15,11 @@ from torch import Tensor, nn
 
 from seg.errors import ModelError
 from seg.export.sources.declaration import SourceFacts
-from seg.export.sources.pretrained_folder.config_file import weights_file_in_folder
+from seg.export.sources.pretrained_folder.config_file import sha256_of_folder
 from seg.export.sources.pretrained_folder.image_processor import input_facts_of_processor
 from seg.export.sources.pretrained_folder.semantic_networks import TASK, LogitsOnly, SemanticMap
 from seg.export.sources.state_dict.differences import WeightDifferences
 from seg.export.sources.torch_source import TorchSource, torch_error_line
-from seg.files.atomic import sha256_of
 
 _SEMANTIC: Final = frozenset(
     {
@@ -72,7 +71,7 @@ def open_transformers_folder(folder: Path, config: Mapping[str, Any]) -> TorchSo
     module = _module_of_transformers_network(folder, family, network, fed.get("size_hw"))
     return TorchSource(
         path=folder,
-        sha256=sha256_of(weights_file_in_folder(folder)),
+        sha256=sha256_of_folder(folder),
         kind="transformers folder",
         architecture=family,
         encoder=str(getattr(getattr(settings, "backbone_config", None), "model_type", "")),

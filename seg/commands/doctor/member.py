@@ -49,14 +49,18 @@ def feeding_of(spec: "EnsembleSpec", member: "MemberSpec", source: "Source") -> 
     """The scores of a member's declaration and of others; raises DataError where there are no labels."""
     from seg.data import open_split
     from seg.data.labelling import labelling_of
+    from seg.export.onnx_file.verification_images import validation_images
     from seg.export.sources.feeding.check import check_feeding
+    from seg.export.sources.observed_values import kind_by_values, observe_values
     from seg.export.sources.resolve import resolve_declaration
 
     split = open_split(spec.data, "val")
     split.labels(0)
     background = None if spec.data.ignores_unlabelled else spec.data.unlabelled
     declared = resolve_declaration(member, source.facts, labelling_of(spec.data).classes, background)
-    return check_feeding(source, declared, split)
+    network = source.network(declared.output.name)
+    observed = observe_values(network, validation_images(spec.data), declared)
+    return check_feeding(source, kind_by_values(declared, observed, member), split)
 
 
 def verdict_on_feeding(name: str, feeding: "Feeding") -> str:

@@ -27,7 +27,7 @@ def ensemble_command(
     runtime: Runtime = None,
     strict: bool = typer.Option(False, "--strict", help="Stop at the first image that cannot be read."),
     restart: bool = typer.Option(
-        False, "--restart", help="Throw away the journal of an earlier run and begin anew."
+        False, "--restart", help="Throw away the journal of an earlier run and start from the first image."
     ),
     images: Annotated[
         str | None,
@@ -56,12 +56,14 @@ def ensemble_command(
     ] = None,
     save_spec: Annotated[
         Path | None,
-        typer.Option("--save-spec", metavar="YAML", help="Also write the YAML that says all this."),
+        typer.Option("--save-spec", metavar="YAML", help="Also write a YAML with these settings."),
     ] = None,
     overwrite: Overwrite = False,
     memory: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help="What the run may take, such as 4GB; by default what it likes."),
+        typer.Option(
+            metavar="SIZE", help="The memory that the run may take, such as 4GB; by default without a limit."
+        ),
     ] = None,
     deadline: Annotated[
         str | None,
@@ -101,13 +103,13 @@ def ensemble_command(
         ),
     ] = None,
     explain: bool = typer.Option(
-        False, "--explain", help="Say what would run where, and what it would take; predict nothing."
+        False, "--explain", help="Print what would run where, with times and memory; predict nothing."
     ),
 ) -> None:
     """Predict every image with all members and views, and write the submission.
 
     An ensemble is a YAML, or exported models: seg ensemble a.onnx b.onnx --images photos/ --views d4
-    --weights 2 1 -o masks/. What an option says goes before what the YAML says.
+    --weights 2 1 -o masks/. Options override the YAML.
 
     A run that was cut off goes on where it stopped. An image that cannot be read does not stop the
     others; the command then ends with code 2, naming it, and the next run tries it again.
@@ -214,10 +216,10 @@ def _save_spec_yaml(
     typer.echo(f"{path}: written")
 
 
-def _print_ensemble_explanation(plan: "Explanation") -> None:
+def _print_ensemble_explanation(explained: "Explanation") -> None:
     print_table(
-        f"{pluralise(plan.images, 'image')}, {pluralise(plan.passes, 'pass')} an image,"
-        f" in batches of {plan.batch_size} on {pluralise(plan.streams, 'stream')}",
+        f"{pluralise(explained.images, 'image')}, {pluralise(explained.passes, 'pass')} an image,"
+        f" in batches of {explained.batch_size} on {pluralise(explained.streams, 'stream')}",
         ("", "share", "views", "ms a pass", "MB", "nodes"),
         [
             (
@@ -228,16 +230,17 @@ def _print_ensemble_explanation(plan: "Explanation") -> None:
                 f"{member.memory / 1e6:.0f}",
                 str(member.placement),
             )
-            for member in plan.members
+            for member in explained.members
         ],
     )
-    for member in plan.members:
+    for member in explained.members:
         typer.echo(f"{member.name}: {member.runtime}")
         if member.placement.fallen_back:
             typer.echo(f"{member.name}: fell back: {', '.join(member.placement.fallen_back)}")
-    for note in plan.notes:
+    for note in explained.notes:
         typer.echo(note)
-    typer.echo(f"answers are added up on: {plan.merged_on}")
+    typer.echo(f"probabilities are added up on: {explained.merged_on}")
     typer.echo(
-        f"networks alone: {plan.seconds:.1f} s; memory: {plan.memory / 1e6:.0f} MB with all that is loaded"
+        f"networks alone: {explained.seconds:.1f} s;"
+        f" memory: {explained.memory / 1e6:.0f} MB with all that is loaded"
     )

@@ -44,14 +44,14 @@ def export_command(
     paths: SpecOrModels,
     member: MemberName = None,
     precision: Annotated[
-        Precision | None, typer.Option(help="Other than the spec's; auto takes the fastest that passes.")
+        Precision | None, typer.Option(help="By default the spec's; auto takes the fastest that passes.")
     ] = None,
     format_: Annotated[
         ExportFormat,
         typer.Option(
             "--format",
             help=help_marked_experimental(
-                "What else to write of model.onnx.", "--format tensorrt", "--format tensorrt-rtx"
+                "Another format to write, from model.onnx.", "--format tensorrt", "--format tensorrt-rtx"
             ),
         ),
     ] = ExportFormat.onnx,
@@ -164,7 +164,7 @@ def _writer_of_whole_ensemble(
 def _refuse_options_of_members(
     member: str | None, precision: Precision | None, format_: ExportFormat, force: bool
 ) -> None:
-    """What is made of the whole ensemble is made anew each time, of what is exported."""
+    """Files of the whole ensemble are made each time, from the exported members."""
     said = {
         "--member": member is not None,
         "--precision": precision is not None,

@@ -64,4 +64,4 @@ def print_fusion_check(model: Path, spec: "EnsembleSpec", found: "FusionCheck") 
         f" {found.ties} ties fell otherwise"
     )
     if spec.output.size is not None:
-        typer.echo(f"{model}: answers at the image's own size: output.size is not in it")
+        typer.echo(f"{model}: predicts at the image's own size: output.size is not in it")

@@ -105,7 +105,7 @@ member's `temperature`.
 | `samples` of a recipe | `copy_paste`, `multiply`, `input: resize` | crops are drawn by place, once each |
 | `grid` of a sweep | `search`, `trials` | a sweep has one way to choose |
 | `unlabelled` of a dataset | `task: multilabel`, `binary` | there a pixel may be of no class |
-| `decision` beyond `least_area` | `task: multiclass` | the likeliest class wins, and needs no threshold |
+| `decision` beyond `least_area` | `task: multiclass` | the most probable class wins, and needs no threshold |
 | `positive_weight`, `symmetric` of a loss | `task: multiclass` | they are of sigmoids |
 | `output.rle` | formats without run lengths in text | there is nothing to write so |
 | `output.values` | formats other than `png`, `npz`, `geotiff` | other formats have no pixel values |

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The ensemble's YAML.")]
 CacheLimit = Annotated[str, typer.Option("--cache-limit", help="The most that the cache of passes may hold.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace also what seg did not write.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Also replace what seg did not write.")]
 RunMetric = Annotated[
     bool, typer.Option("--run-metric", help="Run the Python file that the spec names as its metric.")
 ]

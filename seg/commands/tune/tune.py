@@ -180,7 +180,7 @@ def _print_fold_advice(spec: "EnsembleSpec", tuned: "TuningResult | TunedOverlap
 def _write_tuned_ensemble(
     path: Path, spec: "EnsembleSpec", tuned: "TuningResult", *, overwrite: bool
 ) -> None:
-    """Write what was found into the YAML, and calibrate its early exit anew."""
+    """Write what was found into the YAML, and calibrate its early exit again."""
     from seg.evaluate.tune.evidence.evidence import describe_tuning_evidence
     from seg.evaluate.tune.write_spec import write_mixture
     from seg.spec import load_ensemble

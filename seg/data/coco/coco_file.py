@@ -26,6 +26,8 @@ class _CocoModel(BaseModel):
 
 
 class CocoImage(_CocoModel):
+    """An entry of `images`; `height` and `width` are those of its label map."""
+
     id: int
     file_name: str
     height: Side
@@ -33,6 +35,8 @@ class CocoImage(_CocoModel):
 
 
 class CocoCategory(_CocoModel):
+    """An entry of `categories`: a class by its name, and the id that annotations give it."""
+
     id: ClassId
     name: str
 
@@ -53,6 +57,8 @@ Segmentation = Annotated[list[list[float]] | CocoRle, BeforeValidator(_no_polygo
 
 
 class CocoAnnotation(_CocoModel):
+    """An entry of `annotations`: one object, as polygons or run lengths."""
+
     id: int
     image_id: int
     category_id: int
@@ -60,6 +66,8 @@ class CocoAnnotation(_CocoModel):
 
 
 class CocoFile(_CocoModel):
+    """The parts of a COCO JSON that label maps need."""
+
     images: list[CocoImage]
     annotations: list[CocoAnnotation] = []
     categories: list[CocoCategory] = []

@@ -12,7 +12,7 @@ from seg.data.images.image_files import resolve_image_name
 from seg.data.splits.split_names import split_of_path, split_of_word
 from seg.spec.dataset.dataset import SplitName
 
-_KEYS = {"images", "annotations", "categories"}
+COCO_KEYS = {"images", "annotations", "categories"}
 
 
 def guess_coco(found: FolderSurvey) -> Guess | None:
@@ -24,7 +24,7 @@ def guess_coco(found: FolderSurvey) -> Guess | None:
     used: set[int] = set()
     for path in found.of_kind(".json"):
         document = json_or_none(path)
-        if not _is_coco_of_objects(document):
+        if not is_coco_of_objects(document):
             continue
         folder = _folder_of_coco_images(found, [str(image["file_name"]) for image in document["images"]])
         if folder is None:
@@ -54,9 +54,9 @@ def guess_coco(found: FolderSurvey) -> Guess | None:
     )
 
 
-def _is_coco_of_objects(document: Any) -> bool:
+def is_coco_of_objects(document: Any) -> bool:
     """Whether a JSON is COCO's, with images and objects; a panoptic one has segments instead of objects."""
-    if not isinstance(document, dict) or not document.keys() >= _KEYS or not document["images"]:
+    if not isinstance(document, dict) or not document.keys() >= COCO_KEYS or not document["images"]:
         return False
     parts = {"images": {"file_name"}, "annotations": {"category_id"}, "categories": {"id", "name"}}
     return all(

@@ -1,4 +1,4 @@
-"""What a folder was found to be."""
+"""The result of a guess: a folder's layout, its dataset YAML, and what is unsure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

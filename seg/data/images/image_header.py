@@ -200,7 +200,7 @@ def refuse_too_many_pixels(size_hw: Size) -> None:
 
 
 def damage_as_value_error(read: Callable[[], T]) -> T:
-    """Call a decoder; any exception becomes a ValueError of one line."""
+    """Call a decoder, and raise a ValueError of one line for any exception of it."""
     try:
         return read()
     # Parsers can raise anything for hostile bytes.

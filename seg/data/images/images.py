@@ -64,7 +64,11 @@ def read_mask(path: Path) -> LabelsHW:
 
 
 def read_index_map(path: Path) -> NDArray[Any]:
-    """Decode an index mask, which may be a PNG of 16 bits: uint8 or uint16 `[H, W]`."""
+    """Decode an index mask, which may be a PNG of 16 bits: uint8 or uint16 `[H, W]`.
+
+    Raises:
+        DataError: the file cannot be read or decoded.
+    """
     try:
         return decode_index_map(bytes_of_file(path))
     except ValueError as error:
@@ -83,7 +87,11 @@ def write_image(path: Path, image_hwc: ImageHWC) -> None:
 
 
 def write_mask(path: Path, labels_hw: LabelsHW) -> None:
-    """Encode a label map as an 8-bit greyscale PNG, atomically."""
+    """Encode a label map, uint8 `[H, W]`, as an 8-bit greyscale PNG, atomically.
+
+    Raises:
+        OutputError: the path does not end in `.png`, or cannot be written.
+    """
     if path.suffix.lower() != ".png":
         raise OutputError(f"{path}: a mask needs a lossless format: name it .png")
     _write_encoded_image(path, labels_hw, ())
@@ -114,5 +122,5 @@ def _write_encoded_image(path: Path, pixels: NDArray[np.uint8], options: Sequenc
         encoded = False
     if not encoded:
         raise OutputError(f"{path}: {path.suffix or 'no ending'} is not an image format that can be written")
-    with atomic_path(path) as temporary:
+    with atomic_path(path, is_one_of_many=True) as temporary:
         temporary.write_bytes(data.tobytes())

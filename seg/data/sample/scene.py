@@ -121,7 +121,7 @@ def _draw_scene_object(
     local = (np.stack((columns, rows), axis=-1) - centre) / scale @ turn.T
     brightness = TEXTURES[texture](local[..., 0], local[..., 1], rng)
     _cast_shadow(canvas, mask_hw)
-    canvas[mask_hw] = _between_tones(*two_texture_tones(rng, 0.5, hue), brightness)[mask_hw]
+    canvas[mask_hw] = _between_tones(*two_texture_tones(rng, 0.5, hue), brightness[mask_hw])
     return _PlacedObject(category, mask_hw)
 
 
@@ -140,7 +140,7 @@ def _draw_plank(canvas: Plane, over: _PlacedObject, rng: np.random.Generator) ->
     mask_hw = fill_outline(outline, (canvas.shape[0], canvas.shape[1]))
     _cast_shadow(canvas, mask_hw)
     grain = cloud_texture((canvas.shape[0], canvas.shape[1]), rng, 3)
-    canvas[mask_hw] = _between_tones(*two_texture_tones(rng, contrast=0.25), grain)[mask_hw]
+    canvas[mask_hw] = _between_tones(*two_texture_tones(rng, contrast=0.25), grain[mask_hw])
     return _PlacedObject(0, mask_hw)
 
 

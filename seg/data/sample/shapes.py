@@ -11,6 +11,7 @@ ShapeName = Literal["blob", "sheet", "gable", "capsule", "bottle", "bag", "shirt
 
 
 def blob_outline(rng: np.random.Generator) -> Points:
+    """A circle whose radius is bent by a few waves."""
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     radius = 0.45 + sum(
         rng.normal(0, 0.07) * np.cos(k * angles + rng.uniform(0, 2 * np.pi)) for k in (2, 3, 5)
@@ -29,6 +30,7 @@ def gable_outline(rng: np.random.Generator) -> Points:
 
 
 def capsule_outline(rng: np.random.Generator) -> Points:
+    """Two half circles joined by straight sides."""
     half, radius = rng.uniform(0.22, 0.3), rng.uniform(0.18, 0.22)
     turn = np.linspace(-np.pi / 2, np.pi / 2, 9)
     right = np.stack((half + radius * np.cos(turn), radius * np.sin(turn)), axis=1)

@@ -1,4 +1,4 @@
-"""What a dataset's classes must fit: its task, its masks, and the values that count as unlabelled."""
+"""Checks of a dataset's classes against its task, its masks, and the values that count as unlabelled."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

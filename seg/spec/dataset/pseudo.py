@@ -1,4 +1,4 @@
-"""Images whose labels an ensemble guessed."""
+"""Pseudo-labelled images in a dataset YAML."""
 
 from seg.spec.base import LocalPath, Spec
 

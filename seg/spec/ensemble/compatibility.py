@@ -126,7 +126,7 @@ EXCLUSIONS: Final = (
         lambda spec: _decides_by_regions(spec) and spec.stopping is not None,
     ),
     Exclusion(
-        "`task: multilabel` or `binary`", "`stopping`", "early exit compares the two likeliest classes",
+        "`task: multilabel` or `binary`", "`stopping`", "early exit compares the two most probable classes",
         lambda spec: _has_overlapping_classes(spec) and spec.stopping is not None,
     ),
     Exclusion(
@@ -165,7 +165,7 @@ EXCLUSIONS: Final = (
     ),
     Exclusion(
         "`seg ensemble --deadline`", "`task: multilabel` or `binary`",
-        "passes are ranked by what each adds to the likeliest class",
+        "passes are ranked by what each adds to the most probable class",
         _has_overlapping_classes, ("--deadline",),
     ),
     Exclusion(

@@ -30,8 +30,8 @@ class ClassRule(Spec):
     threshold: Annotated[float, number_within(ranges.THRESHOLD)] = 0.5
     """A pixel belongs to the class if its probability is above it."""
     least_area: Area = 0
-    """Connected regions with fewer pixels are removed. With `task: multiclass` their pixels get the likeliest
-    other class.
+    """Connected regions with fewer pixels are removed. With `task: multiclass` their pixels get the most
+    probable other class.
     """
     empty_below: EmptyBelow | None = None
     """Without a region that is so sure, the class is not in the image at all."""

@@ -32,6 +32,6 @@ def distance_of_class_shares(first: Sequence[float], second: Sequence[float]) ->
     return sum(abs(a - b) for a, b in zip(first, second, strict=True)) / 2
 
 
-def class_shares_of(named: Mapping[str, float], names: Sequence[str]) -> tuple[float, ...]:
+def class_shares_in_order(named: Mapping[str, float], names: Sequence[str]) -> tuple[float, ...]:
     """The shares in the order of the names; 0 for one that is not there."""
     return tuple(named.get(name, 0.0) for name in names)

@@ -1,4 +1,4 @@
-"""What happens to whole training batches."""
+"""Batch mixing in a recipe: CutMix, MixUp, GridMask, and the share of batches for each."""
 
 from typing import Annotated, Self
 

@@ -1,4 +1,4 @@
-"""One network that learns what an ensemble knows."""
+"""The student in a spec: one network, distilled from the ensemble."""
 
 from pydantic import Field
 

@@ -1,4 +1,4 @@
-"""A spec as the YAML that says the same."""
+"""Saving a spec as YAML."""
 
 import io
 import os

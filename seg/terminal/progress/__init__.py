@@ -1,4 +1,4 @@
-"""Progress of long work on stderr, shown as suits whoever reads it.
+"""Progress of long work on stderr: a bar, plain lines or events, by what stderr is.
 
 A terminal gets a bar with rate and remaining time, a notebook a bar of its own, a log file or CI job a line
 at the start, every ten seconds and at the end, and a program events (`seg --json`). With `seg --quiet`

@@ -1,4 +1,4 @@
-"""A bar in a notebook: one line that is written again, as there is no cursor that could go back."""
+"""A progress bar in a notebook: one line that is rewritten, without moving a cursor."""
 
 import os
 import sys

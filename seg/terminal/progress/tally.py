@@ -1,4 +1,4 @@
-"""How far some work is, its rate and the time left."""
+"""The progress of some work: units done, rate, and time left."""
 
 import time
 from dataclasses import dataclass, field

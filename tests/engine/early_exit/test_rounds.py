@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seg.engine import Ensemble
-from seg.engine.early_exit.pass_samples import MAX_PIXELS, pass_shares, sample_passes
+from seg.engine.early_exit.pass_samples import MAX_PIXELS, merge_shares_of_passes, sample_passes
 from seg.engine.early_exit.rounds import order_in_rounds, round_ends
 from seg.engine.member import default_pass_order
 from seg.engine.passes.passes import PlannedPass
@@ -32,7 +32,9 @@ def plan_of(views: list[int]) -> list[PlannedPass]:
 def test_after_a_round_all_members_were_asked_alike(views: list[int], seed: int) -> None:
     pass_order = plan_of(views)
     samples = np.random.default_rng(seed).random((len(pass_order), 3, 20), dtype=np.float32)
-    order = order_in_rounds([samples], pass_shares(pass_order, 3), [planned.member for planned in pass_order])
+    order = order_in_rounds(
+        [samples], merge_shares_of_passes(pass_order, 3), [planned.member for planned in pass_order]
+    )
     assert sorted(order) == list(range(len(pass_order)))
     in_rounds = [pass_order[position] for position in order]
     ends = round_ends(in_rounds)
@@ -61,7 +63,7 @@ def test_the_view_that_is_like_all_of_them_goes_first() -> None:
     mean = random.random((4, 500), dtype=np.float32)
     off = random.normal(0, 0.3, (4, 500)).astype(np.float32)
     samples = np.stack([mean + off, mean, mean - off, mean - 2 * off, mean + 2 * off, mean])
-    order = order_in_rounds([samples], pass_shares(plan_of([3, 3]), 4), [0, 0, 0, 1, 1, 1])
+    order = order_in_rounds([samples], merge_shares_of_passes(plan_of([3, 3]), 4), [0, 0, 0, 1, 1, 1])
     assert order[:2] == [1, 5]
 
 

@@ -32,7 +32,7 @@ from tests.engine.decoder_models import (
     NETWORKS,
     TURNS,
     WEIGHTS,
-    cells_of,
+    decoder_outputs_of,
     decoder_spec,
     padded,
     photo,
@@ -96,16 +96,16 @@ def test_the_mean_is_that_of_upsampled_passes(
     )
 
 
-@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: f"cells of {network.cell}")
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: f"upsampled by {network.upsampling}")
 def test_one_upright_pass_is_nearly_what_the_network_returns(network: Any, tmp_path: Path) -> None:
-    """The network interpolates logits, so that probabilities between cells differ a little."""
+    """The network interpolates logits, so that probabilities between decoder pixels differ a little."""
     spec = decoder_spec(tmp_path, members=[{"name": network.name, "model": f"{network.name}.onnx"}])
     smooth_hwc = resized(photo(4, 5), (96, 64), cv2.INTER_CUBIC)
     at_image = Ensemble.load(spec.model_copy(update={"merge_at": "image"})).predict(smooth_hwc)
     ours = Ensemble.load(spec).predict(smooth_hwc)
     corners = np.s_[:, ::63, ::95]
     np.testing.assert_allclose(ours.probabilities[corners], at_image.probabilities[corners], atol=1e-6)
-    assert (ours.labels == at_image.labels).mean() > (0.9 if network.cell > 1 else 0.9999)
+    assert (ours.labels == at_image.labels).mean() > (0.9 if network.upsampling > 1 else 0.9999)
 
 
 SPECIALIST: Final = [
@@ -143,8 +143,8 @@ def test_classes_that_overlap_are_merged_one_by_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("view", ["scale0.5", "scale1.25", "scale2", "hflip-scale0.75"])
-def test_scaled_views_are_interpolated_at_the_image_s_cells(view: str, tmp_path: Path) -> None:
-    """Sampled by PyTorch at the places of the cells, for each member; then upsampled as any pass."""
+def test_scaled_views_are_interpolated_on_the_image_s_grid(view: str, tmp_path: Path) -> None:
+    """Sampled by PyTorch at the decoder's pixels, for each member; then upsampled as any pass."""
     ensemble = Ensemble.load(decoder_spec(tmp_path, views=[view]))
     image_hwc, scale = photo(40, 56), float(view.rpartition("scale")[2])
     turn = TURNS["hflip" if view.startswith("hflip") else "identity"]
@@ -155,15 +155,15 @@ def test_scaled_views_are_interpolated_at_the_image_s_cells(view: str, tmp_path:
     seen_hwc = resized(turned_hwc, seen_wh, cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     expected: Any = 0
     for network, weight in zip(NETWORKS, WEIGHTS, strict=True):
-        cells = cells_of(network, seen_hwc)
+        outputs = decoder_outputs_of(network, seen_hwc)
         places = []
         for extent, seen in ((height, seen_wh[1]), (width, seen_wh[0])):
-            at_cells = np.linspace(0, extent - 1, extent // network.cell)
-            in_view = np.clip((at_cells + 0.5) * seen / extent - 0.5, 0, seen - 1)
+            at_outputs = np.linspace(0, extent - 1, extent // network.upsampling)
+            in_view = np.clip((at_outputs + 0.5) * seen / extent - 0.5, 0, seen - 1)
             places.append(in_view / (seen + -seen % network.stride - 1) * 2 - 1)
         where = np.stack(np.meshgrid(*places, indexing="ij")[::-1], axis=-1)
         sampled = torch.nn.functional.grid_sample(
-            torch.from_numpy(cells)[None].double(),
+            torch.from_numpy(outputs)[None].double(),
             torch.from_numpy(where)[None],
             align_corners=True,
             padding_mode="border",

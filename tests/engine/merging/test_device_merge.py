@@ -25,8 +25,8 @@ from seg.engine.merging.device_merge import (
 from seg.engine.merging.device_ops import DeviceOps, FrameSum, view_indices
 from seg.engine.merging.merges import MeanMerge
 from seg.engine.passes.device_values import BatchOnDevice, Device, ProbabilitiesOnDevice
+from seg.engine.passes.merge_shares import merge_shares_by_class
 from seg.engine.passes.passes import PassOrder, PlannedPass
-from seg.engine.passes.shares import class_shares
 from seg.engine.passes.views import VIEWS
 from seg.engine.runtimes.base import Streams
 from seg.engine.runtimes.nvidia import nvidia
@@ -96,7 +96,7 @@ def test_sums_and_labels_are_those_of_the_host(
 ) -> None:
     rng = np.random.default_rng(seed)
     weights = rng.uniform(0.1, 5, (len(shares), len(CLASSES))).tolist() if by_class else [()] * len(shares)
-    own = class_shares(shares, weights)
+    own = merge_shares_by_class(shares, weights)
     pass_order = [
         PlannedPass(0, VIEWS[VIEW_NAMES[(seed + position) % 8]], share / sum(shares), mine)
         for position, (share, mine) in enumerate(zip(shares, own, strict=True))
@@ -116,7 +116,7 @@ def test_sums_and_labels_are_those_of_the_host(
 def test_classes_that_overlap_are_not_normalised(device_ops: DeviceOps) -> None:
     rng = np.random.default_rng(0)
     shares, size_hw, count = [2.0, 1.0], (7, 5), len(CLASSES)
-    own = class_shares(shares, rng.uniform(0.1, 5, (2, count)).tolist())
+    own = merge_shares_by_class(shares, rng.uniform(0.1, 5, (2, count)).tolist())
     pass_order = [PlannedPass(n, VIEWS["rot90"], shares[n] / 3, own[n]) for n in range(2)]
     samples = [rng.random((count, *size_hw), dtype=np.float32) for _ in range(2)]
     there = DeviceMerge(device_ops, pass_order, size_hw, "multilabel")

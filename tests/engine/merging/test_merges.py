@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from seg.engine.merging.decision import decide_labels
 from seg.engine.merging.merges import LEAST_PROPORTION, new_merge
+from seg.engine.passes.merge_shares import merge_shares_by_class
 from seg.engine.passes.passes import PlannedPass
-from seg.engine.passes.shares import class_shares
 from seg.engine.passes.views import VIEWS
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.spec.ensemble.prediction import MergeName
@@ -56,7 +56,7 @@ def test_mean_is_the_weighted_mean(shares: list[float], seed: int, sharp: bool) 
 def test_weights_for_each_class_are_brought_to_a_sum_of_one(weights: list[float], seed: int) -> None:
     samples = answers(len(weights), seed)
     by_class = np.random.default_rng(seed).uniform(0.1, 5, (len(weights), CLASSES))
-    shares = class_shares(weights, by_class.tolist())
+    shares = merge_shares_by_class(weights, by_class.tolist())
     np.testing.assert_allclose(np.sum(shares, axis=0), 1)
     pass_order = [
         replace(p, class_shares=own)
@@ -153,7 +153,7 @@ def test_members_that_know_some_classes_vote_on_these(
     known = [(), *covers][: len(weights)]
     samples = answers(len(weights), seed)
     factors = [[float(label in own) for label in range(CLASSES)] if own else [] for own in known]
-    shares = class_shares(weights, factors)
+    shares = merge_shares_by_class(weights, factors)
     pass_order = [
         replace(p, class_shares=own)
         for p, own in zip(plan_of(weights, list(range(len(weights)))), shares, strict=True)
@@ -167,7 +167,7 @@ def test_members_that_know_some_classes_vote_on_these(
 
 def test_a_sure_specialist_and_its_generalist_meet_in_the_middle() -> None:
     said = np.array([[0.2, 0.6, 0.1, 0.1], [1.0, 0.0, 0.0, 0.0]], dtype=np.float32)
-    shares = class_shares([1, 1], [[], [1, 0, 0, 0]])
+    shares = merge_shares_by_class([1, 1], [[], [1, 0, 0, 0]])
     pass_order = [
         replace(p, class_shares=own) for p, own in zip(plan_of([1, 1], [0, 1]), shares, strict=True)
     ]

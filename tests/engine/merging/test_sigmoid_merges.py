@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from seg.engine.merging.decision import Decision, confidence_of_labels
 from seg.engine.merging.merges import new_merge
+from seg.engine.passes.merge_shares import merge_shares_by_class
 from seg.engine.passes.passes import PassOrder, PlannedPass
-from seg.engine.passes.shares import class_shares
 from seg.engine.passes.views import VIEWS
 from seg.labels.label_map import ProbabilitiesCHW
 from seg.labels.task import Task
@@ -63,7 +63,7 @@ def test_weights_for_each_class_are_weights_of_its_mean(weights: list[float], se
     samples = sigmoids(len(weights), seed)
     by_class = np.random.default_rng(seed).uniform(0.1, 5, (len(weights), CLASSES))
     by_class[0, 1] = 0
-    shares = class_shares(weights, by_class.tolist())
+    shares = merge_shares_by_class(weights, by_class.tolist())
     pass_order = [replace(p, class_shares=own) for p, own in zip(plan_of(weights), shares, strict=True)]
     own_nc = np.array(weights)[:, None] * by_class
     expected = np.einsum("nc,nchw->chw", own_nc / own_nc.sum(0), np.stack(samples).astype(np.float64))

@@ -35,7 +35,7 @@ from tests.export.untrained import CLASSES, checkpoint, image
 
 pytestmark = pytest.mark.slow
 
-CELLS: Final = {"fpn": 4, "unet": 1, "deeplabv3": 8}
+UPSAMPLING: Final = {"fpn": 4, "unet": 1, "deeplabv3": 8}
 SHARP: Final = 0.1
 """A temperature at which untrained networks are sure of themselves."""
 
@@ -46,7 +46,7 @@ Models = dict[str, Path]
 def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     """Exported models by architecture, whose checkpoints lie beside them."""
     found = {}
-    for architecture in CELLS:
+    for architecture in UPSAMPLING:
         folder = tmp_path_factory.mktemp(architecture)
         path = checkpoint(folder, architecture, encoder="resnet18")
         export_checkpoint(path, folder / "model.onnx", [image(70, 100)])
@@ -80,20 +80,20 @@ def probabilities(spec: EnsembleSpec, image_hwc: ImageHWC) -> ProbabilitiesCHW:
     return Ensemble.load(spec).predict(image_hwc).probabilities
 
 
-@pytest.mark.parametrize("architecture", CELLS)
+@pytest.mark.parametrize("architecture", UPSAMPLING)
 def test_a_graph_is_cut_where_its_decoder_ends(models: Models, architecture: str) -> None:
     model = models[architecture]
     decoder = find_decoder(model, read_model_card(model))
-    assert decoder.cell == CELLS[architecture]
+    assert decoder.upsampling == UPSAMPLING[architecture]
     content = cut_at_decoder(model)
-    assert (content is None) == (decoder.cell == 1)
+    assert (content is None) == (decoder.upsampling == 1)
     if content is not None:
         cut = onnx.load_from_string(content)
         onnx.checker.check_model(cut, full_check=True)
         assert not {node.op_type for node in cut.graph.node[-3:]} & {"Resize", "Slice"}
 
 
-@pytest.mark.parametrize("architecture", CELLS)
+@pytest.mark.parametrize("architecture", UPSAMPLING)
 @pytest.mark.parametrize("size_hw", [(64, 96), (32, 32)])
 def test_a_cut_graph_returns_what_the_network_s_decoder_ends_in(
     models: Models, architecture: str, size_hw: tuple[int, int], tmp_path: Path
@@ -101,11 +101,11 @@ def test_a_cut_graph_returns_what_the_network_s_decoder_ends_in(
     (member,) = Ensemble.load(spec_of(tmp_path, models, [architecture])).members
     image_hwc = image(*size_hw)
     np.testing.assert_allclose(
-        member.runtime.run(image_hwc[None])[0], cells_by_hand(models[architecture], image_hwc), atol=2e-4
+        member.runtime.run(image_hwc[None])[0], outputs_by_hand(models[architecture], image_hwc), atol=2e-4
     )
 
 
-def cells_by_hand(model: Path, image_hwc: ImageHWC) -> NDArray[np.float32]:
+def outputs_by_hand(model: Path, image_hwc: ImageHWC) -> NDArray[np.float32]:
     """Probabilities where the decoder ends, `[C, h, w]`, of an image whose sides are multiples of 32."""
     network, card = load_checkpoint(model.with_name("model.safetensors"))
     head = network.get_submodule("segmentation_head")
@@ -119,7 +119,7 @@ def cells_by_hand(model: Path, image_hwc: ImageHWC) -> NDArray[np.float32]:
 
 @pytest.mark.skipif(not openvino_is_usable("f32"), reason="OpenVINO is not installed")
 def test_runtimes_agree(models: Models, tmp_path: Path) -> None:
-    spec = spec_of(tmp_path, models, list(CELLS), views="hflip")
+    spec = spec_of(tmp_path, models, list(UPSAMPLING), views="hflip")
     other = spec.model_copy(update={"runtime": "openvino"})
     image_hwc = image(70, 100)
     np.testing.assert_allclose(probabilities(other, image_hwc), probabilities(spec, image_hwc), atol=2e-3)
@@ -140,10 +140,10 @@ def test_half_precision_is_cut_too(models: Models, tmp_path: Path) -> None:
     assert not np.array_equal(half_chw, full_chw)
 
 
-def test_it_says_in_what_cells_each_member_answers(models: Models, tmp_path: Path) -> None:
-    spec = spec_of(tmp_path, models, list(CELLS))
+def test_it_says_where_each_member_is_merged(models: Models, tmp_path: Path) -> None:
+    spec = spec_of(tmp_path, models, list(UPSAMPLING))
     (note,) = Ensemble.load(spec).notes
-    assert "fpn in cells of 4x4 pixels, unet in cells of 1x1 pixels, deeplabv3 in cells of 8x8" in note
+    assert "fpn at 1/4, unet at 1/1, deeplabv3 at 1/8 of" in note
     assert Ensemble.load(at_image(spec)).notes == ()
 
 

@@ -19,7 +19,7 @@ from tests.export.untrained import checkpoint, image
 pytestmark = pytest.mark.slow
 
 NAMES: Final[list[RuntimeName]] = ["cpu", "cuda", "openvino", "openvino-bf16"]
-DECODER: Final = Decoder(cell=4, stride=32)
+DECODER: Final = Decoder(upsampling=4, stride=32)
 CELLS_DIFFER_BY: Final[dict[RuntimeName, float]] = {
     "cpu": 1e-5,
     "cuda": 1e-3,
@@ -75,7 +75,7 @@ def test_answers_are_those_of_one_file(
         open_runtime(model, name, Streams(1, 2), temperature, decoder=decoder).run(images()) for model in pair
     )
     np.testing.assert_array_equal(found, expected)
-    side = DECODER.cell if to_decoder else 1
+    side = DECODER.upsampling if to_decoder else 1
     assert found.shape[2:] == (64 // side, 96 // side)
     assert [sorted(model.parent.iterdir()) for model in pair] == before
     assert not list(tmp_path.iterdir())
@@ -83,7 +83,7 @@ def test_answers_are_those_of_one_file(
 
 def test_a_cut_and_a_temperature_are_the_same_on_all_runtimes(pair: Pair, name: RuntimeName) -> None:
     """The temperature by hand, from the reference at a temperature of 1."""
-    cells = open_runtime(pair[0], "cpu", Streams(1, 2), decoder=DECODER).run(images())
-    expected = cells**2 / (cells**2).sum(1, keepdims=True)
+    outputs = open_runtime(pair[0], "cpu", Streams(1, 2), decoder=DECODER).run(images())
+    expected = outputs**2 / (outputs**2).sum(1, keepdims=True)
     found = open_runtime(pair[1], name, Streams(1, 2), 0.5, decoder=DECODER).run(images())
     np.testing.assert_allclose(found, expected, atol=CELLS_DIFFER_BY[name])

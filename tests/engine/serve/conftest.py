@@ -18,7 +18,7 @@ from seg.engine.ensemble import Ensemble
 from seg.engine.runtimes.base import ImagesNHWC, Placement, ProbabilitiesNCHW, Runtime, RuntimeInfo
 from seg.engine.serve.http.admission import Limits
 from seg.engine.serve.labelling.engine import Engine, EngineProcess, wait_for_engine
-from seg.engine.serve.labelling.memory import MemoryPlan, plan_memory
+from seg.engine.serve.labelling.memory import MemoryBudget, divide_memory
 from seg.engine.serve.labelling.worker import run_engine
 from seg.engine.serve.run import open_endpoints, server_of_endpoints
 from seg.labels.label_map import ImageHWC
@@ -74,7 +74,7 @@ def some_image(seed: int, size_hw: tuple[int, int] = (9, 12)) -> ImageHWC:
     return np.random.default_rng(seed).integers(0, 250, (*size_hw, 3), dtype=np.uint8)
 
 
-def engine_in_a_thread(ensemble: Ensemble, spec: EnsembleSpec, memory: MemoryPlan) -> Engine:
+def engine_in_a_thread(ensemble: Ensemble, spec: EnsembleSpec, memory: MemoryBudget) -> Engine:
     """What the engine process runs, in a thread, where a gate can hold it."""
 
     def start() -> EngineProcess:
@@ -108,7 +108,7 @@ def serving(
     loaded = load_ensemble(spec)
     ensemble = Ensemble.load(loaded)
     asked = Limits(**limits)  # type: ignore[arg-type]
-    planned = plan_memory(ensemble, memory, asked.pixels, 0)
+    planned = divide_memory(ensemble, memory, asked.pixels, 0)
     planned = replace(planned, requests=free or planned.requests)
     ensemble = replace(behind(gate, ensemble) if gate else ensemble, tile=planned.tile)
     with (

@@ -63,6 +63,6 @@ def test_memory_is_for_requests_where_the_system_does_not_tell_what_is_held(
 ) -> None:
     monkeypatch.setattr(memory, "can_measure_memory", lambda: False)
     monkeypatch.setattr(memory, "_MEMINFO", Path("/nowhere"))
-    found = memory.plan_memory(Ensemble.load(project), memory.default_server_memory(), 16_000_000, 0)
+    found = memory.divide_memory(Ensemble.load(project), memory.default_server_memory(), 16_000_000, 0)
     assert (found.requests, found.engine_process, found.tile) == (memory.USUAL_MEMORY, None, None)
     assert "it takes Linux" in found.line()

@@ -49,7 +49,7 @@ Models = dict[str, Path]
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    """Networks that answer in cells of 4x4 pixels and at the size of the image, sure of themselves."""
+    """Networks that predict at a quarter and at the size of the image, sure of themselves."""
     found = {}
     for architecture in ("fpn", "unet"):
         folder = tmp_path_factory.mktemp(architecture)

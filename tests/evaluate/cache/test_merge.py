@@ -10,7 +10,7 @@ import pytest
 from seg.data import open_split
 from seg.data.images.images import write_mask
 from seg.engine import Ensemble
-from seg.engine.merging.decoder_grid import run_at_cells
+from seg.engine.merging.decoder_grid import run_to_decoder_grid
 from seg.engine.passes.tiles import lay_out_tiles
 from seg.engine.passes.views import VIEWS
 from seg.evaluate.cache.merge import FullSizeCachedImage, LowResolutionCachedImage
@@ -70,7 +70,7 @@ def test_classes_that_overlap_have_levels_of_their_own(tmp_path: Path) -> None:
     engine, image_hwc = Ensemble.load(spec), photo(40, 56)
     levels = {
         (position, view): probabilities_to_levels(
-            run_at_cells(member.runtime, member.decoder, VIEWS[view], image_hwc)
+            run_to_decoder_grid(member.runtime, member.decoder, VIEWS[view], image_hwc)
         )
         for position, member in enumerate(engine.members)
         for view in member.views

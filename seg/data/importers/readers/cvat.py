@@ -25,6 +25,13 @@ from seg.errors import DataError
 
 
 def read_cvat(source: Path, dropped: Dropped) -> ImportedDataset:
+    """Read CVAT's XML for images, or the XML in a folder.
+
+    Counts in `dropped` what is not read.
+
+    Raises:
+        DataError: a file is missing or not of this format.
+    """
     file = next(iter(sorted(source.glob("*.xml"))), source / "annotations.xml") if source.is_dir() else source
     try:
         root = fromstring(bytes_of_file(file))
@@ -43,7 +50,7 @@ def _cvat_images(file: Path, root: Element, dropped: Dropped) -> Iterator[Import
             if image is None:
                 dropped["image that is not there"] += 1
                 continue
-            size_hw = base.size_of_imported_image(image)
+            size_hw = base.size_of_labelled_image(image, (entry.get("height"), entry.get("width")))
             objects = [_cvat_object(one, size_hw, dropped) for one in entry if one.tag != "tag"]
         yield ImportedImage(
             image,

@@ -18,6 +18,13 @@ _NAMES = ("classification", "name", "class", "label", "category", "type")
 
 
 def read_geojson(source: Path, dropped: Dropped) -> ImportedDataset:
+    """Read a folder of GeoJSON outlines, a file for each image.
+
+    Counts in `dropped` what is not read.
+
+    Raises:
+        DataError: a file is missing or not of this format.
+    """
     files = sorted(one for ending in ("*.geojson", "*.json") for one in source.rglob(ending))
     if not files:
         raise DataError(f"{source}: has no GeoJSON")

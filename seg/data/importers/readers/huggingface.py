@@ -29,6 +29,14 @@ _LARGEST_PACKED: Final = 2**26
 
 
 def read_huggingface(source: Path, dropped: Dropped) -> ImportedDataset:
+    """Read a parquet file, or a folder of them, with images and index masks as bytes.
+
+    Counts in `dropped` what is not read.
+
+    Raises:
+        DataError: a file is missing or not of this format.
+        MissingRuntimeError: pyarrow is not installed.
+    """
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as error:

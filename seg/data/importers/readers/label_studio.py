@@ -22,6 +22,13 @@ _UPLOAD: Final = re.compile(r"^[0-9a-f]{8}-")
 
 
 def read_label_studio(source: Path, dropped: Dropped) -> ImportedDataset:
+    """Read Label Studio's JSON export, or the JSON in a folder.
+
+    Counts in `dropped` what is not read.
+
+    Raises:
+        DataError: a file is missing or not of this format.
+    """
     file = next(iter(sorted(source.glob("*.json"))), source / "export.json") if source.is_dir() else source
     tasks = base.read_annotation_json(file)
     if not isinstance(tasks, list):

@@ -22,6 +22,13 @@ from seg.errors import DataError
 
 
 def read_labelme(source: Path, dropped: Dropped) -> ImportedDataset:
+    """Read a folder of labelme's JSONs, or one of them.
+
+    Counts in `dropped` what is not read.
+
+    Raises:
+        DataError: a file is missing or not of this format.
+    """
     files = sorted(source.rglob("*.json")) if source.is_dir() else [source]
     if not files:
         raise DataError(f"{source}: has no JSON of labelme")
@@ -41,7 +48,8 @@ def _labelme_images(folder: Path, files: list[Path], dropped: Dropped) -> Iterat
             if image is None:
                 dropped["JSON without its image"] += 1
                 continue
-            size_hw = base.size_of_imported_image(image)
+            claimed_hw = document.get("imageHeight"), document.get("imageWidth")
+            size_hw = base.size_of_labelled_image(image, claimed_hw)
             objects = [_labelme_object(shape, size_hw, dropped) for shape in document["shapes"]]
         yield ImportedImage(
             image, size_hw, [one for one in objects if one], base.import_split_of_path(file, folder)

@@ -20,6 +20,13 @@ _SPLITS: Final[Mapping[str, SplitName]] = {"training": "train", "validation": "v
 
 
 def read_mapillary(source: Path, dropped: Dropped) -> ImportedDataset:
+    """Read a folder of Mapillary Vistas: index PNGs and the latest config of classes.
+
+    Counts in `dropped` what is not read.
+
+    Raises:
+        DataError: a file is missing or not of this format.
+    """
     file = next(iter(sorted(source.glob("config*.json"), reverse=True)), source / "config.json")
     config = base.read_annotation_json(file)
     with base.errors_of_format_named(file, "Mapillary"):

@@ -23,6 +23,13 @@ _NAME_LISTS: Final = ("obj.names", "classes.txt", "*.names")
 
 
 def read_yolo(source: Path, dropped: Dropped) -> ImportedDataset:
+    """Read a YOLO-seg dataset: a `data.yaml`, or a list of names alone, and outlines.
+
+    Counts in `dropped` what is not read.
+
+    Raises:
+        DataError: a file is missing or not of this format.
+    """
     if (listed := _file_of_names_alone(source)) is not None:
         return _read_yolo_without_yaml(source, listed, dropped)
     file = _yolo_yaml(source)

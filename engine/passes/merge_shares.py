@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 
-def class_shares(
+def merge_shares_by_class(
     weights: Sequence[float], class_weights: Sequence[Sequence[float]]
 ) -> list[tuple[float, ...]]:
     """Each member's share of the mean for each class; over members they sum to 1 in every class.
