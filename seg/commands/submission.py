@@ -126,7 +126,7 @@ def submission_check_command(
     """Find mistakes that a leaderboard would punish: each with its row and fix."""
     from seg.engine.submissions.output import submission_output
     from seg.errors import DataError
-    from seg.evaluate.validator import check_submission, repair_submission
+    from seg.evaluate.validator import check_submission, list_findings, repair_submission
     from seg.spec import load_ensemble
     from seg.terminal.words import pluralise
 
@@ -142,8 +142,8 @@ def submission_check_command(
         look_at_images=images,
         max_bytes=None if limit is None else parse_bytes("--limit", limit),
     )
-    for finding in findings:
-        typer.echo(f"{submission}: {finding}")
+    for line in list_findings(findings):
+        typer.echo(f"{submission}: {line}")
     fixable = sum(finding.is_fixable for finding in findings)
     refusal = ""
     if target or fixable:

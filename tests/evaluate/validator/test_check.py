@@ -13,7 +13,7 @@ from seg.commands.app import app
 from seg.commands.submission import EXIT_FINDINGS
 from seg.data.images.raster import Raster, open_raster
 from seg.errors import DataError
-from seg.evaluate.validator import check_submission, repair_submission
+from seg.evaluate.validator import Finding, check_submission, list_findings, repair_submission
 from seg.evaluate.validator.run_lengths import parse_run_lengths, repair_runs
 from seg.spec.ensemble.output import RleSpec
 from tests.evaluate.contest import (
@@ -194,3 +194,15 @@ def test_an_image_is_decoded_once_for_all_its_rows(contest: Contest, monkeypatch
     monkeypatch.setattr("seg.data.images.read_sample.open_raster", counted)
     check_submission(contest.spec, contest.path, look_at_images=False)
     assert sorted(path.stem for path in opened) == sorted(contest.maps)
+
+
+def test_many_findings_alike_are_summed_up() -> None:
+    alike = [Finding(line, "has 2 fields", "quote them") for line in range(2, 642)]
+    other = Finding(700, "an unknown id", "remove it")
+    lines = list(list_findings([*alike, other]))
+    assert lines[:10] == [f"line {line}: has 2 fields: quote them" for line in range(2, 12)]
+    assert lines[10:] == [
+        "630 lines more, up to line 641: has 2 fields: quote them",
+        "line 700: an unknown id: remove it",
+    ]
+    assert list(list_findings(alike[:10])) == lines[:10]
