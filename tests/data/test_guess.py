@@ -405,3 +405,40 @@ def test_classes_of_several_words_behind_the_names_of_images(ending: str, tmp_pa
     dataset = guessed(tmp_path)
     assert [one.name for one in dataset.classes or ()] == ["large_bowel", "stomach"]
     assert np.count_nonzero(open_split(dataset, "train").labels(0)) == 2
+
+
+def test_other_pictures_of_the_images_and_other_masks_are_not_taken(tmp_path: Path) -> None:
+    labelled(tmp_path, 3)
+    for number in range(3):
+        random = np.random.default_rng(number + 9)
+        write_image(tmp_path / f"drawn/{number}.png", random.integers(0, 256, (8, 9, 3), np.uint8))
+        write_mask(tmp_path / f"edge_masks/{number}.png", np.eye(8, 9, dtype=np.uint8))
+    split = open_split(guessed(tmp_path).model_copy(update={"val": None}), "train")
+    assert [sample.image for sample in split.samples] == [tmp_path / f"images/{n}.png" for n in range(3)]
+    assert (split.labels(0) == np.array(Image.open(tmp_path / "masks/0.png"))).all()
+    text = (tmp_path / "dataset.yaml").read_text()
+    assert "# - train: without drawn, whose pictures have the same masks" in text
+
+
+def test_masks_of_two_conventions_are_of_one_class(tmp_path: Path) -> None:
+    mask_values(tmp_path, [[0, 1]], [[0, 255]], [[0, 1]])
+    split = open_split(guessed(tmp_path).model_copy(update={"val": None}), "train")
+    assert [split.labels(n)[0, ::8].tolist() for n in range(3)] == [[0, 1]] * 3
+
+
+@pytest.mark.parametrize("part", ["images", "annotations", "categories"])
+@pytest.mark.parametrize(
+    "entry", [None, 7, {}, {"id": [1], "category_id": [1], "file_name": [1], "name": [1]}]
+)
+def test_a_coco_json_with_wrong_entries_is_recognised_for_the_check(
+    part: str, entry: Any, tmp_path: Path
+) -> None:
+    labelled(tmp_path, 3)
+    document: dict[str, list[Any]] = {
+        "images": [{"id": n, "file_name": f"images/{n}.png", "height": 8, "width": 9} for n in range(3)],
+        "annotations": [{"id": 1, "image_id": 0, "category_id": 1, "segmentation": [[1, 1, 5, 1, 5, 5]]}],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+    document[part].append(entry)
+    (tmp_path / "train.json").write_text(json.dumps(document))
+    assert guess_dataset(tmp_path).layout == "COCO"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from seg.data.guess.annotations import json_or_none, text_at_start
-from seg.data.guess.coco import COCO_KEYS, is_coco_of_objects
+from seg.data.guess.coco import COCO_KEYS, is_coco_of_objects, names_of_coco_images
 from seg.data.guess.masks.roles import images_and_masks
 from seg.data.guess.survey import FolderSurvey
 from seg.data.guess.tables import RUNS
@@ -72,7 +72,7 @@ def _kind_of_json(path: Path) -> str:
         return ""
     if not is_coco_of_objects(document):
         return _PANOPTIC if '"segments_info"' in text_at_start(path) else ""
-    example = document["images"][0]["file_name"]
+    example = names_of_coco_images(document)[0]
     return f"images that are not here, such as {example!r}: move them below this folder"
 
 

@@ -81,10 +81,19 @@ def content_of_masks(masks: Sequence[Path]) -> MaskContent:
 
 
 def _are_binary(values: Collection[int], masks: Sequence[NDArray[Any]]) -> bool:
+    if _has_either_value(values, masks):
+        return True
     if len([value for value in values if value != 0]) <= 1:
         return True
     thresholds = {find_binary_threshold(partial(list, [values_hw])) for values_hw in masks}
     return MIDDLE in thresholds and None not in thresholds
+
+
+def _has_either_value(values: Collection[int], masks: Sequence[NDArray[Any]]) -> bool:
+    """Whether some masks have 0 and 1, and the others 0 and 255."""
+    return {1, _UNLABELLED} <= set(values) <= {0, 1, _UNLABELLED} and all(
+        len(np.unique(values_hw[values_hw > 0])) <= 1 for values_hw in masks
+    )
 
 
 def classes_of_masks(found: FolderSurvey, masks: Sequence[Path]) -> MaskClasses:
@@ -154,6 +163,12 @@ def _classes_of_binary_masks(values: Sequence[int], listed: _ClassList | None) -
     if not others:
         result.masks["binary"] = 0
         result.unsure.append("classes: the masks that were read have the value 0 alone: look at them")
+        return result
+    if others == [1, _UNLABELLED]:
+        result.masks["binary"] = 0
+        result.unsure.append(
+            "classes: some masks have the values 0, 1, and others 0, 255: taken as one class"
+        )
         return result
     if max(others) > 1:
         result.masks["binary"] = max(others) // 2

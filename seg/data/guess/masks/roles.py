@@ -61,12 +61,17 @@ def means_mask(word: str) -> bool:
     return bool(_MASK.search(word))
 
 
+def means_image(word: str) -> bool:
+    """Whether a word or the name of a folder says that images are there."""
+    return bool(_IMAGE.search(word))
+
+
 def _is_mask(word: str, folders: Sequence[str], sample: Path, *, is_mixed: bool) -> bool:
     """By word or folder, else by pixels; a folder that has several roles may be named after the images."""
     if sample.suffix.lower() in _ONLY_MASKS:
         return True
     for name in (word, *reversed(folders)):
-        says = {"mask": means_mask(name), "image": bool(_IMAGE.search(name))}
+        says = {"mask": means_mask(name), "image": means_image(name)}
         if says["mask"] != says["image"] and not (is_mixed and name != word and says["image"]):
             return says["mask"]
     return _has_one_band_of_integers(sample) if sample.suffix.lower() == _ARRAY else _has_few_colours(sample)
