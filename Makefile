@@ -14,7 +14,7 @@ TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 
 help:
 	@echo "make quickstart             install, draw a dataset, train, tune, predict, and show what the ensemble gains"
-	@echo "make quickstart TORCH=cpu   the same with PyTorch for the CPU alone: 2 GB instead of 6.7"
+	@echo "make quickstart TORCH=cpu   the same with PyTorch for the CPU alone: 2.2 GB instead of 6.9"
 	@echo "make predict                install what prediction needs, without PyTorch"
 	@echo "make test                   install the test extras, then lint, types, import contracts and tests"
 	@echo "make test-fast              the tests that train, export or start nothing: about four minutes on two cores"
@@ -75,10 +75,10 @@ test-fast: $(VENV)/.dev
 clean:
 	rm -rf quickstart
 
-EXTRAS_quickstart := [train,report]
+EXTRAS_quickstart := [train,openvino,report]
 EXTRAS_dev := [dev]
 SIZE_predict := 0.7 GB
-SIZE_quickstart := $(if $(filter cpu,$(TORCH)),2 GB,6.7 GB; with TORCH=cpu 2 GB)
+SIZE_quickstart := $(if $(filter cpu,$(TORCH)),2.2 GB,6.9 GB; with TORCH=cpu 2.2 GB)
 SIZE_dev := 8.1 GB
 
 $(VENV)/.predict $(VENV)/.quickstart $(VENV)/.dev: $(VENV)/.%: pyproject.toml constraints.txt

@@ -12,7 +12,7 @@ from seg.engine.runtimes.openvino.library import has_openvino, import_openvino
 from seg.engine.runtimes.tensorrt.plan_file import PlanProfile
 from seg.errors import MissingRuntimeError, ModelError, OutputError, VerificationError
 from seg.export.onnx_file.compare import LEAST_AGREEMENT
-from seg.files.atomic import regular_file, remove_leftovers_of, scratch_folder
+from seg.files.atomic import regular_file, scratch_folder
 from seg.image_type import ImageHWB
 from seg.labels.task import LabelMap, Task, labels_of_probabilities
 from seg.models.card import CARD_KEY
@@ -52,7 +52,6 @@ def write_openvino_ir(model: Path, profile: PlanProfile, images: Sequence[ImageH
     converted.set_rt_info(card.model_dump_json(), CARD_KEY)
     final = model.with_suffix(".xml")
     _refuse_foreign_openvino_files(final)
-    remove_leftovers_of(final)
     with scratch_folder(final) as folder:
         written = folder / final.name
         openvino.save_model(converted, written, compress_to_fp16=False)

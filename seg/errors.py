@@ -18,7 +18,6 @@ from typing import Final
 
 EXIT_USER_ERROR: Final = 2
 EXIT_DEFECT: Final = 70
-EXIT_INTERRUPTED: Final = 130
 
 
 class SegError(Exception):

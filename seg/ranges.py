@@ -41,8 +41,8 @@ TEMPERATURE: Final = Range(0.01, 100.0)
 STACKING_COEFFICIENT: Final = Range(-1000.0, 1000.0)
 
 # The decision
-THRESHOLD: Final = Range(0.0, 0.9999)
-"""A pixel is of a class above it, and no probability is above 1."""
+THRESHOLD: Final = Range(0.0001, 0.9999)
+"""A pixel is of a class above it: hardly any probability is 0, and none is above 1."""
 PROBABILITY: Final = Range(0.0001, 1.0)
 AREA: Final = WholeRange(0, 2**30)
 SURE_AREA: Final = WholeRange(1, 2**30)

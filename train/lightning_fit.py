@@ -1,6 +1,5 @@
 """Lightning's trainer for one member: its callbacks, its precision and device, and what ends a fit."""
 
-import signal
 from pathlib import Path
 from typing import Final, Literal
 
@@ -13,6 +12,7 @@ from lightning.pytorch.trainer.states import TrainerStatus
 from seg.errors import DataError
 from seg.spec import RecipeSpec
 from seg.spec.recipe.recipe import Precision
+from seg.stop_signals import kept_signal_handlers
 from seg.terminal.progress import Advance
 from seg.terminal.words import pluralise
 from seg.train.batches.loaders import Loaders
@@ -24,6 +24,7 @@ from seg.train.callbacks.run_checkpoint import (
     RunCheckpoint,
     damaged_checkpoint_error,
 )
+from seg.train.callbacks.stop_signals import OwnStopSignals
 from seg.train.callbacks.swa import LastEpochsAverage
 from seg.train.distributed.process_group import ProcessGroup, lightning_options
 from seg.train.member.job import TrainingJob
@@ -55,6 +56,7 @@ def training_callbacks(
     recipe = job.recipe
     callbacks: list[Callback] = [LastEpochsAverage(module)] if module.mean else []
     callbacks += [
+        OwnStopSignals(),
         checkpoint,
         TrainingProgress(checkpoint, advance, job.metric_name),
         EpochLogger(checkpoint, recipe),
@@ -103,19 +105,19 @@ def fit_network(
     Raises:
         DataError: an image or label cannot be read, in a worker process, too.
         ModelError: `last` is damaged.
-        KeyboardInterrupt: Ctrl-C.
+        KeyboardInterrupt: Ctrl-C, or another stop signal.
     """
-    on_interrupt = signal.getsignal(signal.SIGINT)
     try:
-        trainer.fit(module, loaders.train, loaders.val, ckpt_path=last, weights_only=True)
+        # After Ctrl-C, Lightning ignores further ones.
+        with kept_signal_handlers():
+            trainer.fit(module, loaders.train, loaders.val, ckpt_path=last, weights_only=True)
     except DataError as error:
         # An exception from a worker process has its traceback as text; the last line is the message.
         raise DataError(str(error).splitlines()[-1].removeprefix(_QUALIFIED)) from error
     except SystemExit as error:
         if trainer.state.status != TrainerStatus.INTERRUPTED:
             raise
-        # Lightning turns Ctrl-C into SystemExit, and then ignores further ones.
-        signal.signal(signal.SIGINT, on_interrupt)
+        # Lightning turns a StopSignal, its context, into SystemExit.
         raise KeyboardInterrupt from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
         if last is None or checkpoint.has_begun or isinstance(error, torch.OutOfMemoryError):

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final, Self
@@ -16,6 +15,7 @@ from typing import Any, Final, Self
 from seg.engine.cluster.affinity import Affinity
 from seg.engine.cluster.pool import error_in_one_line
 from seg.errors import SegError
+from seg.stop_signals import start_resource_tracker
 
 EXIT_TIMEOUT_S: Final = 10.0
 """The seconds that a process may take to end after it closed its pipe."""
@@ -121,8 +121,8 @@ def _children_ignore_interrupts() -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
-    # It starts with the first child, and would then reset the mask.
-    resource_tracker.ensure_running()
+    # It would start with the first child, and reset the mask.
+    start_resource_tracker()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -22,6 +22,7 @@ from seg.engine.cluster.worker import BlockResult, Worker, WorkerJob
 from seg.errors import MissingRuntimeError, SegError, SpecError
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.prediction import RuntimeName
+from seg.stop_signals import kept_signal_handlers
 
 CLIENT: Final = "ray://"
 NO_WORKER_TIMEOUT_S: Final = 120.0
@@ -52,18 +53,20 @@ def connect_to_ray(address: str) -> Iterator[None]:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    import ray
+    with kept_signal_handlers():
+        import ray
 
     quietly: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address != "ray" and not re.match(f"{CLIENT}[^:/]", address):
         raise SpecError(f"--cluster: must be 'ray' or 'ray://HOST:PORT', got {address!r}")
     try:
-        if address.startswith(CLIENT):
-            warnings.filterwarnings("ignore", message="Ray Client connection timed out")
-            ray.init(address, **quietly)
-        else:
-            # By default Ray searches for an earlier cluster on this machine, for minutes.
-            ray.init(os.environ.get("RAY_ADDRESS", "local"), include_dashboard=False, **quietly)
+        with kept_signal_handlers():
+            if address.startswith(CLIENT):
+                warnings.filterwarnings("ignore", message="Ray Client connection timed out")
+                ray.init(address, **quietly)
+            else:
+                # By default Ray searches for an earlier cluster on this machine, for minutes.
+                ray.init(os.environ.get("RAY_ADDRESS", "local"), include_dashboard=False, **quietly)
     except (OSError, RuntimeError, ValueError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise MissingRuntimeError(f"--cluster {address}: no cluster responds: {first}") from error

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import resource
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from seg.engine.serve.labelling.worker import EngineOptions
 from seg.errors import OutputError
 from seg.image_type import RGB8, ImageType
 from seg.spec import EnsembleSpec
+from seg.stop_signals import STOP_SIGNALS, kept_signal_handlers, set_signal_handlers
 
 OTHER_FILES: Final = 256
 """What the process opens beside connections: models, libraries, pipes."""
@@ -101,7 +103,18 @@ def server_of_endpoints(endpoints: Endpoints) -> uvicorn.Server:
 
 
 class _PatientServer(uvicorn.Server):
-    """Lets many connections wait, and accepts few at once; asyncio has one number for both."""
+    """Lets many connections wait, and accepts few at once; asyncio has one number for both.
+
+    All stop signals let it finish the requests it works on.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # Of these, uvicorn does not know SIGHUP.
+        with super().capture_signals(), kept_signal_handlers():
+            heard = [one for one in STOP_SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
+            set_signal_handlers(dict.fromkeys(heard, self.handle_exit))
+            yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

@@ -88,7 +88,8 @@ class ProbabilityCache:
             chunks=(1, *stored_chw.shape[1:]),
             cparams=blosc2.CParams(codec=blosc2.Codec.ZSTD, clevel=1, nthreads=1),
         ).to_cframe()
-        with self._errors_named(), atomic_path(_clear_cache_path(self._path(key))) as temporary:
+        path = _clear_cache_path(self._path(key))
+        with self._errors_named(), atomic_path(path, is_one_of_many=True) as temporary:
             temporary.write_bytes(_HEAD.pack(_FORMAT, zlib.crc32(frame)) + frame)
 
     def get(self, key: PassKey) -> LevelsCHW:

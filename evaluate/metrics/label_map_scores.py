@@ -27,8 +27,8 @@ class LabelMapScores:
         self.tallies_ic2: TalliesIC2 = np.zeros((images, len(classes), 2))
         self._classes = classes
         self._confusion = None if classes_overlap(task) else ConfusionMatrix(len(classes))
-        self._iou = _SummedTallies(open_metric(MIOU, classes, task))
-        self._accuracy = _SummedTallies(open_metric(MetricSpec(name="pixel-accuracy"), classes, task))
+        self._iou = _SummedScores(open_metric(MIOU, classes, task))
+        self._accuracy = _SummedScores(open_metric(MetricSpec(name="pixel-accuracy"), classes, task))
 
     def add(self, image: int, truth_hw: LabelMap, predicted_hw: LabelMap) -> None:
         """Count one image; raises DataError if the sizes differ or a label has no class."""
@@ -71,7 +71,7 @@ class LabelMapScores:
         return self._iou.add(truth_hw, predicted_hw)
 
 
-class _SummedTallies:
+class _SummedScores:
     """The summed tallies of a metric."""
 
     def __init__(self, metric: Metric) -> None:

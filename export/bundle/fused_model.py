@@ -10,6 +10,7 @@ from seg.export.onnx_file.save import replace_model_card
 from seg.image_type import fused_image_type
 from seg.models.card import InputCard, ModelCard, VerificationCard
 from seg.spec import EnsembleSpec
+from seg.spec.ensemble.decision import DecisionSpec
 
 
 def fuse_to_model(spec: EnsembleSpec, name: str, path: Path) -> ModelCard:
@@ -22,7 +23,8 @@ def fuse_to_model(spec: EnsembleSpec, name: str, path: Path) -> ModelCard:
         ModelError: a member's model is missing, not ours, or damaged.
         VerificationError: the fused model does not agree with the engine.
     """
-    fused = fuse_ensemble(spec, FusionRequest(name, (FusedOutput.probabilities,)), path)
+    undecided = spec.model_copy(update={"decision": DecisionSpec()})
+    fused = fuse_ensemble(undecided, FusionRequest(name, (FusedOutput.probabilities,)), path)
     members = [member.card for member in fused.members]
     assert fused.verification is not None, "of what is just written"
     card = ModelCard(

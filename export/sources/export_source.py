@@ -24,6 +24,7 @@ from seg.export.sources.observed_values import (
 from seg.export.sources.reference import reference_probabilities
 from seg.export.sources.resolve import resolve_declaration
 from seg.export.sources.source import RawNetwork, Source
+from seg.export.sources.stride_trial import refuse_wrong_stride
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
 from seg.labels.task import Task
@@ -63,6 +64,7 @@ def export_source(
     declared = resolve_declaration(member, source.facts, ours, background, data.task)
     refuse_other_units(declared.input, member)
     network = source.network(declared.output.name)
+    refuse_wrong_stride(network, declared.input, source.path)
     observed = observe_values(network, images, declared)
     declared = kind_by_values(declared, observed, member)
     refuse_other_values(declared, observed, member)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from seg.errors import OutputError, VerificationError
-from seg.files.atomic import remove_leftovers_of, scratch_folder, write_text
+from seg.files.atomic import scratch_folder, write_text
 from seg.files.outputs import Output
 
 MODEL_FILE: Final = "model.onnx"
@@ -66,7 +66,6 @@ def update_triton_repository(repository: Path, *, overwrite: bool = False) -> It
         VerificationError: the block raised one; it then names the repository.
         OutputError: a model's folder cannot be written, or is not one of a repository.
     """
-    remove_leftovers_of(repository / "draft")
     with scratch_folder(repository / "draft") as folder:
         update = RepositoryUpdate(repository, folder, overwrite=overwrite)
         try:

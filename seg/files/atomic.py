@@ -47,17 +47,22 @@ DAMAGED_ZIP: Final = (
 
 
 @contextmanager
-def atomic_path(final: Path) -> Iterator[Path]:
+def atomic_path(final: Path, *, is_one_of_many: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `final`, renamed to it only if the block succeeds.
 
     The temporary file is flushed to disk before the rename, and removed if the block raises, so that no
-    partial file ever has the final name. A symbolic link is followed and stays a link. A file that is
-    replaced passes on its permissions.
+    partial file ever has the final name. What killed runs left of it is removed. A symbolic link is followed
+    and stays a link. A file that is replaced passes on its permissions.
+
+    Args:
+        is_one_of_many: of a folder with a file for each image, whose leftovers are not searched for each.
 
     Raises:
         OutputError: `final` is not a regular file, or cannot be written.
     """
     final = follow_link(final)
+    if not is_one_of_many:
+        remove_leftovers_of(final)
     with write_errors_named(final), _writing_in(final.parent):
         mode = _mode_of(final)
         handle, name = tempfile.mkstemp(
@@ -97,9 +102,12 @@ def atomic_folder(final: Path) -> Iterator[Path]:
 def scratch_folder(beside: Path) -> Iterator[Path]:
     """Yield a temporary folder beside a path and named after it, which is removed after the block.
 
+    What killed runs left of it is removed, too.
+
     Raises:
         OutputError: it cannot be written.
     """
+    remove_leftovers_of(beside)
     with write_errors_named(beside), _writing_in(beside.parent):
         temporary = Path(tempfile.mkdtemp(dir=beside.parent, prefix=_temporary_prefix(beside)))
         try:
@@ -219,6 +227,8 @@ def _swap_folders(temporary: Path, final: Path) -> None:
 
 def _remove_temporary_files(folder: Path, name: str, final: Path | None = None) -> None:
     """Remove temporary files whose name, as made by `tempfile`, has a prefix that matches a pattern."""
+    if not folder.is_dir():
+        return
     temporary = re.compile(rf"\.{name}{re.escape(_MARK)}[a-z0-9_]{{8}}({_OLD}|\.[^.]*)?")
     with _folder_lock(folder, exclusive=True) as is_alone:
         left = sorted(path for path in folder.iterdir() if temporary.fullmatch(path.name)) if is_alone else []
@@ -229,7 +239,8 @@ def _remove_temporary_files(folder: Path, name: str, final: Path | None = None) 
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink()
 
 
 def _temporary_prefix(final: Path) -> str:

@@ -52,8 +52,7 @@ class Output:
         self.check()
         final = follow_link(self.path)
         with write_errors_named(final):
-            if final.parent.is_dir():
-                remove_leftovers_of(final)
+            remove_leftovers_of(final)
             yield final
             if final.is_file():
                 record_own_file(final)

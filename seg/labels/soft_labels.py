@@ -49,7 +49,7 @@ class SoftLabels:
 
     def put(self, image: Path, probabilities_chw: ProbabilitiesCHW) -> None:
         """Store an image's probabilities, float32 `[C, H, W]`."""
-        with atomic_path(self._path(image)) as temporary:
+        with atomic_path(self._path(image), is_one_of_many=True) as temporary:
             np.savez_compressed(temporary, probabilities_to_levels(probabilities_chw))
 
     def read(self, image: Path) -> SoftLabelsHWC:

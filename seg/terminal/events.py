@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Final, Literal
 
 Form = Literal["text", "quiet", "json"]
-Event = Literal["begin", "progress", "line", "end", "notice", "output", "next", "error"]
+Event = Literal["begin", "progress", "line", "end", "notice", "output", "next", "error", "stopped"]
 
 FORM_VARIABLE: Final = "SEG_FORM"
 

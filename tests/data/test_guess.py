@@ -1,6 +1,8 @@
 """What a guess says of depth, bands, few images, and the contest's sample."""
 
 import json
+import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from seg.data import open_split
 from seg.data.check.dataset import check_dataset
@@ -298,3 +300,145 @@ def test_a_json_of_segments_is_no_coco_json_of_objects(tmp_path: Path) -> None:
     }
     (tmp_path / "panoptic.json").write_text(json.dumps(document))
     assert guess_dataset(tmp_path).layout == "images and masks"
+
+
+@pytest.mark.parametrize(
+    ("names", "values", "task", "label"),
+    [
+        (["crack"], (0, 255), "binary", 1),
+        (["crack"], (0, 1), "binary", 1),
+        (["ok", "crack"], (0, 255), "multiclass", 1),
+    ],
+)
+def test_a_list_names_the_class_of_binary_masks(
+    names: list[str], values: tuple[int, int], task: str, label: int, tmp_path: Path
+) -> None:
+    mask_values(tmp_path, *[[[*values, values[0]]]] * 3)
+    (tmp_path / "classes.txt").write_text("\n".join(names))
+    dataset = guessed(tmp_path).model_copy(update={"val": None})
+    split = open_split(dataset, "train")
+    assert (dataset.task, [c.name for c in split.classes]) == (task, names)
+    assert split.labels(0)[0, ::8].tolist() == [0, label, 0]
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_smoothed_masks_are_binary(ending: str, tmp_path: Path) -> None:
+    labelled(tmp_path, 3)
+    disc_hw = np.hypot(*np.mgrid[-30:30, -40:40]) < 20
+    for number in range(3):
+        mask = Image.fromarray((disc_hw * 255).astype(np.uint8))
+        (tmp_path / f"masks/{number}.png").unlink()
+        write_image(tmp_path / f"images/{number}.png", np.zeros((60, 80, 3), np.uint8))
+        smooth = mask if ending == "jpg" else mask.filter(ImageFilter.GaussianBlur(1))
+        smooth.save(tmp_path / f"masks/{number}.{ending}")
+    split = open_split(guessed(tmp_path).model_copy(update={"val": None}), "train")
+    assert np.count_nonzero((split.labels(0) > 0) != disc_hw) < 20
+
+
+def test_ids_that_were_saved_as_jpeg_are_refused(tmp_path: Path) -> None:
+    mask_values(tmp_path, [[0, 60, 120]], [[0, 60, 120]], [[0, 60, 120]])
+    for path in (tmp_path / "masks").iterdir():
+        Image.fromarray(np.array(Image.open(path)).astype(np.uint8)).save(path.with_suffix(".jpg"))
+        path.unlink()
+    with pytest.raises(DataError, match=r"masks/0\.jpg: is a JPEG with values that are neither"):
+        guess_dataset(tmp_path)
+
+
+def test_roles_at_the_beginning_of_names(tmp_path: Path) -> None:
+    for number in range(3):
+        random = np.random.default_rng(number)
+        write_image(tmp_path / f"orig_{number}a.jpg", random.integers(0, 256, (8, 8, 3), np.uint8))
+        write_mask(tmp_path / f"GT_{number}a.png", np.full((8, 8), number, np.uint8))
+    split = open_split(guessed(tmp_path).model_copy(update={"val": None}), "train")
+    assert [split.labels(n)[0, 0] for n in range(3)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("via.json", '{"a.jpg1": {"regions": [{"shape_attributes": {}}]}}', "VGG Image Annotator"),
+        ("via.csv", "filename,region_shape_attributes\na.jpg,{}\n", "VGG Image Annotator"),
+        ("0.xml", "<annotation><object><bndbox></bndbox></object></annotation>", "boxes of Pascal VOC"),
+        ("0.txt", "0 0.5 0.5 0.1 0.1\n", "boxes of YOLO"),
+        ("a.nii.gz", "x", "one a slice"),
+        ("a.npz", "x", "as PNG or npy"),
+        ("train.csv", "0.png,1 2 3 4\n1.png,5 6\n", "no header"),
+        ("train.csv", "ImageId,EncodedPixels\n0.png,1.0 2.0\n", "without run lengths"),
+        ("train.csv", "ImageId,EncodedPixels\nq.png,1 2\n", "ids that name no image here"),
+        (
+            "coco.json",
+            '{"images": [{"file_name": "q.png"}], "annotations": [], "categories": []}',
+            "images that are not here, such as 'q.png'",
+        ),
+    ],
+)
+def test_what_is_not_recognised_is_named(name: str, text: str, reason: str, tmp_path: Path) -> None:
+    for number in range(2):
+        random = np.random.default_rng(number)
+        write_image(tmp_path / f"{number}.png", random.integers(0, 256, (8, 8, 3), np.uint8))
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=re.escape(f"{tmp_path}: {name}: ") + f".*{re.escape(reason)}"):
+        guess_dataset(tmp_path)
+
+
+def test_images_and_masks_that_do_not_pair_are_named(tmp_path: Path) -> None:
+    labelled(tmp_path, 3)
+    for number in range(3):
+        (tmp_path / f"masks/{number}.png").rename(tmp_path / f"masks/{'xyz'[number]}.png")
+    with pytest.raises(DataError, match=r"do not pair .* images/0\.png and masks/x\.png"):
+        guess_dataset(tmp_path)
+
+
+def test_a_list_of_classes_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    mask_values(tmp_path, *[[[0, 1, 2]]] * 3)
+    (tmp_path / "_classes.csv").write_text("Pixel Value, Class\n0, sky\nx, road\n")
+    text = yaml_of_guess(guess_dataset(tmp_path), tmp_path)
+    assert "# - classes: a list is not read: _classes.csv:3: " in text
+
+
+@pytest.mark.parametrize("ending", ["", ".png"])
+def test_classes_of_several_words_behind_the_names_of_images(ending: str, tmp_path: Path) -> None:
+    labelled(tmp_path, 3)
+    shutil.rmtree(tmp_path / "masks")
+    rows = [f"{number}{ending}_{name},1 2" for number in range(3) for name in ("large_bowel", "stomach")]
+    (tmp_path / "train.csv").write_text("\n".join(["Image_Label,EncodedPixels", *rows]))
+    dataset = guessed(tmp_path)
+    assert [one.name for one in dataset.classes or ()] == ["large_bowel", "stomach"]
+    assert np.count_nonzero(open_split(dataset, "train").labels(0)) == 2
+
+
+def test_other_pictures_of_the_images_and_other_masks_are_not_taken(tmp_path: Path) -> None:
+    labelled(tmp_path, 3)
+    for number in range(3):
+        random = np.random.default_rng(number + 9)
+        write_image(tmp_path / f"drawn/{number}.png", random.integers(0, 256, (8, 9, 3), np.uint8))
+        write_mask(tmp_path / f"edge_masks/{number}.png", np.eye(8, 9, dtype=np.uint8))
+    split = open_split(guessed(tmp_path).model_copy(update={"val": None}), "train")
+    assert [sample.image for sample in split.samples] == [tmp_path / f"images/{n}.png" for n in range(3)]
+    assert (split.labels(0) == np.array(Image.open(tmp_path / "masks/0.png"))).all()
+    text = (tmp_path / "dataset.yaml").read_text()
+    assert "# - train: without drawn, whose pictures have the same masks" in text
+
+
+def test_masks_of_two_conventions_are_of_one_class(tmp_path: Path) -> None:
+    mask_values(tmp_path, [[0, 1]], [[0, 255]], [[0, 1]])
+    split = open_split(guessed(tmp_path).model_copy(update={"val": None}), "train")
+    assert [split.labels(n)[0, ::8].tolist() for n in range(3)] == [[0, 1]] * 3
+
+
+@pytest.mark.parametrize("part", ["images", "annotations", "categories"])
+@pytest.mark.parametrize(
+    "entry", [None, 7, {}, {"id": [1], "category_id": [1], "file_name": [1], "name": [1]}]
+)
+def test_a_coco_json_with_wrong_entries_is_recognised_for_the_check(
+    part: str, entry: Any, tmp_path: Path
+) -> None:
+    labelled(tmp_path, 3)
+    document: dict[str, list[Any]] = {
+        "images": [{"id": n, "file_name": f"images/{n}.png", "height": 8, "width": 9} for n in range(3)],
+        "annotations": [{"id": 1, "image_id": 0, "category_id": 1, "segmentation": [[1, 1, 5, 1, 5, 5]]}],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+    document[part].append(entry)
+    (tmp_path / "train.json").write_text(json.dumps(document))
+    assert guess_dataset(tmp_path).layout == "COCO"

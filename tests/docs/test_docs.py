@@ -80,6 +80,31 @@ def test_paths_of_pages_in_code_lead_to_files() -> None:
     assert not [page for page in sorted(named) if not (ROOT / page).exists()]
 
 
+def test_files_that_contributing_names_are_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.(?:py|md))`", text))
+    found = [str(path.relative_to(ROOT)) for path in [*CODE, *PAGES]]
+    assert len(named) > 20
+    assert not [one for one in sorted(named) if not any(f"/{path}".endswith(f"/{one}") for path in found)]
+
+
+def test_examples_on_pages_use_commands_and_options_that_exist() -> None:
+    sections = re.split(r"^#+ `(seg [a-z -]+)`$", commands_page(), flags=re.MULTILINE)[1:]
+    options = {
+        command: {"--help", "--debug", *re.findall(r"(?<=[`, ])--?[a-z][a-z-]*", text)}
+        for command, text in zip(sections[::2], sections[1::2], strict=True)
+    }
+    wrong = []
+    for page in PAGES:
+        for line in re.findall(r"^    (seg [a-z][^#|\n]*)", page.read_text(encoding="utf-8"), re.MULTILINE):
+            words = line.split()
+            command = next((" ".join(words[:n]) for n in (3, 2) if " ".join(words[:n]) in options), None)
+            given = {word for word in words if re.match("--?[a-z]", word)}
+            if command is None or given - options[command]:
+                wrong.append(f"{page.name}: {line}")
+    assert not wrong
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("mkdocs") is None, reason="needs segensemble[docs]")
 def test_mkdocs_builds_the_site_without_a_warning(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from packaging.requirements import Requirement
 
+from seg.engine import Ensemble
 from seg.engine.jobs.predict import run_ensemble
 from seg.errors import OutputError, SpecError
 from seg.export.bundle import bundle as bundling
@@ -19,6 +21,7 @@ from seg.export.bundle.request import BundleRequest
 from seg.export.bundle.wheels import compatible_platforms, requirements_for, wheel_requires_of
 from seg.files.atomic import sha256_of
 from seg.spec import EnsembleSpec, SplitSpec, load_ensemble
+from seg.spec.ensemble.decision import DecisionSpec
 from tests.engine.tiny_models import MakeModel, write_project
 
 REQUEST = BundleRequest("3.12", "manylinux_2_28_x86_64", ())
@@ -63,6 +66,18 @@ def notebook_command(bundle: Path, images: Path) -> list[str]:
     cells = json.loads((bundle / "predict.ipynb").read_text())["cells"]
     (line,) = ["".join(cell["source"]) for cell in cells if cell["source"][0].startswith("!python ")]
     return line.format(BUNDLE=bundle, IMAGES=images).split()[1:]
+
+
+def test_a_fused_bundle_decides_by_regions(spec: EnsembleSpec, tmp_path: Path) -> None:
+    """No graph can, but what runs it does."""
+    decided = spec.model_copy(update={"decision": DecisionSpec(least_area=12)})
+    write_bundle(decided, tmp_path / "bundle", REQUEST, fused=True)
+    image = np.random.default_rng(0).integers(0, 256, (24, 31, 3), dtype=np.uint8)
+    bundled, whole, without = (
+        Ensemble.load(one).predict(image).labels for one in (tmp_path / "bundle/ensemble.yaml", decided, spec)
+    )
+    np.testing.assert_array_equal(bundled, whole)
+    assert (whole != without).any()
 
 
 def test_images_of_a_pattern_keep_it(spec: EnsembleSpec, tmp_path: Path) -> None:

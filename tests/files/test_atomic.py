@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from seg.errors import OutputError
+from seg.export.onnx_file.save import atomic_model
 from seg.files.atomic import atomic_folder, atomic_path, remove_all_leftovers, remove_leftovers_of, write_text
+from seg.files.outputs import Output
 
 LARGEST = 20_000
 
@@ -157,6 +159,69 @@ def test_what_a_kill_left_goes_with_the_next_run(tmp_path: Path) -> None:
     assert mine.read_text() == "mine"
     remove_all_leftovers(tmp_path)
     assert list(tmp_path.iterdir()) == [mine]
+
+
+def save_chart(final: Path) -> None:
+    with atomic_path(final) as path:
+        path.write_text("new")
+
+
+def save_model(final: Path) -> None:
+    with atomic_model(final) as path:
+        path.write_text("new")
+
+
+def save_output(final: Path) -> None:
+    with Output(final, overwrite=True).writing() as path:
+        write_text(path, "new")
+
+
+def save_folder(final: Path) -> None:
+    with atomic_folder(final) as folder:
+        (folder / "a").write_text("new")
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "text": lambda final: write_text(final, "new"),
+    "a chart": save_chart,
+    "a model": save_model,
+    "an output": save_output,
+    "a folder": save_folder,
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_every_writer_removes_what_a_kill_left_of_its_file_and_nothing_else(
+    tmp_path: Path, writer: str
+) -> None:
+    """Of what is beside it: notes of a user, files of other outputs, and what a living process writes."""
+    final = tmp_path / "model.onnx"
+    left = tmp_path / ".model.onnx.seg-abcd_123.onnx"
+    left.write_text("half")
+    (tmp_path / ".model.onnx.seg-abcd_456").mkdir()
+    kept = [".model.onnx.seg-my notes", ".model.onnx.backup", ".other.onnx.seg-abcd_123.onnx", "weights.data"]
+    for name in kept:
+        (tmp_path / name).write_text("mine")
+    with atomic_path(tmp_path / "another.csv"):
+        WRITERS[writer](final)
+        assert left.exists(), "while anybody writes there, nothing is removed"
+    WRITERS[writer](final)
+    assert final.exists()
+    found = {path.name for path in tmp_path.iterdir()} - {"model.onnx", "another.csv", ".seg-outputs"}
+    assert found == set(kept)
+
+
+@pytest.mark.slow
+def test_a_killed_export_leaves_nothing_after_the_next(tmp_path: Path) -> None:
+    killed_within(
+        "from seg.export.onnx_file.save import atomic_model\n"
+        f"with atomic_model(Path({str(tmp_path / 'model.onnx')!r})) as path:\n"
+        "    path.write_text('half')\n    die()"
+    )
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".model.onnx.seg-")
+    save_model(tmp_path / "model.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
 
 
 def test_what_another_run_writes_is_left_alone(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from seg.spec.recipe.augmentation import AugmentationStepSpec, CopyPasteSpec
 from seg.spec.recipe.losses import LossMixSpec
 from seg.spec.recipe.mixing import BatchMixSpec
 from seg.train.augment import Augment, CopyPaste, labels_to_paste
-from seg.train.batches.sampling import class_balanced_shares, with_empty_images
+from seg.train.batches.sampling import class_balanced_shares, counts_with_empty_images
 from seg.train.losses import LossMix, build_loss
 from seg.train.losses.cross_entropy import cross_entropy
 from seg.train.losses.distillation import DistillationLoss
@@ -187,7 +187,7 @@ def test_pasted_objects_bring_all_their_classes(images: DecodedSplit) -> None:
 
 def test_empty_images_are_drawn_like_those_of_a_class() -> None:
     counts_nc = np.array([[5, 0], [0, 0], [7, 2], [0, 0], [0, 0]])
-    shares_n = class_balanced_shares(with_empty_images(counts_nc))
+    shares_n = class_balanced_shares(counts_with_empty_images(counts_nc))
     thirds = [1 / 2, 1 / 3, 1 / 2 + 1, 1 / 3, 1 / 3]
     np.testing.assert_allclose(shares_n, np.array(thirds) / 3)
 

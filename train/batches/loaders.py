@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from seg.errors import SpecError
 from seg.labels.task import classes_overlap
 from seg.spec.recipe.recipe import RecipeSpec
+from seg.stop_signals import start_resource_tracker
 from seg.train.augment import Augment, CopyPaste, labels_to_paste
 from seg.train.batches.crop_sampling import CropSampler
 from seg.train.batches.datasets import LabelledImage, TrainDataset, ValDataset
@@ -23,7 +24,7 @@ from seg.train.batches.sampling import (
     EpochSampler,
     SharesN,
     class_balanced_shares,
-    with_empty_images,
+    counts_with_empty_images,
 )
 from seg.train.distributed.process_group import ProcessGroup
 from seg.train.splits.class_counts import count_classes
@@ -113,7 +114,7 @@ def collate_by_size(samples: Sequence[LabelledImage], most_pixels: int) -> list[
     return [
         (torch.stack([image for image, _ in batch]), torch.stack([labels for _, labels in batch]))
         for size, group in by_size.items()
-        for batch in _chunks_of_samples(group, max(1, most_pixels // size.numel()))
+        for batch in _split_collated_group(group, max(1, most_pixels // size.numel()))
     ]
 
 
@@ -155,25 +156,28 @@ def _sampling_shares(recipe: RecipeSpec, train: DecodedSplit) -> SharesN | None:
     if recipe.sampling == "uniform":
         return None
     counts_nc = count_classes(train)
-    return class_balanced_shares(with_empty_images(counts_nc) if classes_overlap(train.task) else counts_nc)
+    return class_balanced_shares(
+        counts_with_empty_images(counts_nc) if classes_overlap(train.task) else counts_nc
+    )
 
 
 def _worker_options(workers: int) -> dict[str, Any]:
     """DataLoader options for workers, with a generator so that an epoch does not use torch's global one."""
     options: dict[str, Any] = {"num_workers": workers, "generator": torch.Generator()}
     if workers:
+        start_resource_tracker()
         # A forked worker would hang in OpenCV, whose threads stay with the parent.
         options |= {
             "multiprocessing_context": "spawn",
             "persistent_workers": True,
-            "worker_init_fn": _use_one_thread,
+            "worker_init_fn": _use_one_thread_in_loader,
         }
     return options
 
 
-def _use_one_thread(worker: int) -> None:
+def _use_one_thread_in_loader(worker: int) -> None:
     cv2.setNumThreads(1)
 
 
-def _chunks_of_samples(samples: Sequence[LabelledImage], most: int) -> Iterator[Sequence[LabelledImage]]:
+def _split_collated_group(samples: Sequence[LabelledImage], most: int) -> Iterator[Sequence[LabelledImage]]:
     return (samples[start : start + most] for start in range(0, len(samples), most))

@@ -104,7 +104,7 @@ class DistributedSampler(Sampler[CropDraw]):
         return islice(draws, len(self))
 
 
-def with_empty_images(counts_nc: CountsNC) -> CountsNC:
+def counts_with_empty_images(counts_nc: CountsNC) -> CountsNC:
     """The counts with one column more, for images that show no class: they are drawn as those of a class."""
     return np.column_stack([counts_nc, (counts_nc == 0).all(1)])
 

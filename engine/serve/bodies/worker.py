@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import resource
-import signal
 import sys
 from http import HTTPStatus
 from multiprocessing.connection import Connection
@@ -16,6 +15,7 @@ import cv2
 
 from seg.engine.serve.bodies.request_body import BodyHeader, pixels_as_bytes, read_body_header
 from seg.engine.serve.http.errors import HttpError
+from seg.stop_signals import ignore_stop_signals
 
 NICENESS: Final = 5
 """The HTTP process goes first."""
@@ -25,7 +25,7 @@ _STATM: Final = Path("/proc/self/statm")
 
 def main() -> None:
     """Read bodies until the pipe is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_stop_signals()
     os.nice(NICENESS)
     logging.disable(logging.CRITICAL)
     cv2.setNumThreads(1)

@@ -5,7 +5,6 @@ than the HTTP process, so that this one is never kept waiting.
 """
 
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -37,6 +36,7 @@ from seg.engine.serve.labelling.page_layers import page_layers
 from seg.image_type import fused_image_type
 from seg.labels.task import LabelMap
 from seg.spec import EnsembleSpec
+from seg.stop_signals import ignore_stop_signals
 
 NICENESS: Final = 5
 """Of the engine, and of processes that read bodies."""
@@ -64,7 +64,7 @@ class EngineOptions:
 
 def main() -> None:
     """Load the ensemble, say so, and label images until the pipe is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_stop_signals()
     os.nice(NICENESS)
     pipe = Connection(int(sys.argv[1]))
     options: EngineOptions = pipe.recv()

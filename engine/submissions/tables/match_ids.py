@@ -1,4 +1,4 @@
-"""Matching of image ids that differ by a suffix, a folder, leading zeros, or are made of parts of a path."""
+"""Matching of image ids that differ by a suffix, a folder, as `plain_name` says, or are parts of a path."""
 
 import re
 from collections import Counter, defaultdict
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from seg.data import Sample
+from seg.data.pairing.plain_names import plain_name
 from seg.files.image_suffixes import IMAGE_SUFFIXES
 
 _SEPARATOR: Final = re.compile(r"[/_\- ]+")
@@ -13,7 +14,7 @@ _SEPARATOR: Final = re.compile(r"[/_\- ]+")
 
 def match_ids(theirs: Iterable[str], ours: Iterable[str]) -> dict[str, str]:
     """Our id for each of theirs: the same, or else the only one left that differs by its suffix alone, then
-    by its folder, and then by leading zeros of a number. Ambiguous ids stay unmatched.
+    by its folder, and then by leading zeros, letter case or Unicode form. Ambiguous ids stay unmatched.
     """
     match: dict[str, str] = {}
     left_theirs, left_ours = dict.fromkeys(theirs), dict.fromkeys(ours)
@@ -99,9 +100,8 @@ def _base_name_of_id(image_id: str) -> str:
     return _id_without_suffix(image_id).rpartition("/")[2]
 
 
-def _id_without_zeros(image_id: str) -> str:
-    name = _base_name_of_id(image_id)
-    return name.lstrip("0") or "0" if name.isascii() and name.isdigit() else name
+def _plain_base_name(image_id: str) -> str:
+    return plain_name(_base_name_of_id(image_id))
 
 
-_NORMALISERS: Final = (_id_without_suffix, _base_name_of_id, _id_without_zeros)
+_NORMALISERS: Final = (_id_without_suffix, _base_name_of_id, _plain_base_name)

@@ -52,14 +52,20 @@ def _fix_of_mismatch(unknown: Sequence[str], left: Sequence[Sample], ids: Mappin
 
 def _id_pattern_of_mismatch(unknown: Sequence[str], left: Sequence[Sample]) -> str:
     """Text around an image's name that makes all these ids; empty if there is none."""
-    found = []
+    found: list[str] = []
     for name in unknown:
         inside = [sample.id for sample in left if sample.id in name]
         if not inside:
             return ""
         longest = max(inside, key=len)
         found.append(name.replace(longest, "{name}", 1))
-    return found[0] if len(set(found)) == 1 else ""
+    if len(set(found)) == 1:
+        return found[0]
+    separators = {pattern.removeprefix("{name}")[:1] for pattern in found}
+    separator = separators.pop()
+    # What differs behind the name is the class.
+    is_class = not separators and separator in "_-" and all(one.startswith("{name}") for one in found)
+    return f"{{name}}{separator}{{class}}" if is_class else ""
 
 
 def _mismatched_names(names: Sequence[str]) -> str:

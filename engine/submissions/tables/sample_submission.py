@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 from seg.data import Sample
 from seg.engine.submissions.tables.columns import TableColumns, find_table_columns
@@ -15,6 +15,10 @@ from seg.engine.submissions.tables.row_classes import RowClasses
 from seg.engine.submissions.tables.table_format import Key, TableFormat, image_ids_of_rows
 from seg.errors import DataError
 from seg.spec.dataset.id_pattern import parse_id_pattern
+from seg.spec.ensemble.output import EmptyText
+
+EMPTY_TEXTS: Final = frozenset(get_args(EmptyText)) - {"drop"}
+"""What contests write for a class without pixels."""
 
 _LOOKED_AT: Final = 100
 """Rows that tell which column has the ids."""
@@ -68,7 +72,7 @@ def follow_sample_submission(
         columns.values,
         columns.row_class,
         rle=output.rle,
-        empty=output.empty,
+        empty=output.empty if "empty" in output.model_fields_set else _empty_of_sample(table, columns),
     )
     if has_pixels and columns.row_class is not None:
         raise DataError(f"{place}:1: has a column of classes, but a row of format pixels has all classes")
@@ -98,6 +102,13 @@ def _columns_of_sample(
     if not _match_ids_of_sample(first, samples, ids) and _match_ids_of_sample(second, samples, ids):
         return TableColumns(1, (0,))
     return columns
+
+
+def _empty_of_sample(table: SampleTable, columns: TableColumns) -> str:
+    """The run lengths of nothing, if its rows show one text for it alone; else an empty text."""
+    texts = {fields[at].strip() for _, fields in table.rows for at in columns.values}
+    shown = texts & EMPTY_TEXTS
+    return shown.pop() if len(shown) == 1 else ""
 
 
 def _with_classes_of_sample(
@@ -145,7 +156,10 @@ def _refuse_doubled_sample_ids(table: SampleTable, style: TableFormat, rows: Seq
     counts = Counter(rows)
     for (line, _), key in zip(table.rows, rows, strict=True):
         if counts[key] > 1:
-            raise DataError(f"{table.path}:{line}: the id {style.show(key)!r} is duplicate")
+            raise DataError(
+                f"{table.path}:{line}: the id {style.show(key)!r} is duplicate: keep one of its rows, as seg"
+                " writes all objects of a class in one"
+            )
 
 
 def _refuse_missing_sample_rows(place: str, style: TableFormat, samples: Sequence[Sample]) -> None:

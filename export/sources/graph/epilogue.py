@@ -31,14 +31,14 @@ def add_epilogue(
     """
     planes = _add_output_planes(graph, raw, has_channel_axis, declared.output)
     planes = _resize_output_to_image(graph, planes, declared, sizes)
-    to_logits = _add_sigmoid_logits if declared.has_sigmoids else _add_logits
+    to_logits = _add_epilogue_sigmoid_logits if declared.has_sigmoids else _add_epilogue_logits
     logits = to_logits(graph, planes, declared.output)
     graph.constant(TEMPERATURE, np.float32(1))
     tempered = graph.add("Div", [logits, TEMPERATURE], "output/tempered")
     if declared.has_sigmoids:
-        _add_overlapping_classes(graph, tempered, declared.classes)
+        _add_epilogue_overlapping_classes(graph, tempered, declared.classes)
     else:
-        _add_classes(graph, tempered, declared.classes)
+        _add_epilogue_classes(graph, tempered, declared.classes)
 
 
 def _add_output_planes(
@@ -92,12 +92,12 @@ def _join_output_tiles(
     return graph.add("Reshape", [turned, whole], "output/tiles/whole")
 
 
-def _add_logits(graph: FusedGraph, planes: str, declared: OutputDeclaration) -> str:
+def _add_epilogue_logits(graph: FusedGraph, planes: str, declared: OutputDeclaration) -> str:
     """What a softmax turns into the probabilities of the network's classes."""
     if declared.kind == "logits":
         return planes
     if declared.kind == "sigmoid-logits":
-        planes = _add_sigmoid(graph, planes)
+        planes = _add_epilogue_sigmoid(graph, planes)
     zero, one = (graph.constant(f"output/{n}", np.float32(p)) for n, p in (("zero", 0), ("one", 1)))
     planes = graph.add("Clip", [planes, zero, one], "output/clipped")
     axis = graph.constant("output/axis", np.array([CLASS_AXIS], dtype=np.int64))
@@ -116,14 +116,14 @@ def _add_logits(graph: FusedGraph, planes: str, declared: OutputDeclaration) -> 
     return graph.add("Log", [graph.add("Max", [scaled, least], "output/finite")], "output/log")
 
 
-def _add_sigmoid(graph: FusedGraph, logits: str) -> str:
+def _add_epilogue_sigmoid(graph: FusedGraph, logits: str) -> str:
     """1 / (1 + exp(-x)), as ONNX Runtime's own sigmoid is 0 below -18."""
     one = graph.constant("output/one", np.float32(1))
     raised = graph.add("Exp", [graph.add("Neg", [logits], "output/negative")], "output/raised")
     return graph.add("Div", [one, graph.add("Add", [raised, one], "output/raised_and_one")], "output/sigmoid")
 
 
-def _add_sigmoid_logits(graph: FusedGraph, planes: str, declared: OutputDeclaration) -> str:
+def _add_epilogue_sigmoid_logits(graph: FusedGraph, planes: str, declared: OutputDeclaration) -> str:
     """What sigmoids turn into the probabilities of the network's classes."""
     if declared.kind == "sigmoid-logits":
         return planes
@@ -137,7 +137,7 @@ def _add_sigmoid_logits(graph: FusedGraph, planes: str, declared: OutputDeclarat
     return graph.add("Sub", logs, "output/logits")
 
 
-def _add_overlapping_classes(graph: FusedGraph, logits: str, classes: ClassMapping) -> None:
+def _add_epilogue_overlapping_classes(graph: FusedGraph, logits: str, classes: ClassMapping) -> None:
     """The sigmoids of the network's classes, and of these the most probable of each of the dataset's."""
     if classes.is_identity:
         graph.add("Sigmoid", [logits], OUTPUT)
@@ -160,7 +160,7 @@ def _add_overlapping_classes(graph: FusedGraph, logits: str, classes: ClassMappi
     graph.add("Concat", ours, OUTPUT, axis=CLASS_AXIS)
 
 
-def _add_classes(graph: FusedGraph, logits: str, classes: ClassMapping) -> None:
+def _add_epilogue_classes(graph: FusedGraph, logits: str, classes: ClassMapping) -> None:
     """The softmax over the network's classes, and the dataset's classes made of them."""
     if classes.is_identity:
         graph.add("Softmax", [logits], OUTPUT, axis=CLASS_AXIS)

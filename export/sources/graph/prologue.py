@@ -52,11 +52,13 @@ def add_prologue(graph: FusedGraph, declared: InputDeclaration) -> tuple[str, Pr
         values = add_resize(graph, values, target, declared.resample, "input/resized")
     else:
         cell_hw = declared.size_hw if declared.mode == "tile" and declared.size_hw else (declared.stride,) * 2
-        values, padded_hw = _add_padding(graph, values, image_hw, cell_hw)
+        values, padded_hw = _add_prologue_padding(graph, values, image_hw, cell_hw)
     if declared.mode == "tile" and declared.size_hw:
-        values = _add_tiles(graph, values, padded_hw, declared.size_hw)
-    values = _add_input_type(
-        graph, _add_pixel_scaling(graph, _add_channel_order(graph, values, declared), declared), declared
+        values = _add_prologue_tiles(graph, values, padded_hw, declared.size_hw)
+    values = _add_prologue_input_type(
+        graph,
+        _add_prologue_scaling(graph, _add_prologue_channel_order(graph, values, declared), declared),
+        declared,
     )
     if declared.layout == "nhwc":
         values = graph.add("Transpose", [values], "input/nhwc", perm=[0, 2, 3, 1])
@@ -85,7 +87,9 @@ def add_tile_counts(graph: FusedGraph, padded_hw: str, tile_hw: tuple[int, int])
     return rows, columns
 
 
-def _add_padding(graph: FusedGraph, values: str, image_hw: str, cell_hw: tuple[int, int]) -> tuple[str, str]:
+def _add_prologue_padding(
+    graph: FusedGraph, values: str, image_hw: str, cell_hw: tuple[int, int]
+) -> tuple[str, str]:
     """Repeat the last row and column until height and width are multiples of the cell's."""
     cell = graph.constant("pad/cell_hw", np.array(cell_hw, dtype=np.int64))
     less_one = graph.constant("pad/cell_less_one", np.array(cell_hw, dtype=np.int64) - 1)
@@ -98,7 +102,7 @@ def _add_padding(graph: FusedGraph, values: str, image_hw: str, cell_hw: tuple[i
     return graph.add("Pad", [values, pads], "input/padded", mode="edge"), padded_hw
 
 
-def _add_tiles(graph: FusedGraph, values: str, padded_hw: str, tile_hw: tuple[int, int]) -> str:
+def _add_prologue_tiles(graph: FusedGraph, values: str, padded_hw: str, tile_hw: tuple[int, int]) -> str:
     """Cut into tiles, which become a batch, row by row."""
     rows, columns = add_tile_counts(graph, padded_hw, tile_hw)
     each = [
@@ -113,7 +117,7 @@ def _add_tiles(graph: FusedGraph, values: str, padded_hw: str, tile_hw: tuple[in
     return graph.add("Reshape", [turned, whole], "tiles/batch")
 
 
-def _add_channel_order(graph: FusedGraph, values: str, declared: InputDeclaration) -> str:
+def _add_prologue_channel_order(graph: FusedGraph, values: str, declared: InputDeclaration) -> str:
     if declared.channels == "bgr":
         order = graph.constant("input/bgr", np.array([2, 1, 0], dtype=np.int64))
         return graph.add("Gather", [values, order], "input/colours", axis=1)
@@ -123,7 +127,7 @@ def _add_channel_order(graph: FusedGraph, values: str, declared: InputDeclaratio
     return values
 
 
-def _add_pixel_scaling(graph: FusedGraph, values: str, declared: InputDeclaration) -> str:
+def _add_prologue_scaling(graph: FusedGraph, values: str, declared: InputDeclaration) -> str:
     mean, std = (np.array(numbers, dtype=np.float64) for numbers in (declared.mean, declared.std))
     factor, offset = (numbers.reshape(-1, 1, 1) for numbers in (declared.scale / std, -mean / std))
     if (factor != 1).any():
@@ -135,7 +139,7 @@ def _add_pixel_scaling(graph: FusedGraph, values: str, declared: InputDeclaratio
     return values
 
 
-def _add_input_type(graph: FusedGraph, values: str, declared: InputDeclaration) -> str:
+def _add_prologue_input_type(graph: FusedGraph, values: str, declared: InputDeclaration) -> str:
     if declared.dtype == "float32":
         return values
     if declared.dtype == "uint8":

@@ -14,8 +14,10 @@ from typing import Any, Final
 
 import typer
 
+from seg.commands.process.interrupts import stop_line
 from seg.commands.process.streams import close_stdout, print_on_stderr
-from seg.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_USER_ERROR, SegError
+from seg.errors import EXIT_DEFECT, EXIT_USER_ERROR, SegError
+from seg.stop_signals import StopSignal
 from seg.terminal.events import current_output_form, event_line
 from seg.terminal.words import printable_line
 
@@ -45,9 +47,12 @@ def report_failure(error: BaseException, command: str, arguments: Sequence[str],
         arguments: those of the command line.
     """
     close_stdout()
-    code, lines = describe_failure(error, command, arguments)
     if debug:
         print_on_stderr("".join(traceback.format_exception(error)))
+    if stopped := _stop_signal_of(error):
+        print_on_stderr(stop_line(stopped, _how_to_resume(command, arguments)))
+        return stopped.exit_code
+    code, lines = describe_failure(error, command, arguments)
     for line in map(printable_line, lines):
         is_event = current_output_form() == "json"
         print_on_stderr(event_line("error", text=line, exit_code=code) if is_event else f"seg: {line}")
@@ -57,10 +62,8 @@ def report_failure(error: BaseException, command: str, arguments: Sequence[str],
 def describe_failure(
     error: BaseException, command: str, arguments: Sequence[str]
 ) -> tuple[int, Sequence[str]]:
-    """The exit code, and one line per problem."""
+    """The exit code, and one line per problem, of an error that is no `StopSignal`."""
     doing = f"{command}: " if command else ""
-    if any(isinstance(one, KeyboardInterrupt) for one in _error_and_its_causes(error)):
-        return EXIT_INTERRUPTED, [f"interrupted{_how_to_resume(command, arguments)}"]
     if isinstance(error, SegError):
         return EXIT_USER_ERROR, str(error).split("\n")
     if isinstance(error, _USAGE_ERROR):
@@ -108,8 +111,15 @@ def _system_failure(error: OSError) -> str:
     return f"{os.fsdecode(where)}: {problem}" if isinstance(where, str | bytes) else problem
 
 
+def _stop_signal_of(error: BaseException) -> StopSignal | None:
+    """The signal that stopped the command, if one did: a library may wrap it in exceptions of its own."""
+    causes = list(_error_and_its_causes(error))
+    if signals := [one for one in causes if isinstance(one, StopSignal)]:
+        return signals[-1]
+    return StopSignal() if any(isinstance(one, KeyboardInterrupt) for one in causes) else None
+
+
 def _error_and_its_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception and its causes: a library may wrap an interruption in its own exception."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

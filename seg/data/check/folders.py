@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from seg.data.check.findings import CheckedLabels, Finding, error_finding
+from seg.data.check.palettes import PaletteCheck
 from seg.data.images.image_header import Size
 from seg.data.masks.mask_split import MaskSplit
 from seg.data.pairing.find_masks import is_mask_pattern, mask_files
@@ -14,6 +15,7 @@ from seg.data.regions.label_raster import AT_ONCE, LabelRaster, size_of_labels
 from seg.data.regions.object_raster import LabelledRuns
 from seg.data.regions.region import cut_region
 from seg.data.splits.split import Split
+from seg.data.tables.run_lengths import has_ascending_runs
 from seg.data.tables.table_split import TableSplit
 from seg.errors import DataError
 from seg.labels.task import classes_overlap
@@ -32,6 +34,7 @@ class MaskCheck:
             masks[0].path for masks in split.masks if not any(mask.path.exists() for mask in masks)
         ]
         self._paired = True
+        self._palettes = PaletteCheck()
 
     def findings(self) -> Iterator[Finding]:
         """Masks without an image; if there are also images without a mask, their names do not match."""
@@ -62,7 +65,13 @@ class MaskCheck:
             labels = self._split.open_labels(index)
         except DataError as error:
             return CheckedLabels(findings=(error_finding(path, error, "correct or remove it"),))
-        return CheckedLabels(size_of_labels(labels), labels)
+        return CheckedLabels(size_of_labels(labels), labels, findings=tuple(self._palette_warnings(index)))
+
+    def _palette_warnings(self, index: int) -> Iterator[Finding]:
+        """Warnings about the palettes of an image's masks, of which the indexes are read."""
+        if self._split.spec.tolerance is None:
+            for mask in self._split.masks[index]:
+                yield from self._palettes.findings(mask.path)
 
     def _mask_files(self) -> list[Path]:
         """All masks in folders of masks; a pattern's folder may hold other files."""
@@ -106,9 +115,19 @@ class TableCheck:
         except DataError as error:
             return CheckedLabels(findings=(error_finding(table, error, "correct or remove it"),))
         names = tuple(classes[one.label].name for one in objects if one.runs.area)
-        return CheckedLabels(
-            size_of_labels(labels), labels, names, tuple(self._covered(index, labels, objects))
-        )
+        findings = (*self._runs_that_go_back(index), *self._covered(index, labels, objects))
+        return CheckedLabels(size_of_labels(labels), labels, names, findings)
+
+    def _runs_that_go_back(self, index: int) -> Iterator[Finding]:
+        """Runs that overlap, as numbers of another kind do that are taken for starts and lengths."""
+        for row in self._split.rows_of_image(index):
+            if not has_ascending_runs(row.runs):
+                problem = f"line {row.line}: runs overlap or go back"
+                fix = (
+                    "check that it has the start and length of each run, with starts counted from the first"
+                    " pixel of the image"
+                )
+                yield Finding("warning", self._split.table.file, None, problem, fix)
 
     def _covered(self, index: int, labels: LabelRaster, objects: list[LabelledRuns]) -> Iterator[Finding]:
         """Pixels of an object that another class's covers, if a pixel has one class."""

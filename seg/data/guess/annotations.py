@@ -16,7 +16,7 @@ def guess_annotations(found: FolderSurvey) -> Guess | None:
         return Guess("a Hugging Face dataset in parquet files", import_format="huggingface")
     if _has_yolo_layout(found):
         return Guess("YOLO outlines: a text for each image, of polygons in 0..1", import_format="yolo")
-    if any("<annotations" in _text_at_start(path) for path in found.of_kind(".xml")):
+    if any("<annotations" in text_at_start(path) for path in found.of_kind(".xml")):
         return Guess("a CVAT export: outlines in XML", import_format="cvat")
     return _guess_json_annotations(found)
 
@@ -26,7 +26,7 @@ def _guess_json_annotations(found: FolderSurvey) -> Guess | None:
     if found.named("meta.json") and any(path.parent.name == "ann" for path in files):
         return Guess("a Supervisely project", import_format="supervisely")
     for path in files[:20]:
-        head = _text_at_start(path)
+        head = text_at_start(path)
         if '"shapes"' in head and '"imagePath"' in _text_of_annotations(path):
             return Guess("labelme: a JSON for each image", import_format="labelme")
         if (
@@ -63,11 +63,12 @@ def _has_yolo_polygons(path: Path) -> bool:
 
 
 def _is_geojson(path: Path) -> bool:
-    head = _text_at_start(path)
+    head = text_at_start(path)
     return '"geometry"' in head and '"coordinates"' in head
 
 
-def _text_at_start(path: Path) -> str:
+def text_at_start(path: Path) -> str:
+    """The first 64 KiB of a text."""
     with path.open("rb") as file:
         return file.read(_START).decode("utf-8", errors="replace")
 

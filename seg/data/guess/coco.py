@@ -12,7 +12,7 @@ from seg.data.images.image_files import resolve_image_name
 from seg.data.splits.split_names import split_of_path, split_of_word
 from seg.spec.dataset.dataset import SplitName
 
-_KEYS = {"images", "annotations", "categories"}
+COCO_KEYS = {"images", "annotations", "categories"}
 
 
 def guess_coco(found: FolderSurvey) -> Guess | None:
@@ -24,13 +24,12 @@ def guess_coco(found: FolderSurvey) -> Guess | None:
     used: set[int] = set()
     for path in found.of_kind(".json"):
         document = json_or_none(path)
-        if not _is_coco_of_objects(document):
+        if not is_coco_of_objects(document):
             continue
-        folder = _folder_of_coco_images(found, [str(image["file_name"]) for image in document["images"]])
+        names = names_of_coco_images(document)
+        folder = _folder_of_coco_images(found, names)
         if folder is None:
-            unsure.append(
-                f"{found.inner(path)}: its images, such as {document['images'][0]['file_name']}, are not here"
-            )
+            unsure.append(f"{found.inner(path)}: its images, such as {names[0]}, are not here")
             continue
         name: SplitName = split_of_word(path.stem) or split_of_path(path, found.folder) or "train"
         if name in splits:
@@ -39,9 +38,10 @@ def guess_coco(found: FolderSurvey) -> Guess | None:
         if name == "predict" or document["annotations"]:
             splits[name] = {"images": folder, "annotations": path}
         if name == "train":
-            train = [resolve_image_name(folder, str(image["file_name"])) for image in document["images"]]
-        categories = categories or document["categories"]
-        used |= {annotation["category_id"] for annotation in document["annotations"]}
+            train = [resolve_image_name(folder, image) for image in names]
+        categories = categories or _entries_of_coco(document, "categories")
+        ids = (annotation.get("category_id") for annotation in _entries_of_coco(document, "annotations"))
+        used |= {number for number in ids if isinstance(number, int)}
     if "train" not in splits:
         return None
     if "val" not in splits:
@@ -54,16 +54,27 @@ def guess_coco(found: FolderSurvey) -> Guess | None:
     )
 
 
-def _is_coco_of_objects(document: Any) -> bool:
-    """Whether a JSON is COCO's, with images and objects; a panoptic one has segments instead of objects."""
-    if not isinstance(document, dict) or not document.keys() >= _KEYS or not document["images"]:
+def is_coco_of_objects(document: Any) -> bool:
+    """Whether a JSON is COCO's, with images and objects; a panoptic one has segments instead of objects.
+
+    Some of its entries may be wrong, which is for the check to tell.
+    """
+    if not isinstance(document, dict) or not document.keys() >= COCO_KEYS:
         return False
-    parts = {"images": {"file_name"}, "annotations": {"category_id"}, "categories": {"id", "name"}}
-    return all(
-        isinstance(document[part], list)
-        and all(isinstance(entry, dict) and entry.keys() >= keys for entry in document[part])
-        for part, keys in parts.items()
-    )
+    has_segments = any("segments_info" in entry for entry in _entries_of_coco(document, "annotations"))
+    return bool(names_of_coco_images(document)) and not has_segments
+
+
+def names_of_coco_images(document: dict[str, Any]) -> list[str]:
+    """The file names of its images."""
+    names = (entry.get("file_name") for entry in _entries_of_coco(document, "images"))
+    return [name for name in names if isinstance(name, str)]
+
+
+def _entries_of_coco(document: dict[str, Any], part: str) -> list[dict[str, Any]]:
+    """The objects of a list in the JSON, without anything else that is there."""
+    entries = document[part] if isinstance(document[part], list) else []
+    return [entry for entry in entries if isinstance(entry, dict)]
 
 
 def _coco_splits_in_order(splits: dict[SplitName, Any]) -> dict[str, Any]:
@@ -74,7 +85,7 @@ def _guess_unlabelled(
     categories: Sequence[dict[str, Any]], used: set[int], unsure: list[str]
 ) -> dict[str, str]:
     """What pixels without an object are: the root category that exports of Roboflow have, or a new class."""
-    roots = [one for one in categories if one["id"] == 0 and one["id"] not in used]
+    roots = [one for one in categories if one.get("id") == 0 and "name" in one and 0 not in used]
     if roots:
         unsure.append(f"category 0, {roots[0]['name']!r}, has no object: pixels without an object are of it")
         return {"unlabelled": roots[0]["name"]}

@@ -13,6 +13,7 @@ from seg.data.guess.masks.mask_folders import guess_mask_folders, guess_object_m
 from seg.data.guess.result import Guess
 from seg.data.guess.survey import FolderSurvey, survey_folder
 from seg.data.guess.tables import guess_tables
+from seg.data.guess.unrecognised import reason_unrecognised
 from seg.data.splits.list_samples import images_to_list
 from seg.errors import DataError
 from seg.terminal.words import pluralise
@@ -48,10 +49,7 @@ def guess_dataset(folder: Path) -> Guess:
             return _guess_with_crops(
                 _guess_with_sample(_with_enough_to_train(guess_pixel_range(guess)), found)
             )
-    raise DataError(
-        f"{folder}: no labels are recognised: seg reads COCO JSONs, masks beside images or in a folder of"
-        " their own, and tables of run lengths, and imports those of annotation tools"
-    )
+    raise DataError(f"{folder}: {reason_unrecognised(found)}")
 
 
 def _with_enough_to_train(guess: Guess) -> Guess:

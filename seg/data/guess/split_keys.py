@@ -25,7 +25,7 @@ def split_keys(
     if (folder := _folder_of_same_names(where, pairs)) is not None:
         keys: dict[str, Any] = {"images": _folder_or_pattern(images, pairs)}
         masks = folder
-    elif all(image.parent == mask.parent for image, mask in pairs.items()) and not pattern.after[0]:
+    elif _are_beside(pairs) and not pattern.before[0] and not pattern.after[0]:
         keys, masks = (
             {"images": _folder_or_pattern(images, pairs)},
             f"{pattern.before[1]}{{stem}}{pattern.after[1]}{pattern.suffix}",
@@ -34,6 +34,11 @@ def split_keys(
         keys, masks = _patterns_of_images_and_masks(images, pattern, root)
     keys["masks"] = {"to": masks, **encoding} if encoding else masks
     return keys
+
+
+def _are_beside(pairs: Mapping[Path, Path]) -> bool:
+    """Whether masks are in the folders of their images."""
+    return all(image.parent == mask.parent for image, mask in pairs.items())
 
 
 def _folder_or_pattern(images: Sequence[Path], pairs: Mapping[Path, Path]) -> Path:

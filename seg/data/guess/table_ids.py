@@ -63,5 +63,6 @@ def _pattern_of_table_ids(
     words_of = enumerate(zip(*first, strict=True))
     same = [column[0] if len(set(column)) == 1 else f"{{part{place}}}" for place, column in words_of]
     has_more = any(len(image.stem.split("_")) > words for image in images)
-    name = "_".join(same) + ("_*" if has_more else "") + images[0].suffix
+    endings = {image.suffix for image in (*images, *others)}
+    name = "_".join(same) + ("_*" if has_more else "") + (endings.pop() if len(endings) == 1 else ".*")
     return TableIdPattern(root.joinpath(*folders, name), "_".join(["{folder}", *same]), None, images)

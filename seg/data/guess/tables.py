@@ -1,7 +1,7 @@
 """Tables of run lengths: which images they are of, their classes, and the order of their pixels."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +23,7 @@ from seg.data.tables.table_rows import column_of_table, read_csv_lines
 from seg.errors import DataError
 from seg.spec.dataset.labels_table import LabelsTableSpec
 
-_RUNS = re.compile(r"\d+ \d+( \d+ \d+)*")
+RUNS = re.compile(r"\[?\d+,? \d+(,? \d+,? \d+)*\]?")
 _TRIED = 10
 
 
@@ -32,7 +32,7 @@ def guess_tables(found: FolderSurvey) -> Guess | None:
 
     A table and a folder may be of validation, by their names.
     """
-    tables = [path for path in found.of_kind(".csv") if "sample" not in path.stem.lower()]
+    tables = [path for path in found.of_kind(".csv", ".tsv") if "sample" not in path.stem.lower()]
     of_val = [path for path in tables if split_of_word(path.stem) == "val"]
     images = paths_by_split(found.images, found.folder).get("val", [])
     val = _first_table_of_images(found.only([*images, *of_val]), of_val) if images else None
@@ -57,6 +57,9 @@ def _guess_table(found: FolderSurvey, path: Path) -> Guess | None:
     test = images.pop("predict", [])
     train = [path for own in images.values() for path in own]
     pattern = _pattern_of_table(found.folder, train, list(dict.fromkeys(table.ids)), test)
+    if pattern is None and not table.classes:
+        table = table.with_classes_of_ids({name for image in train for name in (image.name, image.stem)})
+        pattern = _pattern_of_table(found.folder, train, list(dict.fromkeys(table.ids)), test)
     if pattern is None:
         return None
     val, about_val = guess_val(train)
@@ -87,10 +90,15 @@ class _TableOfRuns:
     classes: Sequence[str]
     runs: Sequence[str]
 
+    def with_classes_of_ids(self, images: Collection[str]) -> "_TableOfRuns":
+        """The same, with the classes that follow the names of images in ids, as in `a.jpg_large_bowel`."""
+        parts = [_split_behind_image(text, images) for text in self.ids]
+        return replace(self, ids=[image for image, _ in parts], classes=[name for _, name in parts])
+
     @property
     def example(self) -> int:
         """The first row that has runs."""
-        return next(place for place, runs in enumerate(self.runs) if _RUNS.fullmatch(runs))
+        return next(place for place, runs in enumerate(self.runs) if RUNS.fullmatch(runs))
 
 
 def _columns_of_runs(path: Path) -> _TableOfRuns | None:
@@ -109,7 +117,7 @@ def _columns_of_runs(path: Path) -> _TableOfRuns | None:
         by_class = [
             column
             for column in range(len(header))
-            if column != image and any(_RUNS.fullmatch(row[column]) for row in rows)
+            if column != image and any(RUNS.fullmatch(row[column]) for row in rows)
         ]
         return (
             _TableOfRuns(
@@ -120,13 +128,18 @@ def _columns_of_runs(path: Path) -> _TableOfRuns | None:
             if by_class
             else None
         )
-    if not any(_RUNS.fullmatch(row[runs]) for row in rows):
+    if not any(RUNS.fullmatch(row[runs]) for row in rows):
         return None
     classes = [row[named] for row in rows] if named is not None else []
-    if named is None and all(re.fullmatch(r".+\.\w+_\w+", text) for text in ids):
-        classes = [text.rpartition("_")[2] for text in ids]
-        ids = [text.rpartition("_")[0] for text in ids]
     return _TableOfRuns(ids, classes, [row[runs] for row in rows])
+
+
+def _split_behind_image(text: str, images: Collection[str]) -> tuple[str, str]:
+    """An id that begins with the name of an image, and what follows behind `_`; or else its last word."""
+    words = text.split("_")
+    cuts = ("_".join(words[:end]) for end in range(len(words) - 1, 0, -1))
+    image = next((cut for cut in cuts if cut in images), text.rpartition("_")[0])
+    return image, text.removeprefix(f"{image}_")
 
 
 def _pattern_of_table(

@@ -122,5 +122,5 @@ def _write_encoded_image(path: Path, pixels: NDArray[np.uint8], options: Sequenc
         encoded = False
     if not encoded:
         raise OutputError(f"{path}: {path.suffix or 'no ending'} is not an image format that can be written")
-    with atomic_path(path) as temporary:
+    with atomic_path(path, is_one_of_many=True) as temporary:
         temporary.write_bytes(data.tobytes())

@@ -112,6 +112,21 @@ def size_of_imported_image(image: Path) -> tuple[int, int]:
         raise DataError(f"{image}: {error}") from error
 
 
+def size_of_labelled_image(image: Path, claimed_hw: tuple[Any, Any]) -> tuple[int, int]:
+    """Height and width of an image, which are those that its labels were drawn on, if these are known.
+
+    Raises:
+        DataError: the image cannot be read, or has another size.
+    """
+    size_hw = size_of_imported_image(image)
+    if None not in claimed_hw and tuple(map(int, claimed_hw)) != size_hw:
+        raise DataError(
+            f"{image}: is {size_hw[1]}x{size_hw[0]}, and its labels were drawn on"
+            f" {claimed_hw[1]}x{claimed_hw[0]} pixels: restore the image; check the EXIF orientation"
+        )
+    return size_hw
+
+
 def images_by_stem(folder: Path) -> dict[str, Path]:
     """All images below a folder by their path in it without ending; raises DataError if there are none."""
     return {image.relative_to(folder).with_suffix("").as_posix(): image for image in image_files_in(folder)}

@@ -98,7 +98,9 @@ def _decode_npy_mask(data: bytes) -> NDArray[Any]:
         array = array[..., 0]
     is_colour = array.ndim == 3 and array.shape[-1] == 3 and array.dtype == np.uint8
     if array.ndim != 2 and not is_colour:
-        raise ValueError(f"has the shape {list(array.shape)}: a mask is [height, width]")
+        raise ValueError(
+            f"has the shape {list(array.shape)}: a mask is [height, width]: save the class id of each pixel"
+        )
     return array
 
 
@@ -108,12 +110,14 @@ def whole_number_mask(values: NDArray[Any]) -> MaskValues:
         return values.astype(np.uint8)
     if values.dtype.kind == "f":
         if not np.isfinite(values).all() or (values != np.round(values)).any():
-            raise ValueError("has fractions: a mask's pixel values are whole numbers")
+            raise ValueError("has fractions: a mask's pixel values are whole numbers: save class ids")
         if values.size and abs(values).max() > _LARGEST:
             raise ValueError(f"has the value {abs(values).max():g}, which is no class or instance")
         values = values.astype(np.int64)
     if values.dtype.kind not in "iu":
         raise ValueError(f"has values of the type {values.dtype}: a mask's pixel values are whole numbers")
     if values.size and values.min() < 0:
-        raise ValueError(f"has the value {values.min()}: a mask's pixel values are 0 or more")
+        raise ValueError(
+            f"has the value {values.min()}: a mask's pixel values are 0 or more: save unlabelled ones as 255"
+        )
     return values

@@ -204,8 +204,10 @@ def _refuse_shared_masks(images: Sequence[FoundImage], masks: Sequence[Masks]) -
     images_of: dict[Path, list[Path]] = defaultdict(list)
     for image, own in zip(images, masks, strict=True):
         for mask in own:
-            images_of[mask.path].append(image.path)
-    shared = [(mask, paths) for mask, paths in images_of.items() if len(paths) > 1 and mask not in paths]
+            # Where masks are among the images, each is also found as its own, and is no image then.
+            if mask.path != image.path:
+                images_of[mask.path].append(image.path)
+    shared = [(mask, paths) for mask, paths in images_of.items() if len(paths) > 1]
     if shared:
         examples = (f"{mask.name}: {_names_of_masks(paths)}" for mask, paths in shared[:_EXAMPLES])
         raise DataError(

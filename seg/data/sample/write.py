@@ -13,7 +13,7 @@ from seg.data.images.images import write_image
 from seg.data.sample.scene import BACKGROUND, CLASSES, Mask, SceneObject, draw_scene
 from seg.data.sample.surroundings import Surroundings
 from seg.errors import OutputError
-from seg.files.atomic import atomic_folder, path_exists, remove_leftovers_of, write_text
+from seg.files.atomic import atomic_folder, path_exists, write_text
 from seg.terminal.progress import Advance, progress
 
 _SPLITS: Final = ("train", "val", "predict")
@@ -86,8 +86,6 @@ def new_sample_folder(folder: Path, settings: Mapping[str, Any]) -> Iterator[Pat
         return
     if path_exists(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise OutputError(f"{folder}: holds something else: remove it or name another folder")
-    if folder.parent.is_dir():
-        remove_leftovers_of(folder)
     with atomic_folder(folder) as unfinished:
         yield unfinished
         write_text(unfinished / _STAMP, stamp)

@@ -1,13 +1,19 @@
 """A mask as a text of run lengths, "start length start length ...", and back."""
 
+import re
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from seg.data.regions.region import Region
 from seg.data.regions.run_mask import Order, RunMask
 
-EMPTY = frozenset({"", "-", "-1", "nan", "none", "null", "[]"})
+EMPTY: Final = frozenset({"", "-", "-1", "nan", "none", "null", "[]"})
 """Texts for a class without a pixel, in small letters. A run of the length 0 has none, either."""
+
+_SEPARATORS: Final = re.compile(r"[,\[\]]")
+"""Of lists, which may stand for a text of numbers."""
 
 
 def decode_run_lengths(text: str, size_hw: tuple[int, int], order: Order, first: int) -> NDArray[np.bool_]:
@@ -38,6 +44,12 @@ def parse_run_mask(text: str, size_hw: tuple[int, int], order: Order, first: int
     return RunMask.of_runs(starts, lengths, size_hw, order)
 
 
+def has_ascending_runs(text: str) -> bool:
+    """Whether each run starts behind the one before; raises ValueError as `parse_run_mask`."""
+    starts, lengths = _run_pairs(text)
+    return bool((starts[1:] >= (starts + lengths)[:-1]).all())
+
+
 def encode_run_lengths(mask_hw: NDArray[np.bool_], order: Order, first: int) -> str:
     """The runs of a mask, in ascending order; an empty text for an empty mask."""
     edges = np.diff(mask_hw.ravel(order="C" if order == "rows" else "F"), prepend=False, append=False)
@@ -48,7 +60,7 @@ def encode_run_lengths(mask_hw: NDArray[np.bool_], order: Order, first: int) -> 
 def _run_pairs(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     if text.strip().lower() in EMPTY:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    parts = text.replace(",", " ").split()
+    parts = _SEPARATORS.sub(" ", text).split()
     try:
         numbers = np.array(parts, dtype=np.int64)
     except (ValueError, OverflowError):

@@ -3,7 +3,7 @@
 import csv
 import io
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,11 +72,11 @@ def _without_class_column(
     file: Path, rows: Sequence[tuple[int, str, str]], label_of: Mapping[str, int], labels: Sequence[int]
 ) -> list[LabelTableRow]:
     """The class at the end of each id, as in `0002cc93.jpg_1`; or the only one there is."""
-    ends = [image.rpartition("_") for _, image, _ in rows]
-    if rows and len(labels) > 1 and all(name and end in label_of for name, _, end in ends):
+    ends = [_class_at_end(image, label_of) for _, image, _ in rows] if len(labels) > 1 else []
+    if ends and all(ends):
         return [
-            LabelTableRow(line, name, label_of[end], runs)
-            for (line, _, runs), (name, _, end) in zip(rows, ends, strict=True)
+            LabelTableRow(line, image.removesuffix(f"_{end}"), label_of[end], runs)
+            for (line, image, runs), end in zip(rows, ends, strict=True)
         ]
     if len(labels) != 1:
         raise DataError(
@@ -86,12 +86,18 @@ def _without_class_column(
     return [LabelTableRow(line, image, labels[0], runs) for line, image, runs in rows]
 
 
+def _class_at_end(text: str, classes: Iterable[str]) -> str:
+    """The longest name of a class behind `_` at the end of an id; empty if there is none."""
+    fitting = (name for name in classes if text.endswith(f"_{name}") and len(text) > len(name) + 1)
+    return max(fitting, key=len, default="")
+
+
 def read_csv_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The rows of a CSV with their line numbers, the header first; raises DataError."""
     csv.field_size_limit(sys.maxsize)
     try:
         text = bytes_of_file(path).decode("utf-8-sig")
-        reader = csv.reader(io.StringIO(text, newline=""))
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator_of_header(text))
         width = 0
         for row in reader:
             width = width or len(row)
@@ -101,6 +107,12 @@ def read_csv_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
                 yield reader.line_num, [cell.strip() for cell in row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: is not a CSV in UTF-8: {error}") from error
+
+
+def _separator_of_header(text: str) -> str:
+    """A comma, or where the header has none, the semicolon or tab that spreadsheets write."""
+    header = text.partition("\n")[0]
+    return next((separator for separator in ",;\t" if separator in header), ",")
 
 
 def _labels_by_class_name(classes: Sequence[ClassInfo]) -> dict[str, int]:

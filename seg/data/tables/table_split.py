@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -52,7 +52,11 @@ class TableSplit(WithLabelling):
 
     def objects(self, index: int, size_hw: tuple[int, int]) -> list[LabelledRuns]:
         """The objects of an image of that size, one for each row with runs; raises DataError."""
-        return [LabelledRuns(row.label, self._runs(row, size_hw)) for row in self._rows_of.get(index, ())]
+        return [LabelledRuns(row.label, self._runs(row, size_hw)) for row in self.rows_of_image(index)]
+
+    def rows_of_image(self, index: int) -> Sequence[LabelTableRow]:
+        """The rows of an image; raises DataError if no row is of any image."""
+        return self._rows_of.get(index, ())
 
     def _runs(self, row: LabelTableRow, size_hw: tuple[int, int]) -> RunMask:
         try:
@@ -66,8 +70,14 @@ class TableSplit(WithLabelling):
     def _rows_of(self) -> Mapping[int, list[LabelTableRow]]:
         """The rows of each image; raises DataError if no row is of an image."""
         found: dict[int, list[LabelTableRow]] = defaultdict(list)
+        others: list[LabelTableRow] = []
         for row in self.rows:
-            if (place := self._lookup.find(row.image)) is not None:
+            place = self._lookup.find_exactly(row.image)
+            (others if place is None else found[place]).append(row)
+        known = set(found)
+        for row in others:
+            place = self._lookup.find(row.image)
+            if place is not None and place not in known:
                 found[place].append(row)
         if self.rows and not found:
             named = ", ".join(repr(row.image) for row in self.rows[:_EXAMPLES])

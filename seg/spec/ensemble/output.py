@@ -38,6 +38,7 @@ FULL_SIZE_FORMATS: tuple[Format, ...] = (*TABLE_FORMATS, "coco", "coco-panoptic"
 """Those that are about pixels of the full resolution, whatever the resolution that is predicted at."""
 
 Values = Literal["ids", "positions"]
+EmptyText = Literal["", "-", "-1", "1 0", "drop"]
 """What the pixel values of a label map are: class ids, or positions in the class list, from 0."""
 
 
@@ -121,8 +122,10 @@ class OutputSpec(Spec):
     """
     classes: Annotated[tuple[ClassText, ...], Field(min_length=1)] | None = None
     """The classes with rows or columns in a CSV, by id or by name, which is also what the CSV calls them."""
-    empty: Literal["", "-", "-1", "1 0", "drop"] = ""
-    """The run lengths of a class without pixels. `drop` writes no row."""
+    empty: EmptyText = ""
+    """The run lengths of a class without pixels. `drop` writes no row. Default: what the rows of `sample`
+    show, or else an empty text.
+    """
     drop: tuple[str, ...] = ()
     """Names of classes without rows or columns in a CSV, such as the background."""
     values: Values = "ids"

@@ -3,7 +3,9 @@
 import errno
 import functools
 import inspect
+import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 
 from seg.commands.app import app, run_command_line
 from seg.errors import DataError, SegError
+from seg.stop_signals import StopSignal
 
 
 def leaves(group: typer.Typer, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -120,6 +123,24 @@ def test_ctrl_c_says_what_is_true_of_the_command(
     fail_in(monkeypatch, KeyboardInterrupt())
     assert run_command_line(command.split()) == 130
     assert capsys.readouterr().err == f"seg: {said}\n"
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_another_signal_has_its_name_and_code(
+    sent: signal.Signals, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where a library turned it into an exception of its own, as Lightning does."""
+    error = KeyboardInterrupt()
+    error.__cause__ = SystemExit(1)
+    error.__cause__.__context__ = StopSignal(sent)
+    for raised in (StopSignal(sent), error):
+        fail_in(monkeypatch, raised)
+        assert run_command_line(["tune", "x"]) == code
+        line = f"stopped by {sent.name}; the same command goes on from here"
+        assert capsys.readouterr().err == f"seg: {line}\n"
+        assert run_command_line(["tune", "x", "--json"]) == code
+        event = {"event": "stopped", "text": line, "signal": sent.name, "exit_code": code}
+        assert json.loads(capsys.readouterr().err) == event
 
 
 def test_an_import_that_ctrl_c_broke_is_an_interruption(

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -326,3 +327,25 @@ def test_deep_images_get_a_range(tmp_path: Path) -> None:
     json_at(tmp_path / "in/a.json", {"shapes": [OUTLINE], "imagePath": "a.png", "imageData": None})
     import_dataset("labelme", tmp_path / "in", tmp_path / "out")
     assert load_dataset(tmp_path / "out/dataset.yaml").pixel_range is not None
+
+
+@pytest.mark.parametrize("form", ["labelme", "cvat", "supervisely"])
+def test_labels_that_were_drawn_on_another_size_are_refused(form: str, tmp_path: Path) -> None:
+    """Their outlines are in pixels, so an image that was scaled since would be labelled elsewhere."""
+    size = {"width": WIDTH, "height": HEIGHT}
+    (tmp_path / "in").mkdir()
+    if form == "supervisely":
+        image = image_at(tmp_path / "in/ds/img/a.png", WIDTH - 1)
+        json_at(tmp_path / "in/meta.json", {"classes": [{"title": "crack"}]})
+        json_at(tmp_path / "in/ds/ann/a.png.json", {"size": size, "objects": []})
+    elif form == "labelme":
+        image = image_at(tmp_path / "in/a.png", WIDTH - 1)
+        shapes = {"shapes": [OUTLINE], "imagePath": "a.png", "imageHeight": HEIGHT, "imageWidth": WIDTH}
+        json_at(tmp_path / "in/a.json", shapes)
+    else:
+        image = image_at(tmp_path / "in/a.png", WIDTH - 1)
+        entry = f'<image name="a.png" width="{WIDTH}" height="{HEIGHT}"></image>'
+        (tmp_path / "in/annotations.xml").write_text(f"<annotations>{entry}</annotations>")
+    problem = f"{image}: is {WIDTH - 1}x{HEIGHT}, and its labels were drawn on {WIDTH}x{HEIGHT} pixels"
+    with pytest.raises(DataError, match=re.escape(problem)):
+        import_dataset(parse_import_format(form), tmp_path / "in", tmp_path / "out")

@@ -173,3 +173,9 @@ def test_a_mask_of_several_images_is_refused_with_examples(tmp_path: Path) -> No
     draw(tmp_path, "x/a_1.jpg", "x/a_2.jpg", "masks/a.png")
     with pytest.raises(DataError, match=r"1 mask would be that of .* \(a\.png: a_1\.jpg, a_2\.jpg\)"):
         opened(tmp_path, {"images": "x/{n}_{k}.jpg", "masks": "masks/{n}.png"})
+
+
+def test_a_mask_of_two_images_is_refused_also_where_masks_are_found_as_images(tmp_path: Path) -> None:
+    draw(tmp_path, "a/1.png", "b/1.png", "masks/1.png")
+    with pytest.raises(DataError, match=r"1 mask would be that of more than one image"):
+        opened(tmp_path, {"images": f"{tmp_path}/*/{{name}}.png", "masks": f"{tmp_path}/masks/{{name}}.png"})

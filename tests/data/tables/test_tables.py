@@ -82,6 +82,8 @@ A, B = [[1, 0, 2], [1, 0, 0]], [[0, 0, 0], [0, 0, 0]]
         "image,cat,dog\nb,,\na,1 2,5 1\n",
         "image,2,1\na,5 1,1 2\n",
         "id,label,rle,width\na,1,1 1,3\na,1,2 1,3\na,2,5 1,3\n",
+        "id;class;rle\na;cat;1 2\na;dog;[5, 1]\n",
+        "id\tclass\trle\nA\tcat\t1,2\nA.PNG\tdog\t5 1\n",
     ],
 )
 def test_tables_of_every_form(tmp_path: Path, table: str) -> None:
@@ -147,3 +149,28 @@ def test_rows_of_images_that_the_list_leaves_out_are_known(tmp_path: Path) -> No
     (tmp_path / "table.csv").write_text("id,rle\na,1 2\nb,3 2\nc,3 2\n")
     problems = [one.problem for one in check_dataset(DatasetSpec.model_validate(data)).findings]
     assert "1 image of the table are not in the split, such as 'c'" in problems
+
+
+def test_an_image_of_nearly_the_name_is_taken_unless_another_has_the_name(tmp_path: Path) -> None:
+    for name in ("007", "7", "0012"):
+        write_image(tmp_path / f"x/{name}.png", np.zeros((2, 3, 3), np.uint8))
+    table = "id,class,rle\n7,cat,1 1\n12,dog,2 1\n0007,dog,3 1\n"
+    split = open_split(dataset(tmp_path, table), "train")
+    found = {sample.id: split.labels(n).tolist() for n, sample in enumerate(split.samples)}
+    assert found["7"] == [[1, 0, 0], [0, 0, 0]]
+    assert found["0012"] == [[0, 0, 0], [2, 0, 0]]
+    assert found["007"] == [[0, 0, 0], [0, 0, 0]]
+
+
+@pytest.mark.parametrize(("runs", "is_told"), [("1 2 3 1", False), ("3 1 1 2", True), ("1 2 2 3", True)])
+def test_the_check_tells_runs_that_overlap_or_go_back(runs: str, is_told: bool, tmp_path: Path) -> None:
+    findings = check_dataset(dataset(tmp_path, f"id,class,rle\na,cat,{runs}\n")).findings
+    told = [one.problem for one in findings if "overlap or go back" in one.problem]
+    assert told == (["line 2: runs overlap or go back"] if is_told else [])
+
+
+def test_names_of_classes_at_the_end_of_ids_may_have_several_words(tmp_path: Path) -> None:
+    table = "Image_Label,EncodedPixels\na.png_bowel,1 2\na.png_large_bowel,5 1\nb_bowel,\nb_large_bowel,\n"
+    classes = [{"name": "bowel", "id": 1}, {"name": "large_bowel", "id": 2}]
+    split = open_split(dataset(tmp_path, table, classes=classes), "train")
+    assert [split.labels(index).tolist() for index in (0, 1)] == [A, B]

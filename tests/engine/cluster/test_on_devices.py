@@ -31,6 +31,7 @@ from seg.engine.runtimes.nvidia import nvidia
 from seg.errors import DataError, MissingRuntimeError, SpecError
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.ensemble.prediction import RuntimeName
+from tests.child_processes import children_of, is_alive
 from tests.engine.cluster import at_work
 
 pytestmark = [
@@ -156,11 +157,16 @@ def test_images_that_cannot_be_read_are_named_as_by_one_process(many: EnsembleSp
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks Linux for the children of a process")
-@pytest.mark.parametrize("ends", [signal.SIGKILL, signal.SIGINT], ids=lambda ends: ends.name)
+@pytest.mark.parametrize(
+    "ends", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda ends: ends.name
+)
 def test_no_process_outlives_the_command_and_the_next_one_goes_on(
     project: Path, ends: signal.Signals
 ) -> None:
-    """Killed where nothing can be told to anyone, or by Ctrl-C, which the terminal sends to all of them."""
+    """Killed where nothing can be told to anyone; or stopped.
+
+    Terminals send Ctrl-C and SIGHUP to all processes, and `kill` sends SIGTERM to the command alone.
+    """
     rng = np.random.default_rng(1)
     for number in range(96):
         image_hwc = rng.integers(0, 256, (60 + number % 2, 48, 3), dtype=np.uint8)
@@ -180,7 +186,7 @@ def test_no_process_outlives_the_command_and_the_next_one_goes_on(
     while process.poll() is None and not (journal.exists() and journal.stat().st_size > whole // 20):
         time.sleep(0.002)
     children = children_of(process.pid)
-    if ends is signal.SIGINT:
+    if ends in {signal.SIGINT, signal.SIGHUP}:
         os.killpg(process.pid, ends)
     else:
         process.send_signal(ends)
@@ -188,40 +194,14 @@ def test_no_process_outlives_the_command_and_the_next_one_goes_on(
     assert not spec.output.file.exists(), "the run ended before it was killed"
     assert len(children) >= 2, said
     assert "Traceback" not in said
-    assert process.returncode == (130 if ends is signal.SIGINT else -ends)
+    assert process.returncode == (-ends if ends is signal.SIGKILL else 128 + ends)
+    assert ends is signal.SIGKILL or said.endswith("; the same command goes on from here\n")
     while any(is_alive(child) for child in children):
         time.sleep(0.01)
 
     again = run_on_devices(spec, 2)
     assert 0 < again.images_now < again.images
     assert spec.output.file.read_bytes() == plain(spec)
-
-
-def children_of(parent: int) -> list[int]:
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            _, its_parent = state_of(int(folder.name))
-        except FileNotFoundError:
-            continue
-        if its_parent == parent:
-            found.append(int(folder.name))
-    return found
-
-
-def is_alive(pid: int) -> bool:
-    """Whether it runs: one that nobody has asked about keeps its number after its end."""
-    try:
-        state, _ = state_of(pid)
-    except FileNotFoundError:
-        return False
-    return state != "Z"
-
-
-def state_of(pid: int) -> tuple[str, int]:
-    """Its state and its parent (proc_pid_stat(5): the name before them may have blanks)."""
-    state, parent, *_ = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return state, int(parent)
 
 
 def test_the_verdict_of_auto_is_that_of_the_machine_and_holds_in_all_processes(

@@ -144,7 +144,11 @@ def test_a_file_with_another_header_than_the_sample_is_refused(tmp_path: Path) -
         (["1"], ["01", "001"], {}),
         (["0"], ["000"], {"0": "000"}),
         (["a.b"], ["a"], {}),
-        (["A"], ["a"], {}),
+        (["A"], ["a"], {"A": "a"}),
+        (["A", "a"], ["a", "A.png"], {"a": "a", "A": "A.png"}),
+        (["A"], ["a", "\u0041.b"], {"A": "a"}),
+        (["e\u0301"], ["\u00e9"], {"e\u0301": "\u00e9"}),
+        (["img_07"], ["img_7", "IMG_7"], {}),
     ],
 )
 def test_ids_match_where_only_one_can_be_meant(
@@ -287,3 +291,32 @@ def test_a_csv_that_cannot_be_meant_is_one_line(output: dict[str, Any], problem:
     with pytest.raises(DataError, match=problem) as caught:
         open_submission_format(OutputSpec(**output), CLASSES, "ground", str, samples)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("cells", "output", "written_empty"),
+    [
+        (("-1", "-1"), {}, "-1"),
+        (("1 0", "1 0"), {}, "1 0"),
+        (("-", "1 4"), {}, "-"),
+        (("1 1", "1 1"), {}, ""),
+        (("-1", "-"), {}, ""),
+        (("-1", "-1"), {"empty": ""}, ""),
+        (("1 1", "1 1"), {"empty": "-"}, "-"),
+    ],
+)
+def test_a_class_without_pixels_is_written_as_in_the_sample(
+    cells: tuple[str, str], output: dict[str, Any], written_empty: str, tmp_path: Path
+) -> None:
+    text = f"id,rle\na_7,{cells[0]}\na_27,{cells[1]}\n"
+    form = form_of("kaggle", tmp_path / "sample.csv", text, ["a"], **output)
+    form.write(tmp_path / "a.csv", [("a", np.ones((HEIGHT, WIDTH), np.uint8))])
+    assert (tmp_path / "a.csv").read_text() == f"id,rle\na_7,{written_empty}\na_27,{written_empty}\n"
+
+
+def test_a_class_behind_an_unknown_separator_is_told_and_the_fix_works(tmp_path: Path) -> None:
+    text = "id,rle\na-7,\nb-7,\na-27,\nb-27,\n"
+    with pytest.raises(DataError, match=r"set output: \{id: '\{name\}-\{class\}'\}"):
+        form_of("kaggle", tmp_path / "sample.csv", text)
+    found = written(form_of("kaggle", tmp_path / "sample.csv", text, id="{name}-{class}"), tmp_path / "a.csv")
+    assert [row[0] for row in found] == ["id", "a-7", "b-7", "a-27", "b-27"]

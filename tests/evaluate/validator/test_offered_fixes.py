@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from seg.commands.app import app
 from seg.errors import SegError
 from tests.evaluate.contest import HEADER, SQUARE, Contest, all_paper, in_rows, lines_of, set_runs, swap
-from tests.evaluate.validator.test_right_files import ONE, contest_of
+from tests.evaluate.validator.small_contest import ONE, contest_of
 
 Change = Callable[[str], str]
 

@@ -14,36 +14,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from seg.commands.app import app
-from seg.data.images.images import write_image, write_mask
-from seg.engine.submissions import SubmissionForSpec
+from seg.data.images.images import write_mask
 from seg.errors import DataError, SpecError
 from seg.evaluate.validator import check_submission, repair_submission
-from seg.labels.label_map import LabelsHW
 from seg.spec import EnsembleSpec, load_ensemble
 from seg.spec.ensemble.output import Format
-
-ONE: LabelsHW = np.array(
-    [[0, 0, 0, 0, 0, 0], [0, 1, 1, 0, 0, 0], [0, 1, 1, 0, 0, 0], [0] * 6], dtype=np.uint8
-)
-
-
-def contest_of(
-    folder: Path, maps: dict[str, LabelsHW], classes: Sequence[str], **output: Any
-) -> EnsembleSpec:
-    """A spec of images with these label maps, and their right submission `right.csv`."""
-    random = np.random.default_rng(0)
-    for name, labels_hw in maps.items():
-        write_mask(folder / f"masks/{name}.png", labels_hw)
-        write_image(
-            folder / f"images/{name}.png", random.integers(0, 256, (*labels_hw.shape, 3), dtype=np.uint8)
-        )
-    split = {"images": "images", "masks": "masks"}
-    data = {"train": split, "val": split, "classes": list(classes), "unlabelled": classes[0]}
-    said = {"data": data, "members": [{"name": "a"}], "output": {"file": "right.csv", **output}}
-    (folder / "spec.yaml").write_text(json.dumps(said))
-    spec = load_ensemble(folder / "spec.yaml")
-    SubmissionForSpec(spec).form().write(spec.output.file, list(maps.items()))
-    return spec
+from tests.evaluate.validator.small_contest import ONE, contest_of
 
 
 def findings_of(spec: EnsembleSpec, path: Path | None = None) -> list[str]:

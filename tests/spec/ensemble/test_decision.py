@@ -53,6 +53,7 @@ def test_a_class_that_is_none_is_refused() -> None:
     ("decision", "message"),
     [
         ({"threshold": 1.0}, "threshold"),
+        ({"threshold": 0}, "threshold"),
         ({"threshold": -0.1}, "threshold"),
         ({"threshold": "high"}, "threshold"),
         ({"least_area": -1}, "least_area"),

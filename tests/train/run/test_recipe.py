@@ -267,9 +267,10 @@ def test_ctrl_c_stays_ctrl_c(toy_spec: SpecWriter, tmp_path: Path, monkeypatch: 
         raise KeyboardInterrupt
 
     monkeypatch.setattr(MemberModule, "training_step", interrupted)
+    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         train(toy_spec(tmp_path))
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_training_leaves_torch_as_it_was(toy_spec: SpecWriter, tmp_path: Path) -> None:

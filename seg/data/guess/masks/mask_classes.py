@@ -1,8 +1,9 @@
 """The classes of masks: from a class list that is there, from a known dataset, or from the pixel values."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from seg.data.guess.masks.class_masks import is_jpeg_name
 from seg.data.guess.masks.numbered_objects import values_number_objects
 from seg.data.guess.survey import FolderSurvey
+from seg.data.masks.binary_threshold import MIDDLE, find_binary_threshold
 from seg.data.masks.mask_values import read_mask_values
 from seg.data.splits.split_names import split_of_path
 from seg.errors import DataError
@@ -23,6 +25,10 @@ _INSTANCES: Final = 1000
 _VOID: Final = re.compile(r"void|unlabel|ignore|unknown|out of roi", re.IGNORECASE)
 _CITYSCAPES_VOID: Final = (0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 29, 30)
 _UNLABELLED: Final = 255
+
+
+_ClassList = tuple[Path, list[dict[str, Any]]]
+"""A file of classes, and what it lists."""
 
 
 @dataclass(slots=True)
@@ -41,6 +47,8 @@ class MaskContent:
     values: tuple[int, ...] = ()
     colours: tuple[tuple[int, int, int], ...] = ()
     is_jpeg: bool = False
+    is_binary: bool = False
+    """Whether the masks have 0 and one other value, or are smoothed between black and white."""
     number_objects: bool = False
     """Whether values seem to number the objects of each image."""
 
@@ -67,7 +75,24 @@ def content_of_masks(masks: Sequence[Path]) -> MaskContent:
         tuple(sorted(values)),
         tuple(sorted(colours)),  # type: ignore[arg-type]
         is_jpeg_name(masks[0]),
+        not colours and _are_binary(values, maps),
         max(values, default=0) > 2 and values_number_objects(maps),
+    )
+
+
+def _are_binary(values: Collection[int], masks: Sequence[NDArray[Any]]) -> bool:
+    if _has_either_value(values, masks):
+        return True
+    if len([value for value in values if value != 0]) <= 1:
+        return True
+    thresholds = {find_binary_threshold(partial(list, [values_hw])) for values_hw in masks}
+    return MIDDLE in thresholds and None not in thresholds
+
+
+def _has_either_value(values: Collection[int], masks: Sequence[NDArray[Any]]) -> bool:
+    """Whether some masks have 0 and 1, and the others 0 and 255."""
+    return {1, _UNLABELLED} <= set(values) <= {0, 1, _UNLABELLED} and all(
+        len(np.unique(values_hw[values_hw > 0])) <= 1 for values_hw in masks
     )
 
 
@@ -80,33 +105,37 @@ def classes_of_masks(found: FolderSurvey, masks: Sequence[Path]) -> MaskClasses:
     content = content_of_masks(masks)
     if not content.values and not content.colours:
         read_mask_values(masks[0], lossy=True)  # It raises what is wrong with the first, as with all.
-    listed = _read_found_class_list(found)
+    unsure: list[str] = []
+    result = _classes_of_content(content, masks[0], _read_found_class_list(found, unsure))
+    result.unsure[:0] = unsure
+    return result
+
+
+def _classes_of_content(content: MaskContent, sample: Path, listed: _ClassList | None) -> MaskClasses:
+    """The classes of masks with this content, such as `sample`; raises DataError."""
     if content.colours:
         return _classes_of_colours(content, listed)
-    if listed is None and len([value for value in content.values if value != 0]) == 1:
-        return _classes_of_two_values(content.values)
-    if not any(content.values):
-        return _classes_of_empty_masks()
+    if content.is_binary and (listed is None or len(listed[1]) <= 2):
+        return _classes_of_binary_masks(content.values, listed)
+    if content.is_jpeg:
+        raise DataError(
+            f"{sample}: is a JPEG with values that are neither near 0 nor near 255: a JPEG changes ids of"
+            " classes: save masks as PNG, or set 'binary' for a threshold in a YAML of your own"
+        )
     if max(content.values) > MAX_PIXEL_VALUE and not _are_ids_with_instances(content.values):
         return _classes_of_objects(content.values)
-    if content.is_jpeg or (listed is None and len(content.values) > len(PRESETS["voc"]) * 4):
+    if listed is None and len(content.values) > len(PRESETS["voc"]) * 4:
         result = MaskClasses({"task": "binary", "classes": ["foreground"]}, {"binary": 127})
         result.unsure.append(
             f"classes: the masks have {len(content.values)} values: taken as black and white"
         )
         return result
-    result = _classes_of_ids(content.values, masks[0], listed)
+    result = _classes_of_ids(content.values, sample, listed)
     if listed is None and content.number_objects:
         result.unsure.append(
             "classes: the values seem to number the objects of each image: if they do, give masks"
             " 'binary: 0', and set 'task: binary' and 'classes: [foreground]'"
         )
-    return result
-
-
-def _classes_of_empty_masks() -> MaskClasses:
-    result = MaskClasses({"task": "binary", "classes": ["foreground"]}, {"binary": 0})
-    result.unsure.append("classes: the masks that were read have the value 0 alone: look at them")
     return result
 
 
@@ -125,19 +154,33 @@ def _classes_of_objects(values: Sequence[int]) -> MaskClasses:
     return result
 
 
-def _classes_of_two_values(values: Sequence[int]) -> MaskClasses:
-    result = MaskClasses({"task": "binary", "classes": ["foreground"]})
-    if max(values) > 1:
-        result.masks["binary"] = max(values) // 2
-    result.unsure.append(
-        f"classes: the masks have the values {_shown_mask_values(values)}: call the class by its name"
-    )
+def _classes_of_binary_masks(values: Sequence[int], listed: _ClassList | None) -> MaskClasses:
+    """Masks of 0 and another value, or smoothed ones; a list names the class, or the background before it."""
+    has_background = listed is not None and len(listed[1]) == 2
+    classes = listed[0] if listed else ["foreground"]
+    result = MaskClasses({"classes": classes} if has_background else {"task": "binary", "classes": classes})
+    others = [value for value in values if value > 0]
+    if not others:
+        result.masks["binary"] = 0
+        result.unsure.append("classes: the masks that were read have the value 0 alone: look at them")
+        return result
+    if others == [1, _UNLABELLED]:
+        result.masks["binary"] = 0
+        result.unsure.append(
+            "classes: some masks have the values 0, 1, and others 0, 255: taken as one class"
+        )
+        return result
+    if max(others) > 1:
+        result.masks["binary"] = max(others) // 2
+    shown = f"values {_shown_mask_values(values)}"
+    if len(others) > 1:
+        shown = f"{len(values)} values, most of them near 0 and {max(values)}"
+    name = "" if listed else ": call the class by its name"
+    result.unsure.append(f"classes: the masks have the {shown}{name}")
     return result
 
 
-def _classes_of_colours(
-    content: MaskContent, listed: tuple[Path, list[dict[str, Any]]] | None
-) -> MaskClasses:
+def _classes_of_colours(content: MaskContent, listed: _ClassList | None) -> MaskClasses:
     result = MaskClasses()
     if content.is_jpeg:
         result.masks["tolerance"] = 60
@@ -161,9 +204,7 @@ def _classes_of_colours(
     return result
 
 
-def _classes_of_ids(
-    values: Sequence[int], sample: Path, listed: tuple[Path, list[dict[str, Any]]] | None
-) -> MaskClasses:
+def _classes_of_ids(values: Sequence[int], sample: Path, listed: _ClassList | None) -> MaskClasses:
     result = MaskClasses()
     if max(values, default=0) >= _INSTANCES:
         result.masks["divide"] = _INSTANCES
@@ -219,15 +260,17 @@ def _leave_out_void(result: MaskClasses, entries: Sequence[dict[str, Any]]) -> N
         result.unsure.append(f"unlabelled_classes: {', '.join(void)} is taken as not to be learnt")
 
 
-def _read_found_class_list(found: FolderSurvey) -> tuple[Path, list[dict[str, Any]]] | None:
-    """The class list that is there; of one for each split, that of training."""
+def _read_found_class_list(found: FolderSurvey, unsure: list[str]) -> _ClassList | None:
+    """The class list that is there; of one for each split, that of training. If none can be read: why."""
+    problems = []
     for path in sorted(
         found.named(*CLASS_LIST_NAMES), key=lambda path: split_of_path(path, found.folder) != "train"
     ):
         try:
             return path, read_class_list(path)
-        except ValueError:
-            continue
+        except ValueError as error:
+            problems.append(str(error).replace(str(path), found.inner(path)))
+    unsure += [f"classes: a list is not read: {problem}" for problem in problems]
     return None
 
 

@@ -1,5 +1,6 @@
 """Images and masks in folders: which masks are of which images, in each split."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from seg.data.guess.held_out import guess_val
 from seg.data.guess.masks.class_masks import class_of_family, is_jpeg_name, masks_of_objects
 from seg.data.guess.masks.mask_classes import MaskClasses, classes_of_masks, content_of_masks
 from seg.data.guess.masks.pair_names import MaskFamily, mask_families
-from seg.data.guess.masks.roles import images_and_masks
+from seg.data.guess.masks.roles import images_and_masks, means_image
 from seg.data.guess.result import ONE_CLASS_A_PIXEL, Guess
 from seg.data.guess.split_keys import images_key, split_keys
 from seg.data.guess.split_lists import split_lists
@@ -36,6 +37,20 @@ class _MaskedImages:
             return []
         return [image for image in self.images if image.parent not in with_masks]
 
+    def folders_of_other_pictures(self) -> list[Path]:
+        """The pictures of folders whose masks are also those of another folder's, as drawings of labels.
+
+        Kept is the folder that is named after images, or else the first.
+        """
+        masks_in: dict[Path, set[Path]] = defaultdict(set)
+        for image, mask in self.family.pairs.items():
+            masks_in[image.parent].add(mask)
+        known: set[Path] = set()
+        others: set[Path] = set()
+        for folder in sorted(masks_in, key=lambda folder: (not means_image(folder.name), folder)):
+            (others.add(folder) if masks_in[folder] & known else known.update(masks_in[folder]))
+        return [image for image in self.images if image.parent in others]
+
     def without_unlabelled_folders(self) -> "_MaskedImages":
         left_out = set(self.unlabelled_folders())
         return replace(self, images=[image for image in self.images if image not in left_out])
@@ -60,9 +75,15 @@ def guess_mask_folders(found: FolderSurvey) -> Guess | None:
     images_of, masks_of = paths_by_split(images, found.folder), paths_by_split(masks, found.folder)
     labelled: dict[SplitName | None, _MaskedImages] = {}
     left_out: list[Path] = []
+    drawn: list[Path] = []
     for name, own in list(images_of.items()):
         masks_of_split = masks_of.get(name) or masks_of.get(None, [])
-        if (chosen := _choose_mask_family(own, masks_of_split, found.folder)) is not None:
+        chosen = _choose_mask_family(own, masks_of_split, found.folder)
+        if chosen is not None and (others := set(chosen.folders_of_other_pictures())):
+            drawn += sorted(others)
+            kept = [image for image in own if image not in others]
+            chosen = _choose_mask_family(kept, masks_of_split, found.folder)
+        if chosen is not None:
             labelled[name] = chosen.without_unlabelled_folders()
             left_out += chosen.unlabelled_folders()
     if left_out:
@@ -82,6 +103,8 @@ def guess_mask_folders(found: FolderSurvey) -> Guess | None:
     if left_out:
         unsure.append(f"train: without folders that have no masks, such as {found.inner(left_out[0].parent)}")
     splits = _guess_mask_splits(found, labelled, images_of, classes, unsure)
+    if drawn:
+        unsure.append(f"train: without {found.inner(drawn[0].parent)}, whose pictures have the same masks")
     return Guess("images and masks", {**splits, **classes.dataset}, tuple(unsure))
 
 
@@ -112,21 +135,25 @@ def guess_object_masks(found: FolderSurvey) -> Guess | None:
 def _choose_mask_family(images: Sequence[Path], masks: Sequence[Path], root: Path) -> _MaskedImages | None:
     """The masks that pair most images; of several, ids rather than colours or instances."""
     families = [family for family in mask_families(images, masks, root) if family.pattern]
-    families.sort(key=lambda family: (-len(family.pairs), _rank_of_mask_family(family)))
+    families.sort(key=lambda family: (-len(family.pairs), _rank_of_mask_family(family), family.role))
     if not families:
         return None
+    first = min(
+        families,
+        key=lambda family: (-len(family.pairs), _rank_of_mask_family(family), len("".join(family.role))),
+    )
     of_class = class_of_family(families)
-    others = [family for family in families[1:] if family not in of_class.values()]
-    return _MaskedImages(images, families[0], others, of_class)
+    others = [family for family in families if family is not first and family not in of_class.values()]
+    return _MaskedImages(images, first, others, of_class)
 
 
-def _rank_of_mask_family(family: MaskFamily) -> tuple[int, bool, str]:
+def _rank_of_mask_family(family: MaskFamily) -> tuple[int, bool]:
     words = " ".join(family.role).lower()
     usual = ("labelids", "manual", "class", "label", "mask")
-    unusual = ("instance", "object", "color", "colour", "trainids")
+    unusual = ("instance", "object", "color", "colour", "trainids", "edge", "border", "boundar", "contour")
     place = next((number for number, word in enumerate(usual) if word in words), len(usual))
     content = content_of_masks(list(family.pairs.values())[:1])
-    return place + 10 * any(word in words for word in unusual), bool(content.colours), words
+    return place + 10 * any(word in words for word in unusual), bool(content.colours)
 
 
 def _guess_mask_splits(

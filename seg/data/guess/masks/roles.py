@@ -21,18 +21,19 @@ _IMAGE: Final = re.compile(r"image|img|photo|jpeg|scan|rgb|frame|picture", re.IG
 _ONLY_MASKS: Final = frozenset({".gif", ".jp2"})
 _ARRAY: Final = ".npy"
 _TOKEN: Final = re.compile(r"[_\-. ]([A-Za-z][A-Za-z0-9]*)$")
+_FIRST_WORD: Final = re.compile(r"([A-Za-z]+)[_\-. ]")
 _MOST_COLOURS_OF_A_MASK: Final = 64
 
 
 def images_and_masks(folder: Path, pictures: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Pictures that are probably images, and those that are probably masks.
 
-    Pictures of a folder with the same ending and last word of their names are of one role. A folder that is
+    Pictures of a folder with the same ending and word of their names are of one role. A folder that is
     named after a picture does not tell.
     """
     groups: dict[tuple[Path, str, str], list[Path]] = defaultdict(list)
     for path in pictures:
-        groups[path.parent, path.suffix.lower(), last_word_of_role(path.stem)].append(path)
+        groups[path.parent, path.suffix.lower(), word_of_role(path.stem)].append(path)
     images: list[Path] = []
     masks: list[Path] = []
     stems = {path.stem for path in pictures}
@@ -44,10 +45,15 @@ def images_and_masks(folder: Path, pictures: Sequence[Path]) -> tuple[list[Path]
     return sorted(images), sorted(masks)
 
 
-def last_word_of_role(stem: str) -> str:
-    """The word at the end of a name, such as `mask` of `a_01_mask`; empty if it ends otherwise."""
+def word_of_role(stem: str) -> str:
+    """The word at the end of a name, such as `mask` of `a_01_mask`, or `GT` at the start of `GT_01`.
+
+    Empty if it ends otherwise, and begins with a word that is none for masks.
+    """
     found = _TOKEN.search(stem)
-    return found[1] if found and not re.fullmatch(r"[0-9a-f]{6,}", found[1]) else ""
+    last = found[1] if found and not re.fullmatch(r"[0-9a-f]{6,}", found[1]) else ""
+    first = _FIRST_WORD.match(stem)
+    return first[1] if first and means_mask(first[1]) and not means_mask(last) else last
 
 
 def means_mask(word: str) -> bool:
@@ -55,12 +61,17 @@ def means_mask(word: str) -> bool:
     return bool(_MASK.search(word))
 
 
+def means_image(word: str) -> bool:
+    """Whether a word or the name of a folder says that images are there."""
+    return bool(_IMAGE.search(word))
+
+
 def _is_mask(word: str, folders: Sequence[str], sample: Path, *, is_mixed: bool) -> bool:
     """By word or folder, else by pixels; a folder that has several roles may be named after the images."""
     if sample.suffix.lower() in _ONLY_MASKS:
         return True
     for name in (word, *reversed(folders)):
-        says = {"mask": means_mask(name), "image": bool(_IMAGE.search(name))}
+        says = {"mask": means_mask(name), "image": means_image(name)}
         if says["mask"] != says["image"] and not (is_mixed and name != word and says["image"]):
             return says["mask"]
     return _has_one_band_of_integers(sample) if sample.suffix.lower() == _ARRAY else _has_few_colours(sample)

@@ -50,7 +50,7 @@ def _cvat_images(file: Path, root: Element, dropped: Dropped) -> Iterator[Import
             if image is None:
                 dropped["image that is not there"] += 1
                 continue
-            size_hw = base.size_of_imported_image(image)
+            size_hw = base.size_of_labelled_image(image, (entry.get("height"), entry.get("width")))
             objects = [_cvat_object(one, size_hw, dropped) for one in entry if one.tag != "tag"]
         yield ImportedImage(
             image,

@@ -48,7 +48,8 @@ def _labelme_images(folder: Path, files: list[Path], dropped: Dropped) -> Iterat
             if image is None:
                 dropped["JSON without its image"] += 1
                 continue
-            size_hw = base.size_of_imported_image(image)
+            claimed_hw = document.get("imageHeight"), document.get("imageWidth")
+            size_hw = base.size_of_labelled_image(image, claimed_hw)
             objects = [_labelme_object(shape, size_hw, dropped) for shape in document["shapes"]]
         yield ImportedImage(
             image, size_hw, [one for one in objects if one], base.import_split_of_path(file, folder)

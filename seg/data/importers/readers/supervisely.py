@@ -56,11 +56,11 @@ def _supervisely_images(source: Path, annotations: list[Path], dropped: Dropped)
             dropped["JSON without its image"] += 1
             continue
         with base.errors_of_format_named(file, "Supervisely"):
-            size_hw = base.size_of_imported_image(image)
-            objects = [
-                _supervisely_object(one, size_hw, dropped)
-                for one in base.read_annotation_json(file)["objects"]
-            ]
+            document = base.read_annotation_json(file)
+            drawn_on = document.get("size") or {}
+            claimed_hw = drawn_on.get("height"), drawn_on.get("width")
+            size_hw = base.size_of_labelled_image(image, claimed_hw)
+            objects = [_supervisely_object(one, size_hw, dropped) for one in document["objects"]]
         yield ImportedImage(image, size_hw, [one for one in objects if one], base.import_split_of(parts[0]))
 
 
