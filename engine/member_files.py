@@ -17,7 +17,7 @@ from seg.models.card import ModelCard
 from seg.models.class_order import Channels, channels_for_task, has_other_class_order, shared_class_card
 from seg.models.model_file import read_model_card
 from seg.pixel_range import PixelRange
-from seg.spec import EnsembleSpec
+from seg.spec import EnsembleSpec, MemberSpec
 from seg.spec.dataset.dataset import DatasetSpec
 from seg.spec.ensemble.stacking import StackingSpec
 
@@ -72,9 +72,18 @@ def read_member_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:
     Raises:
         ModelError: a model is missing, not ours, damaged, or was trained for another task than the dataset's;
             or its classes are not those of the dataset, or those that members share if it lists none.
+            Or it was exported before what is declared of its source was changed.
         DataError: the file that names the dataset's classes is damaged.
         SpecError: the stacking was fitted for other members than these.
     """
+    files = _read_members_of_stacking(spec)
+    for member, file in zip(spec.running, files, strict=True):
+        _refuse_other_declaration(member, file)
+    return files
+
+
+def _read_members_of_stacking(spec: EnsembleSpec) -> tuple[MemberFile, ...]:
+    """The models of all members that have weight, which a stacking is fitted for, if there is one."""
     files = _read_models_of_dataset([spec.model(member) for member in spec.running], spec.data)
     fitted = spec.stacking
     if fitted and fitted.fingerprint and fitted.fingerprint != stacking_fingerprint(fitted, spec, files):
@@ -103,10 +112,15 @@ def stacking_fingerprint(stacking: StackingSpec, spec: EnsembleSpec, files: Sequ
 
 
 def read_existing_member_files(spec: EnsembleSpec) -> tuple[MemberFile, ...]:
-    """The models of members that have weight and are exported already; raises as `read_member_files`."""
+    """The models of members that have weight and are exported already.
+
+    Raises as `read_member_files`, but not for one that has to be exported again.
+    """
     paths = [spec.model(member) for member in spec.running]
     existing = [path for path in paths if path.exists()]
-    return read_member_files(spec) if existing == paths else _read_models_of_dataset(existing, spec.data)
+    return (
+        _read_members_of_stacking(spec) if existing == paths else _read_models_of_dataset(existing, spec.data)
+    )
 
 
 def _read_models_of_dataset(paths: Sequence[Path], dataset: DatasetSpec) -> tuple[MemberFile, ...]:
@@ -121,6 +135,18 @@ def _read_models_of_dataset(paths: Sequence[Path], dataset: DatasetSpec) -> tupl
     return tuple(
         _member_file(path, card, wanted, dataset.task, whose) for path, card in zip(paths, cards, strict=True)
     )
+
+
+def _refuse_other_declaration(member: MemberSpec, file: MemberFile) -> None:
+    """Raise ModelError if a member that was trained elsewhere was exported as the YAML declared it before."""
+    source = file.own.source
+    if member.source is None or source is None:
+        return
+    if source.declared_sha256 != member.declared_sha256(file.own.classes, file.own.task):
+        raise ModelError(
+            f"{file.path}: was exported before what the YAML declares of {member.name} was changed: export it"
+            " again: seg export"
+        )
 
 
 def _refuse_other_pixel_range(path: Path, card: ModelCard, read: PixelRange | None) -> None:

@@ -31,8 +31,9 @@ _ERRORS: Final = tuple(
 
 
 def zoom_maps_folder(report: Path) -> Path:
-    """The folder of the maps of a report: `report_maps` for `report.html`."""
-    return report.with_name(f"{report.stem}_maps")
+    """The folder of the maps of a report: `report_maps` for `report.html`, another for `report.htm`."""
+    name = report.stem if report.suffix == ".html" else report.name
+    return report.with_name(f"{name}_maps")
 
 
 def write_zoom_maps(findings: ReportFindings, report: Path, clear: int | None) -> dict[int, str]:

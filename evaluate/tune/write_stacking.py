@@ -20,10 +20,13 @@ SIGNIFICANT: Final = 6
 
 
 def stacking_output(path: Path, spec: EnsembleSpec, *, overwrite: bool = False) -> Output:
-    """The file `NAME.stacking.yaml` beside an ensemble's YAML. It may hold the stacking of the spec."""
+    """The file `NAME.stacking.yaml` beside an ensemble's YAML. It may hold the stacking of the spec.
+
+    It ends as the YAML does, so that `NAME.yml` has another one.
+    """
     before = spec.stacking.yaml_file if spec.stacking else None
     reads = [file for file in files_read_by_spec(spec) if file != before]
-    return Output(path.with_suffix(".stacking.yaml"), (path, *reads), overwrite)
+    return Output(path.with_suffix(f".stacking{path.suffix}"), (path, *reads), overwrite)
 
 
 def write_stacking(

@@ -1,7 +1,5 @@
 """Export a member that was trained elsewhere: under the contract, and compared with its source."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -26,9 +24,10 @@ from seg.export.sources.observed_values import (
 from seg.export.sources.reference import reference_probabilities
 from seg.export.sources.resolve import resolve_declaration
 from seg.export.sources.source import RawNetwork, Source
+from seg.export.sources.stride_trial import refuse_wrong_stride
 from seg.labels.classes import ClassInfo
 from seg.labels.label_map import ImageHWC
-from seg.labels.task import Task, classes_overlap
+from seg.labels.task import Task
 from seg.models.card import ModelCard, SourceCard
 from seg.models.model_file import read_verified_card
 from seg.spec import DatasetSpec, ExportSpec, MemberSpec
@@ -65,6 +64,7 @@ def export_source(
     declared = resolve_declaration(member, source.facts, ours, background, data.task)
     refuse_other_units(declared.input, member)
     network = source.network(declared.output.name)
+    refuse_wrong_stride(network, declared.input, source.path)
     observed = observe_values(network, images, declared)
     declared = kind_by_values(declared, observed, member)
     refuse_other_values(declared, observed, member)
@@ -80,7 +80,7 @@ def export_source(
             kind=source.kind,
             file=source.path.name,
             sha256=source.sha256,
-            declared_sha256=declared_sha256(member, ours, data.task),
+            declared_sha256=member.declared_sha256(ours, data.task),
             declaration=_AS_JSON.dump_python(declared, mode="json", exclude={"assumed"}),
             assumed=declared.assumed,
         ),
@@ -148,18 +148,9 @@ def is_exported_source(
         card is not None
         and card.source is not None
         and card.source.sha256 == source_sha256
-        and card.source.declared_sha256 == declared_sha256(member, ours, task)
+        and card.source.declared_sha256 == member.declared_sha256(ours, task)
         and (request is None or fulfils_precision_request(card, request))
     )
-
-
-def declared_sha256(member: MemberSpec, ours: Sequence[ClassInfo], task: Task) -> str:
-    """A SHA-256 of what the YAML declares of a source, and of the dataset's classes and task."""
-    keys = {"architecture", "encoder", "options", "input", "output", "classes", "covers"}
-    declared = member.model_dump(mode="json", include=keys, exclude_unset=True)
-    known = [declared, [(c.id, c.name) for c in ours], *([task] if classes_overlap(task) else [])]
-    text = json.dumps(known, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _source_probabilities(

@@ -37,7 +37,10 @@ def read_model_card(path: Path) -> ModelCard:
     if any(entry.key == ENSEMBLE_KEY for entry in model.metadata_props):
         raise ModelError(f"{path}: is a fused ensemble, not a member: name its members")
     if not cards:
-        raise ModelError(f"{path}: has no model card: it was not made by seg export")
+        raise ModelError(
+            f"{path}: has no model card: it was not made by seg export: name it with 'onnx' in a YAML, not"
+            " with 'model'"
+        )
     if len(cards[0]) > LARGEST_CARD:
         raise ModelError(
             f"{path}: its model card has {len(cards[0])} characters: it was not made by seg export"

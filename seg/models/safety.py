@@ -65,7 +65,9 @@ def _parse_onnx(path: Path) -> "ModelProto":
             raise ModelError(f"{path}: is larger than an ONNX file can be (2 GiB)")
         return onnx.load(path, load_external_data=False)
     except FileNotFoundError as error:
-        raise ModelError(f"{path}: there is no such model: export it first: seg export") from error
+        raise ModelError(
+            f"{path}: there is no such model: export it first: seg export; or correct its path"
+        ) from error
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
     except DecodeError as error:
@@ -91,11 +93,11 @@ def _check_standard_operators(path: Path, model: "ModelProto") -> None:
         if node.domain not in STANDARD_DOMAINS:
             raise ModelError(
                 f"{path}: needs the operator {f'{node.domain}.{node.op_type}'!r}, which is not of ONNX's"
-                " standard: seg export writes no such file"
+                " standard: export it again with operators that are"
             )
         if node.op_type in MAY_NOT_END:
             raise ModelError(
-                f"{path}: has a {node.op_type}, which may never end: seg export writes no such file"
+                f"{path}: has a {node.op_type}, which may never end: export it again without loops"
             )
 
 

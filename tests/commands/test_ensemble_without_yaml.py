@@ -18,6 +18,8 @@ from seg.evaluate import ConfusionMatrix
 from seg.spec import load_dataset, load_ensemble
 from tests.engine.tiny_models import CLASSES, MakeModel
 
+MISSING = "c.onnx: there is no such model: export it first: seg export; or correct its path"
+
 IDS = np.array([c.id for c in CLASSES])
 
 
@@ -164,7 +166,7 @@ MISTAKES = {
     "ensemble a.onnx": "models have no images of their own: name them with --images",
     "ensemble a.onnx said.yaml --images photos": "said.yaml: is no exported model: these end in .onnx",
     "ensemble said.yaml a.onnx": "a.onnx: name one YAML, or exported models, which end in .onnx",
-    "ensemble c.onnx --images photos": "c.onnx: there is no such model: export it first: seg export",
+    "ensemble c.onnx --images photos": MISSING,
     "ensemble a.onnx --images nowhere": "nowhere: there is no such folder of images",
     "ensemble a.onnx --images photos --weights 1 2": "--weights: one for each of 1 model, got 2",
     "ensemble said.yaml --weights 1": "--weights: one for each of 2 models, got 1",
@@ -192,7 +194,7 @@ MISTAKES = {
     "evaluate a.onnx": "models have no labels of their own: name a dataset with --data",
     "export a.onnx": "a.onnx: is exported already: add --fuse to make one file of exported models",
     "export said.yaml --views d4": "seg export: --views is about a fused file: add --fuse",
-    "serve c.onnx": "c.onnx: there is no such model: export it first: seg export",
+    "serve c.onnx": MISSING,
 }
 
 

@@ -14,8 +14,9 @@ from onnx import numpy_helper
 
 from seg.data.images.images import write_image
 from seg.engine import Ensemble
-from seg.errors import ModelError
+from seg.errors import ModelError, OutputError
 from seg.export.fuse.card import EnsembleCard
+from seg.export.fuse.existing_model import refuse_fused_of_others
 from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
 from seg.export.fuse.output_names import FusedOutput
 from seg.export.onnx_file.save import save_onnx_model
@@ -204,6 +205,22 @@ def test_the_card_says_what_is_inside(tmp_path: Path) -> None:
     assert (card.verification.agreement, card.verification.faults) == (1.0, 0)
     with pytest.raises(ModelError, match="is a fused ensemble, not a member"):
         read_model_card(path)
+
+
+def test_a_fused_model_of_another_ensemble_is_not_replaced_without_a_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `a/top.yaml` and `b/top.yaml` with one folder of runs."""
+    _, path = fused(tmp_path, (FusedOutput.labels,))
+    capsys.readouterr()
+    refuse_fused_of_others(path, ["b", "a"])
+    refuse_fused_of_others(tmp_path / "none.onnx", ["c"])
+    refuse_fused_of_others(tmp_path / "a.onnx", ["c"])
+    assert not capsys.readouterr().err
+    refuse_fused_of_others(path, ["b", "c"])
+    assert f"{path}: replaces a fused model of a, b" in capsys.readouterr().err
+    with pytest.raises(OutputError, match=r"is the fused model of other members \(a, b\): .* --overwrite"):
+        refuse_fused_of_others(path, ["c"])
 
 
 @pytest.mark.slow

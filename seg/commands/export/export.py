@@ -23,6 +23,7 @@ from seg.commands.options.shared import MemberName, Overwrite, chosen_members, p
 from seg.errors import ModelError, SegError
 from seg.experimental import help_marked_experimental
 from seg.export.fuse.output_names import FusedOutput
+from seg.models.model_file import read_model_card
 from seg.terminal.events import emit_event
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def export_command(
     asked = precision is not None or bool({"precision", "opset"} & spec.export.model_fields_set)
     for one in chosen_members(path, spec, member):
         if one.model is not None:
+            read_model_card(one.model)
             typer.echo(f"{one.name}: uses the finished model {one.model}")
         elif one.source is not None:
             _print_export(

@@ -22,6 +22,7 @@ def export_fused(
 ) -> None:
     """Write `output`, or a file named after the ensemble in its folder of runs, and say how good it is."""
     from seg.data.files_read import files_read_by_spec
+    from seg.export.fuse.existing_model import refuse_fused_of_others
     from seg.export.fuse.fuse import FusionRequest, fuse_ensemble
     from seg.export.onnx_file.save import is_fused
     from seg.files.outputs import Output
@@ -30,6 +31,8 @@ def export_fused(
     output = output or spec.runs / f"{source.name}.onnx"
     if output.suffix != ".onnx":
         raise OutputError(f"{output}: a fused model is an ONNX file: give it a name that ends in .onnx")
+    if not overwrite:
+        refuse_fused_of_others(output, [member.name for member in spec.running])
     target = Output(output, (*source.reads, *files_read_by_spec(spec)), overwrite or is_fused(output))
     with target.writing() as final:
         card = fuse_ensemble(spec, FusionRequest.of(source.name, outputs), final)

@@ -1,11 +1,16 @@
 """One member of an ensemble: a recipe, a finished model, or a network that was trained elsewhere."""
 
+import hashlib
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from seg import ranges
+from seg.labels.classes import ClassInfo
+from seg.labels.task import Task, classes_overlap
 from seg.spec.base import LocalPath, Temperature, Weight
 from seg.spec.ensemble.imported import ClassNames, HiddenOptions, ImportedInput, ImportedOutput
 from seg.spec.ensemble.prediction import ByClass
@@ -99,6 +104,13 @@ class MemberSpec(RecipeSpec):
     def has_recipe(self) -> bool:
         """Whether `seg train` trains it."""
         return self.model is None and self.source is None
+
+    def declared_sha256(self, classes: Sequence[ClassInfo], task: Task) -> str:
+        """A SHA-256 of what is declared of its source, and of the dataset's classes and task."""
+        keys = {"architecture", "encoder", "options", "input", "output", "classes", "covers"}
+        declared = self.model_dump(mode="json", include=keys, exclude_unset=True)
+        known = [declared, [(c.id, c.name) for c in classes], *([task] if classes_overlap(task) else [])]
+        return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:

@@ -24,6 +24,12 @@ def shown_in(report: Path) -> list[dict[str, Any]]:
     return [json.loads(script) for script in scripts]
 
 
+def test_reports_of_one_name_have_maps_of_their_own() -> None:
+    folders = [zoom_maps.zoom_maps_folder(Path(name)) for name in ("r.html", "r.htm", "q.html")]
+    assert folders[0] == Path("r_maps")
+    assert len(set(folders)) == 3
+
+
 def test_the_worst_large_images_have_maps_beside_the_report(
     tmp_path: Path, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

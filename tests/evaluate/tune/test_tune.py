@@ -24,6 +24,7 @@ from seg.evaluate.tune.evidence.judge_split import judge_tuned_on_split
 from seg.evaluate.tune.evidence.least_area import fit_least_area
 from seg.evaluate.tune.fits.useful_views import useful_views_of_members
 from seg.evaluate.tune.write_spec import write_mixture
+from seg.evaluate.tune.write_stacking import stacking_output
 from seg.metrics.image_tallies import ImageTallies
 from seg.spec import load_ensemble
 from seg.spec.dataset.groups import GroupSpec
@@ -229,6 +230,14 @@ def test_a_stacking_is_written_beside_the_yaml_and_taken_back(project: Path) -> 
     with pytest.raises(OutputError, match="not written by seg, or was changed since"):
         write_mixture(project, spec, replace(mixture, stacking=stacking), classes)
     assert load_ensemble(project).stacking is None
+
+
+def test_yamls_of_one_name_have_stackings_of_their_own(project: Path) -> None:
+    spec = load_ensemble(project)
+    paths = [project.with_name(name) for name in ("top.yaml", "top.yml", "top.json", "top", "top.v2.yaml")]
+    outputs = [stacking_output(path, spec).path for path in paths]
+    assert outputs[0] == project.with_name("top.stacking.yaml")
+    assert len(set(outputs)) == len(outputs)
 
 
 def test_what_became_of_a_stacking_is_said(project: Path, tmp_path: Path) -> None:

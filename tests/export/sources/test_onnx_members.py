@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from seg.engine.member_files import read_existing_member_files, read_member_files
 from seg.errors import ModelError, VerificationError
 from seg.export.sources.export_source import export_source, is_exported_source
 from seg.export.sources.onnx_source.open import OnnxSource
 from seg.models.card import ModelCard
 from seg.models.model_file import read_model_card
-from seg.spec import ExportSpec
+from seg.spec import EnsembleSpec, ExportSpec
 from tests.export.sources.foreign import CLASSES, DATA, Form, declared_member, export, kernel, write_foreign
 from tests.export.tiny import image
 
@@ -247,3 +248,21 @@ def test_a_file_in_fp16_stays_so(tmp_path: Path, asked: str) -> None:
     else:
         with pytest.raises(ModelError, match="is fp16 already, and stays so"):
             write()
+
+
+def test_a_member_that_is_declared_otherwise_must_be_exported_again(tmp_path: Path) -> None:
+    path = write_foreign(tmp_path / "theirs.onnx")
+    form = Form({}, {"scale": "1/255"})
+    model = export(path, form)
+
+    def spec(**fed: Any) -> EnsembleSpec:
+        member = {"name": "m", "onnx": path, "input": {"scale": "1/255", **fed}, "output": {}}
+        data = {"classes": ["car", "sky", "road"]}  # Another order is mapped by name.
+        return EnsembleSpec.model_validate({"data": data, "members": [member], "runs": tmp_path / "runs"})
+
+    (tmp_path / "runs/m").mkdir(parents=True)
+    model.rename(tmp_path / "runs/m/model.onnx")
+    assert len(read_member_files(spec())) == 1
+    with pytest.raises(ModelError, match="declares of m was changed: export it again"):
+        read_member_files(spec(channels="bgr"))
+    assert len(read_existing_member_files(spec(channels="bgr"))) == 1

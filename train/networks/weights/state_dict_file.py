@@ -66,6 +66,8 @@ def is_averaged_state_dict(name: str) -> bool:
 
 
 def _load_weights_file(path: Path) -> Any:
+    if path.suffix == ".onnx":
+        raise ModelError(f"{path}: is an ONNX file, not a checkpoint: name it with 'onnx'")
     try:
         if path.suffix == ".safetensors":
             return load_file(regular_file(path))
