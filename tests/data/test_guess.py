@@ -442,3 +442,25 @@ def test_a_coco_json_with_wrong_entries_is_recognised_for_the_check(
     document[part].append(entry)
     (tmp_path / "train.json").write_text(json.dumps(document))
     assert guess_dataset(tmp_path).layout == "COCO"
+
+
+@pytest.mark.parametrize(("other", "is_val"), [("eval", True), ("more", False)])
+def test_a_folder_beside_that_of_training_is_a_split_or_is_told(
+    other: str, is_val: bool, tmp_path: Path
+) -> None:
+    for folder in ("train", other):
+        labelled(tmp_path / folder, 3)
+    dataset = guessed(tmp_path)
+    told = f"train: without images whose folders name no split, such as {other}/images/0.png"
+    assert (told in (tmp_path / "dataset.yaml").read_text()) is not is_val
+    images = [sample.image.parts[-3] for sample in open_split(dataset, "val").samples]
+    assert set(images) == {other if is_val else "train"}
+
+
+def test_of_two_annotators_the_first_by_name_is_taken(tmp_path: Path) -> None:
+    for number in range(3):
+        random = np.random.default_rng(number)
+        write_image(tmp_path / f"a_{number}.jpg", random.integers(0, 256, (8, 8, 3), np.uint8))
+        for annotator in ("2ndHO", "1stHO", "3rdHO"):
+            write_mask(tmp_path / f"a_{number}_{annotator}.png", random.integers(0, 2, (8, 8), np.uint8))
+    assert str(guess_dataset(tmp_path).dataset["train"]["masks"]) == "{stem}_1stHO.png"

@@ -8,7 +8,7 @@ from seg.spec.dataset.dataset import SplitName
 
 _SPLITS: Final[dict[str, SplitName]] = {
     **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "eval", "evaluation"), "val"),
     **dict.fromkeys(("test", "testing", "predict"), "predict"),
 }
 _WORDS: Final = re.compile(r"[A-Za-z]+")

@@ -103,6 +103,9 @@ def guess_mask_folders(found: FolderSurvey) -> Guess | None:
     if left_out:
         unsure.append(f"train: without folders that have no masks, such as {found.inner(left_out[0].parent)}")
     splits = _guess_mask_splits(found, labelled, images_of, classes, unsure)
+    if name == "train" and None in labelled:
+        example = found.inner(labelled[None].images[0])
+        unsure.append(f"train: without images whose folders name no split, such as {example}")
     if drawn:
         unsure.append(f"train: without {found.inner(drawn[0].parent)}, whose pictures have the same masks")
     return Guess("images and masks", {**splits, **classes.dataset}, tuple(unsure))

@@ -63,8 +63,11 @@ class MaskFamily:
             for image, mask in self._likely_pairs()
             if (pattern := self._from(image, mask)) is not None
         }
-        best = max(
-            candidates, key=lambda pattern: (len(self._paired(pattern)), -len(str(pattern))), default=None
+        # Of equals, such as the masks of two annotators, the first by name.
+        best = min(
+            candidates,
+            key=lambda pattern: (-len(self._paired(pattern)), len(str(pattern)), str(pattern)),
+            default=None,
         )
         least = _LEAST_PAIRED * min(len(self._images), len(self._masks))
         return best if best and len(self._paired(best)) >= least else None
