@@ -63,6 +63,7 @@ def read_submission_rows(
             findings.append(Finding(line, problem, "quote fields with commas"))
             continue
         key = found.key_of_fields(fields)
+        findings += _check_other_columns(line, found, fields)
         labels = style.labels
         if style.has_row_for_each_class:
             labels = tuple(label for name, label in style.label_of_class.items() if name == key[1])
@@ -103,6 +104,16 @@ def _check_table_header(
         and [header[at] for at in style.value_columns] == [style.header[at] for at in style.value_columns]
     )
     return style, [Finding(line, f"the header is {shown!r}", right, is_sure)]
+
+
+def _check_other_columns(line: int, style: TableFormat, fields: Row) -> list[Finding]:
+    """Findings on texts that are not those of the sample, in columns that a submission does not fill in."""
+    written = dict(zip(style.header, fields, strict=True))
+    return [
+        Finding(line, f"{name} is {written[name]!r}", f"it should be {text!r}, as in the sample", True)
+        for name, text in style.others.get(style.key_of_fields(fields), {}).items()
+        if written[name] != text
+    ]
 
 
 def _reorder_columns(style: TableFormat, header: Row) -> TableFormat:

@@ -86,6 +86,11 @@ def _table_of_header(
     output = row_classes.output
     has_pixels = output.format == "pixels"
     columns = find_table_columns(place, header, [] if has_pixels else [c.name for c in row_classes.classes])
+    if columns.others:
+        raise DataError(
+            f"{place}: nothing tells what to write into the column {header[columns.others[0]]!r}: leave it"
+            " out, or set output.sample to a sample submission with a row for each image"
+        )
     table = TableFormat(
         header,
         columns.id,

@@ -87,7 +87,12 @@ def follow_sample_submission(
         raise DataError(f"{place}: {other}")
     if style.has_row_for_each_class:
         row_classes.check_complete(place, style.label_of_class.values(), "row")
-    followed = replace(style, rows=rows, ids={image: name for name, image in image_of.items()})
+    followed = replace(
+        style,
+        rows=rows,
+        ids={image: name for name, image in image_of.items()},
+        others=_other_texts_of_rows(table, columns, rows),
+    )
     _refuse_missing_sample_rows(place, followed, samples)
     return followed
 
@@ -142,6 +147,18 @@ def _classes_in_sample_ids(
         if _match_ids_of_sample(image_ids_of_rows(keys), samples, ids):
             return [class_text for _, class_text in keys]
     return []
+
+
+def _other_texts_of_rows(
+    table: SampleTable, columns: TableColumns, rows: Sequence[Key]
+) -> dict[Key, dict[str, str]]:
+    """What the sample says of each row in columns that are not filled in."""
+    if not columns.others:
+        return {}
+    return {
+        key: {table.header[at]: fields[at] for at in columns.others}
+        for key, (_, fields) in zip(rows, table.rows, strict=True)
+    }
 
 
 def _match_ids_of_sample(names: Sequence[str], samples: Sequence[Sample], ids: Ids) -> dict[str, str]:

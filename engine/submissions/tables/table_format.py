@@ -34,6 +34,8 @@ class TableFormat:
         drops_empty: whether a row without pixels is not written.
         ids: the id in the CSV of each image; images that are missing here have the same id in both.
         rows: all rows in the sample's order; None if the rows follow the images.
+        others: the texts of the sample's further columns by their names, such as an image's height, for each
+            of its rows; they are written as they are.
     """
 
     header: tuple[str, ...]
@@ -49,6 +51,7 @@ class TableFormat:
     drops_empty: bool = False
     ids: Mapping[str, str] = field(default_factory=dict)
     rows: tuple[Key, ...] | None = None
+    others: Mapping[Key, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def has_row_for_each_class(self) -> bool:
@@ -90,7 +93,8 @@ class TableFormat:
     def fields(self, key: Key, values: Sequence[str]) -> list[str]:
         """A row of the CSV."""
         image, class_text = key
-        fields = [""] * len(self.header)
+        others = self.others.get(key, {})
+        fields = [others.get(name, "") for name in self.header]
         if self.class_column is not None:
             fields[self.class_column] = class_text
         elif self.has_row_for_each_class:

@@ -53,6 +53,10 @@ def written(form: SubmissionFormat, path: Path, images: Sequence[str] = ("a", "b
         ("kaggle", "Id,Predicted\nb_0,\nb_7,\nb_27,\na_27,\na_7,\na_0,\n"),
         ("kaggle", "Id,Predicted\na_0,\nb_0,\na_7,\nb_7,\na_27,\nb_27,\n"),
         ("kaggle", "Id,Predicted\na_7,\nb_7,\na_27,\nb_27,\n"),
+        ("pixels", "id,height,width,rle\nb,1,4,\na,1,4,\n"),
+        ("pixels", "rle_mask,pixel size,Image\n,0.5,b\n,0.25,a\n"),
+        ("kaggle", "id,class,width,rle\nb,7,4,\nb,27,4,\na,27,4,\na,7,4,\n"),
+        ("kaggle", "Id,height,Predicted\na_7,1,\na_27,1,\nb_7,3,\nb_27,3,\n"),
         ("kaggle", "Id,Predicted\na.png_7,\na.png_27,\nb.png_7,\nb.png_27,\n"),
     ],
 )
@@ -60,10 +64,11 @@ def test_header_columns_ids_and_order_are_those_of_the_sample(
     tmp_path: Path, name: Format, text: str
 ) -> None:
     found = written(form_of(name, tmp_path / "sample.csv", text), tmp_path / "a.csv")
-    wanted = [line.split(",") for line in text.removeprefix("\ufeff").split()]
+    wanted = [line.split(",") for line in text.removeprefix("\ufeff").splitlines()]
     assert found[0] == wanted[0]
-    identity = next(at for at, field in enumerate(wanted[1]) if field)
-    assert [row[identity] for row in found[1:]] == [row[identity] for row in wanted[1:]]
+    for at, field in enumerate(wanted[1]):
+        if field:
+            assert [row[at] for row in found[1:]] == [row[at] for row in wanted[1:]]
 
 
 def test_a_class_is_written_in_its_own_column(tmp_path: Path) -> None:
@@ -271,7 +276,8 @@ def test_a_header_alone_does_not_tell_how_ids_are_written(tmp_path: Path) -> Non
     ("output", "problem"),
     [
         ({"columns": ["id", "rle"]}, r"output\.columns: nothing tells the class .* 2 \(road, truck\)"),
-        ({"columns": ["id", "rle", "class", "use"]}, "its columns are 'id,rle,class,use'"),
+        ({"columns": ["id", "rle", "class", "use"]}, "what to write into the column 'use': leave it out"),
+        ({"columns": ["id", "runs of it", "width"]}, "its columns are 'id,runs of it,width'"),
         ({"columns": ["id", "road", "rle"]}, "its columns are 'id,road,rle'"),
         ({"columns": ["id", "road", "ground"]}, "has no column of class 'truck'"),
         ({"id": "{name}_{class}", "columns": ["id", "rle", "class"]}, "the id names the class, too"),

@@ -28,8 +28,28 @@ from tests.evaluate.contest import (
     set_runs,
     swap,
 )
+from tests.evaluate.validator.small_contest import ONE, contest_of
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
+
+
+def test_further_columns_are_those_of_the_sample(tmp_path: Path) -> None:
+    sample, wrong, mended = (tmp_path / f"{name}.csv" for name in ("sample", "wrong", "mended"))
+    sample.write_text("id,height,rle\nb,9,\na,4,\n")
+    spec = contest_of(
+        tmp_path,
+        {"a": ONE, "b": ONE},
+        ["ground", "road"],
+        sample=str(sample),
+        format="kaggle-per-image",
+    )
+    assert spec.output.file.read_text() == "id,height,rle\nb,9,6 2 10 2\na,4,6 2 10 2\n"
+    assert not check_submission(spec, spec.output.file, sample)
+    wrong.write_text("rle,id,height\n6 2 10 2,b,9\n6 2 10 2,a,5\n")
+    (other,) = [str(one) for one in check_submission(spec, wrong, sample) if one.line == 3]
+    assert other == "line 3: height is '5': it should be '4', as in the sample"
+    repair_submission(spec, wrong, sample).write(mended)
+    assert mended.read_bytes() == spec.output.file.read_bytes()
 
 
 @pytest.fixture
