@@ -24,6 +24,9 @@ LARGEST_TENSOR_ELEMENTS: Final = 2**31
 
 STANDARD_DOMAINS: Final = frozenset({"", "ai.onnx"})
 MAY_NOT_END: Final = frozenset({"Loop", "Scan"})
+_STARTS_OF_CHECKPOINTS: Final = (b"PK", b"\x80\x02", b"\x80\x04")
+"""Of a zip, and of pickles."""
+
 _SHAPE_INPUT: Final = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1}
 
 
@@ -71,7 +74,17 @@ def _parse_onnx(path: Path) -> "ModelProto":
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
     except DecodeError as error:
+        if _is_torch_checkpoint(path):
+            raise ModelError(
+                f"{path}: is a checkpoint of PyTorch, not an ONNX file: name it with 'checkpoint'"
+            ) from error
         raise ModelError(f"{path}: is not an ONNX file, or is damaged: export it again") from error
+
+
+def _is_torch_checkpoint(path: Path) -> bool:
+    """Whether a file is a zip or a pickle, as `torch.save` writes them, or is named like safetensors."""
+    with path.open("rb") as file:
+        return file.read(2) in _STARTS_OF_CHECKPOINTS or path.suffix == ".safetensors"
 
 
 def _check_onnx_versions(path: Path, model: "ModelProto") -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import save_file
 
 from seg.data.images.images import write_image
 from seg.errors import ModelError
@@ -203,6 +205,17 @@ def test_what_is_no_model_is_one_line(tmp_path: Path) -> None:
         read_model_card(tmp_path / "x.onnx")
     with pytest.raises(ModelError, match="seg export"):
         read_model_card(tmp_path / "absent.onnx")
+
+
+@pytest.mark.parametrize("name", ["last.pth", "old.pth", "model.safetensors"])
+def test_a_checkpoint_under_the_key_of_an_onnx_file_is_told_its_own(tmp_path: Path, name: str) -> None:
+    path, weights = tmp_path / name, {"a": torch.zeros(2)}
+    if path.suffix == ".safetensors":
+        save_file(weights, path)
+    else:
+        torch.save(weights, path, _use_new_zipfile_serialization=name == "last.pth")
+    with pytest.raises(ModelError, match=rf"{name}: is a checkpoint of PyTorch.* name it with 'checkpoint'"):
+        read_model_card(path)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
