@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seg.engine.ensemble import Ensemble
     from seg.engine.prediction import Prediction
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
 __all__ = ["Ensemble", "Prediction", "__version__", "evaluate", "export", "load"]
 
 __getattr__ = lazy_public_names(
