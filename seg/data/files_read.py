@@ -7,7 +7,7 @@ from pathlib import Path
 from seg.data.pairing.find_images import fixed_folder_of, is_path_pattern
 from seg.data.splits.list_samples import LIST_SUFFIXES, images_to_list
 from seg.errors import DataError, ModelError
-from seg.models.safety import external_weights_beside, load_safe_onnx
+from seg.models.safety import external_weights_beside, load_safe_onnx, may_have_external_weights
 from seg.spec.base import Spec
 from seg.spec.ensemble.ensemble import EnsembleSpec
 from seg.spec.ensemble.metric import MetricSpec
@@ -82,6 +82,6 @@ def _images_in_list(path: Path) -> Iterator[Path]:
 def _files_of_model(model: Path) -> Iterator[Path]:
     """An ONNX file, and its external weights."""
     yield model
-    if model.is_file():
-        with suppress(ModelError):
+    with suppress(ModelError, OSError):
+        if may_have_external_weights(model):
             yield from (model.parent / name for name in external_weights_beside(load_safe_onnx(model)))

@@ -7,6 +7,7 @@ without reading any weights.
 import math
 import stat
 from collections.abc import Iterator
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,9 @@ LARGEST_TENSOR_ELEMENTS: Final = 2**31
 
 STANDARD_DOMAINS: Final = frozenset({"", "ai.onnx"})
 MAY_NOT_END: Final = frozenset({"Loop", "Scan"})
+_KEY_OF_PLACE: Final = b"location"
+"""Of the file with a tensor's weights, in `TensorProto.external_data`."""
+
 _STARTS_OF_CHECKPOINTS: Final = (b"PK", b"\x80\x02", b"\x80\x04")
 """Of a zip, and of pickles."""
 
@@ -47,6 +51,14 @@ def load_safe_onnx(path: Path) -> "ModelProto":
     except UnicodeDecodeError as error:
         raise ModelError(f"{path}: has names that are not UTF-8: it is damaged: export it again") from error
     return model
+
+
+def may_have_external_weights(path: Path) -> bool:
+    """Whether the key of their place is in the file, which takes no parsing; False if there is no file."""
+    if not path.is_file() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        return content.find(_KEY_OF_PLACE) >= 0
 
 
 def external_weights_beside(model: "ModelProto") -> frozenset[str]:

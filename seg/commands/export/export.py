@@ -23,7 +23,6 @@ from seg.commands.options.shared import MemberName, Overwrite, chosen_members, p
 from seg.errors import ModelError, SegError
 from seg.experimental import help_marked_experimental
 from seg.export.fuse.output_names import FusedOutput
-from seg.models.model_file import read_model_card
 from seg.terminal.events import emit_event
 
 if TYPE_CHECKING:
@@ -98,6 +97,8 @@ def export_command(
     }
     for option in (option for option, value in of_whole.items() if value):
         raise SegError(f"seg export: {option} is about a fused file: add --fuse")
+    from seg.models.model_file import read_model_card
+
     path, spec = paths[0], resolve_ensemble_source(paths).spec
     request = (
         spec.export if precision is None else spec.export.model_copy(update={"precision": precision.value})

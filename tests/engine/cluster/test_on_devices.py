@@ -175,9 +175,9 @@ def test_no_process_outlives_the_command_and_the_next_one_goes_on(
     run_ensemble(moved(spec, "plain.csv"))
     whole = journal_of(moved(spec, "plain.csv")).stat().st_size
 
-    # Whoever runs the tests may have told them, and all that they begin, to be deaf to Ctrl-C.
+    # Whoever runs the tests may have told them, and all that they start, to ignore Ctrl-C or SIGHUP.
     program = "import signal, seg.commands; signal.signal(signal.SIGINT, signal.default_int_handler);"
-    program += "seg.commands.main()"
+    program += "signal.signal(signal.SIGHUP, signal.SIG_DFL); seg.commands.main()"
     command = [sys.executable, "-c", program, "ensemble", str(project), "--devices", "2"]
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, process_group=0

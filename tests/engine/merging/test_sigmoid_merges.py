@@ -108,7 +108,9 @@ def test_not_finite_stays_not_finite(name: MergeName) -> None:
     assert not np.isfinite(merged(name, plan_of([1, 1]), samples).sum())
 
 
-@given(seed=st.integers(0, 99), thresholds=st.lists(st.floats(0, 0.99), min_size=CLASSES, max_size=CLASSES))
+@given(
+    seed=st.integers(0, 99), thresholds=st.lists(st.floats(1e-4, 0.99), min_size=CLASSES, max_size=CLASSES)
+)
 def test_a_bit_is_set_above_its_threshold(seed: int, thresholds: list[float]) -> None:
     (probabilities,) = sigmoids(1, seed)
     decision = Decision(task="multilabel", rules=tuple(ClassRule(threshold=one) for one in thresholds))
