@@ -21,6 +21,7 @@ from tests.data.importers.sources import image_at, json_at, via_csv_at
 WIDTH, HEIGHT = 90, 70
 Region = tuple[Mapping[str, Any], Mapping[str, Any]]
 
+TRIANGLE_XY = [(5, 4), (34.5, 10), (8, 29.5)]
 TRIANGLE = {"name": "polygon", "all_points_x": [5, 34.5, 8], "all_points_y": [4, 10, 29.5]}
 RECT = {"name": "rect", "x": 60, "y": 5, "width": 50, "height": 12}
 """Leaves the image on the right."""
@@ -44,8 +45,7 @@ def by_opencv(name: str) -> Any:
     scale = 16
     fine = np.zeros((HEIGHT * scale, WIDTH * scale), np.uint8)
     if name == "triangle":
-        corners = np.stack([TRIANGLE["all_points_x"], TRIANGLE["all_points_y"]], 1)  # type: ignore[call-overload]
-        cv2.fillPoly(fine, [np.rint(corners * scale).astype(np.int32)], 1)
+        cv2.fillPoly(fine, [(np.array(TRIANGLE_XY) * scale).astype(np.int32)], 1)
     elif name == "rect":
         cv2.rectangle(fine, (60 * scale, 5 * scale), (110 * scale - 1, 17 * scale - 1), 1, -1)
     elif name == "round":
@@ -116,7 +116,7 @@ def test_train_and_val_have_files_of_their_own_with_images_of_the_same_name(tmp_
     for split in ("train", "val"):
         image_at(tmp_path / f"in/{split}/a.png", WIDTH, HEIGHT)
         image_at(tmp_path / f"in/{split}/empty.png", WIDTH, HEIGHT)
-        regions = [(TRIANGLE if split == "train" else CIRCLE, {})]
+        regions: list[Region] = [(TRIANGLE if split == "train" else CIRCLE, {})]
         via_json_at(tmp_path / f"in/{split}/via_region_data.json", regions, numbered=True)
     report = import_dataset("via", tmp_path / "in", tmp_path / "out")
     assert (report.images, report.classes) == ({"train": 2, "val": 2}, {"object": 1})
@@ -149,9 +149,7 @@ def test_the_class_is_the_only_attribute_or_the_one_named_so(
     assert imported_classes(tmp_path, [(TRIANGLE, attributes)]) == classes
 
 
-@pytest.mark.parametrize(
-    "attributes", [{"colour": "red", "shape": "leaf"}, {"name": "a", "type": "leaf"}, {"leaf": ""}]
-)
+@pytest.mark.parametrize("attributes", [{"colour": "red", "shape": "leaf"}, {"name": "a", "type": "leaf"}])
 def test_attributes_of_which_none_is_surely_the_class_are_named(
     attributes: Mapping[str, Any], tmp_path: Path
 ) -> None:
@@ -159,6 +157,11 @@ def test_attributes_of_which_none_is_surely_the_class_are_named(
     with pytest.raises(DataError, match=f"have the attributes {named}, .* rename that to 'class'"):
         imported_classes(tmp_path, [(TRIANGLE, attributes)])
     assert not (tmp_path / "out").exists()
+
+
+def test_an_attribute_without_a_value_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no region has a value of 'leaf': set its class there"):
+        imported_classes(tmp_path, [(TRIANGLE, {"leaf": ""}), (CIRCLE, {"leaf": {"wet": False}})])
 
 
 def test_two_files_that_contradict_each_other_are_refused(tmp_path: Path) -> None:

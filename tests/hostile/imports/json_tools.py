@@ -124,8 +124,10 @@ def via() -> Named:
             "[[1], [2], [3]]",
             "-7",
         ):
-            shape = ", ".join([f'"name": "{kind}"', *(f'"{key}": {value}' for key in keys)])
-            yield "via", f"{kind} of {value[:20]}", _via_region(f"{{{shape}}}", '{"class": "a"}')
+            given = f"[{value}, {value}, 3]" if kind == "polygon" else value
+            numbers = "".join(f', "{key}": {given}' for key in keys)
+            shape = f'{{"name": "{kind}"{numbers}}}'
+            yield "via", f"{kind} of {value[:9]} ({len(value)})", _via_region(shape, '{"class": "a"}')
     rect = '{"name": "rect", "x": 1, "y": 1, "width": 5, "height": 5}'
     for name, attributes in {
         "a list": "[1]",

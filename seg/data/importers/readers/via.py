@@ -101,12 +101,16 @@ def _class_attribute(source: Path, described: Sequence[_ViaImage]) -> str | None
     usual = [name for name in names if name.lower() in _CLASS_ATTRIBUTES]
     named_class = [name for name in names if name == "class"]
     certain = next((found for found in (names, named_class, usual) if len(found) == 1), None)
-    if names and (certain is None or not any(_classes_of_value(one.get(certain[0])) for one in attributes)):
+    if not names:
+        return None
+    if certain is None:
         raise DataError(
             f"{source}: its regions have the attributes {', '.join(map(repr, names))}, and which is the class"
-            " is not known: rename that to 'class' in the file, and give each region a value of it"
+            " is not known: rename that to 'class' in the file"
         )
-    return certain[0] if certain else None
+    if not any(_classes_of_value(one.get(certain[0])) for one in attributes):
+        raise DataError(f"{source}: no region has a value of {certain[0]!r}: set its class there")
+    return certain[0]
 
 
 def _classes_of_value(value: Any) -> list[str]:
