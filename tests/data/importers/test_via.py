@@ -160,7 +160,7 @@ def test_attributes_of_which_none_is_surely_the_class_are_named(
 
 
 def test_an_attribute_without_a_value_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no region has a value of 'leaf': set its class there"):
+    with pytest.raises(DataError, match="no region has a value of 'leaf', which is its class: give each one"):
         imported_classes(tmp_path, [(TRIANGLE, {"leaf": ""}), (CIRCLE, {"leaf": {"wet": False}})])
 
 

@@ -98,18 +98,18 @@ def _class_attribute(source: Path, described: Sequence[_ViaImage]) -> str | None
     """The attribute with the class: the only one, or the only one named so; None if there is none at all."""
     attributes = [attributes for image in described for _, attributes in image.regions]
     names = list(dict.fromkeys(name for one in attributes for name in one))
+    if not names:
+        return None
     usual = [name for name in names if name.lower() in _CLASS_ATTRIBUTES]
     named_class = [name for name in names if name == "class"]
     certain = next((found for found in (names, named_class, usual) if len(found) == 1), None)
-    if not names:
-        return None
     if certain is None:
         raise DataError(
             f"{source}: its regions have the attributes {', '.join(map(repr, names))}, and which is the class"
             " is not known: rename that to 'class' in the file"
         )
     if not any(_classes_of_value(one.get(certain[0])) for one in attributes):
-        raise DataError(f"{source}: no region has a value of {certain[0]!r}: set its class there")
+        raise DataError(f"{source}: no region has a value of {certain[0]!r}, which is its class: give each one")
     return certain[0]
 
 
