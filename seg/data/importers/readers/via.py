@@ -109,7 +109,9 @@ def _class_attribute(source: Path, described: Sequence[_ViaImage]) -> str | None
             " is not known: rename that to 'class' in the file"
         )
     if not any(_classes_of_value(one.get(certain[0])) for one in attributes):
-        raise DataError(f"{source}: no region has a value of {certain[0]!r}, which is its class: give each one")
+        raise DataError(
+            f"{source}: no region has a value of {certain[0]!r}, which is its class: give each one"
+        )
     return certain[0]
 
 
