@@ -356,8 +356,6 @@ def test_roles_at_the_beginning_of_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [
-        ("via.json", '{"a.jpg1": {"regions": [{"shape_attributes": {}}]}}', "VGG Image Annotator"),
-        ("via.csv", "filename,region_shape_attributes\na.jpg,{}\n", "VGG Image Annotator"),
         ("0.xml", "<annotation><object><bndbox></bndbox></object></annotation>", "boxes of Pascal VOC"),
         ("0.txt", "0 0.5 0.5 0.1 0.1\n", "boxes of YOLO"),
         ("a.nii.gz", "x", "one a slice"),

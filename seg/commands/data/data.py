@@ -205,7 +205,7 @@ def data_import_command(
         str,
         typer.Argument(
             metavar="FORMAT",
-            help="labelme, label-studio, cvat, yolo, supervisely, mapillary, geojson or huggingface.",
+            help="labelme, label-studio, cvat, via, yolo, supervisely, mapillary, geojson or huggingface.",
         ),
     ],
     source: Annotated[Path, typer.Argument(metavar="SRC", help="The dataset's folder, or its file.")],

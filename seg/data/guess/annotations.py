@@ -11,13 +11,15 @@ _START = 1 << 16
 
 
 def guess_annotations(found: FolderSurvey) -> Guess | None:
-    """labelme, Label Studio, CVAT, YOLO, Supervisely, GeoJSON and Hugging Face; None for others."""
+    """labelme, Label Studio, CVAT, VIA, YOLO, Supervisely, GeoJSON and Hugging Face; None for others."""
     if found.of_kind(".parquet"):
         return Guess("a Hugging Face dataset in parquet files", import_format="huggingface")
     if _has_yolo_layout(found):
         return Guess("YOLO outlines: a text for each image, of polygons in 0..1", import_format="yolo")
     if any("<annotations" in text_at_start(path) for path in found.of_kind(".xml")):
         return Guess("a CVAT export: outlines in XML", import_format="cvat")
+    if any(map(_is_of_via, [*found.of_kind(".json")[:20], *found.of_kind(".csv")[:20]])):
+        return Guess("outlines of the VGG Image Annotator", import_format="via")
     return _guess_json_annotations(found)
 
 
@@ -60,6 +62,14 @@ def _has_yolo_polygons(path: Path) -> bool:
     return all(
         len(row) > 6 and row[0] == int(row[0]) and 0 <= min(row[1:]) <= max(row[1:]) <= 1 for row in rows
     )
+
+
+def _is_of_via(path: Path) -> bool:
+    """A JSON with the regions of images, or a CSV with a column for them."""
+    head = text_at_start(path)
+    if path.suffix.lower() == ".csv":
+        return "region_shape_attributes" in head.partition("\n")[0]
+    return '"regions"' in head and '"shape_attributes"' in _text_of_annotations(path)
 
 
 def _is_geojson(path: Path) -> bool:

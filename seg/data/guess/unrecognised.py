@@ -32,7 +32,6 @@ _UNREAD: Final = {
 _BOX: Final = re.compile(r"\d+( [\d.]+){4}")
 _YOLO: Final = "boxes of YOLO, which have no outline: outline the objects"
 _VOC: Final = "boxes of Pascal VOC, which have no outline: outline the objects"
-_VIA: Final = "outlines of the VGG Image Annotator, which are not read: export them as COCO"
 _PANOPTIC: Final = "segments of COCO panoptic: name its PNGs as masks, or convert it with panopticapi"
 
 
@@ -65,8 +64,6 @@ def _kind_of_annotations(path: Path) -> tuple[Path, str] | None:
 
 
 def _kind_of_json(path: Path) -> str:
-    if '"shape_attributes"' in text_at_start(path):
-        return _VIA
     document = json_or_none(path)
     if not isinstance(document, dict) or not document.keys() >= COCO_KEYS:
         return ""
@@ -77,8 +74,6 @@ def _kind_of_json(path: Path) -> str:
 
 
 def _kind_of_csv(path: Path) -> str:
-    if "region_shape_attributes" in text_at_start(path):
-        return _VIA
     try:
         lines = list(islice(read_csv_lines(path), 2))
     except DataError:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from seg.data.coco.rasterise import MaskHW
 from seg.data.deep.decode import header_of_deep
@@ -69,6 +69,16 @@ Importer = Callable[[Path, Dropped], ImportedDataset]
 
 IGNORED = UNLABELLED_IGNORED
 
+_OF_ANOTHER_STRUCTURE: Final = (
+    KeyError,
+    TypeError,
+    ValueError,
+    IndexError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+
 
 def read_annotation_json(path: Path) -> Any:
     """The content of a JSON; raises DataError."""
@@ -98,7 +108,7 @@ def errors_of_format_named(path: Path, form: str) -> Iterator[None]:
     """Turns what a file of another structure raises into a DataError that names the file."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
+    except _OF_ANOTHER_STRUCTURE as error:
         raise DataError(f"{path}: is not as {form} writes it: {type(error).__name__}: {error}") from error
 
 

@@ -8,7 +8,7 @@ from seg.errors import SpecError
 from seg.spec.base import did_you_mean
 
 Format = Literal[
-    "labelme", "label-studio", "cvat", "yolo", "supervisely", "mapillary", "geojson", "huggingface"
+    "labelme", "label-studio", "cvat", "via", "yolo", "supervisely", "mapillary", "geojson", "huggingface"
 ]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 

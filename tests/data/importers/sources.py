@@ -1,9 +1,10 @@
 """A small dataset as each tool writes it: one image of 12x8, with an object whose pixels are known."""
 
 import base64
+import csv
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -107,6 +108,35 @@ def cvat(folder: Path) -> None:
     )
 
 
+def via(folder: Path) -> None:
+    """A project beside its image's folder; the CSV has the same regions once more."""
+    size = image_at(folder / "images/a.jpg").stat().st_size
+    xs, ys = [list(axis) for axis in zip(*SQUARE, strict=True)]
+    regions = [
+        ({"name": "polygon", "all_points_x": xs, "all_points_y": ys}, {"class": "polygon"}),
+        ({"name": "rect", "x": 2, "y": 1, "width": 4, "height": 3}, {"class": {"rect": True, "x": False}}),
+        ({"name": "point", "cx": 1, "cy": 1}, {"class": "polygon"}),
+        ({"name": "rect", "x": 2, "y": 1, "width": 4, "height": 3}, {"class": "", "note": "far"}),
+    ]
+    listed = [{"shape_attributes": shape, "region_attributes": attributes} for shape, attributes in regions]
+    images = {
+        f"a.jpg{size}": {"filename": "a.jpg", "size": size, "regions": listed, "file_attributes": {}},
+        "gone.jpg-1": {"filename": "gone.jpg", "size": -1, "regions": [], "file_attributes": {}},
+    }
+    json_at(folder / "via_project.json", {"_via_settings": {}, "_via_img_metadata": images})
+    json_at(folder / "other.json", {"scores": []})
+    via_csv_at(folder / "via_export.csv", [("a.jpg", shape, attributes) for shape, attributes in regions])
+
+
+def via_csv_at(path: Path, regions: Sequence[tuple[str, object, object]]) -> None:
+    """A CSV of VIA: a row for each region of an image."""
+    columns = "file_size,file_attributes,region_count,region_id,region_shape_attributes,region_attributes"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(f"filename,{columns}\n")
+        for name, shape, attributes in regions:
+            csv.writer(file).writerow([name, 9, "{}", 1, 0, json.dumps(shape), json.dumps(attributes)])
+
+
 def yolo(folder: Path) -> None:
     image_at(folder / "train/images/a.jpg")
     image_at(folder / "valid/images/b.jpg")
@@ -198,6 +228,7 @@ SOURCES: Final[dict[str, Callable[[Path], None]]] = {
     "labelme": labelme,
     "label-studio": label_studio,
     "cvat": cvat,
+    "via": via,
     "yolo": yolo,
     "supervisely": supervisely,
     "mapillary": mapillary,

@@ -72,6 +72,16 @@ EXPECTED: dict[str, dict[str, Any]] = {
             "track of a video": 1,
         },
     },
+    "via": {
+        "classes": {"polygon": 1, "rect": 2},
+        "train": {**SQUARE, "rect": square_hw()},
+        "dropped": {
+            "JSON without regions of VIA": 1,
+            "point, which has no area": 1,
+            "region without a class": 1,
+            "image that is not there, or not the only one of its name": 1,
+        },
+    },
     "yolo": {
         "classes": {"box": 1, "polygon": 2},
         "train": SQUARE,
@@ -212,6 +222,11 @@ SPOILT: list[tuple[str, str, bytes, str]] = [
     ("label-studio", "project-1.json", b"{}", "is not a list of tasks"),
     ("label-studio", "project-1.json", b"[7]", "task 0: is not as Label Studio writes it"),
     ("cvat", "annotations.xml", b"<a>", "is not XML"),
+    ("via", "via_project.json", b"{", r"via_project\.json: is not JSON"),
+    ("via", "via_project.json", b'{"a.jpg": {"regions": [7], "filename": "a.jpg"}}', "is not as VIA"),
+    ("via", "via_project.json", b'{"a.jpg": {"regions": []}}', "VIA writes it: KeyError: 'filename'"),
+    ("via", "via_export.csv", b"\xff,\n", "is not a CSV in UTF-8"),
+    ("via", "images/a.jpg", b"no image", r"a\.jpg: "),
     ("yolo", "data.yaml", b"names: [", r"data\.yaml:1: not valid YAML"),
     ("yolo", "data.yaml", b"names: [" + b"9" * 5000 + b"]", "is no value"),
     ("yolo", "data.yaml", EXPLODING, "more than 10000 values, those that aliases repeat"),

@@ -23,9 +23,9 @@ of public datasets and annotation tools. Compare yours with the trees, and corre
 not what you want: [data](../how-to/data.md) describes every form of pairing and of labels,
 [submissions](../how-to/submissions.md) of the contest's CSV.
 
-Labels of annotation tools (labelme, Label Studio, CVAT's XML, YOLO outlines, Supervisely, GeoJSON,
-Hugging Face) are [imported](../how-to/importing.md) first; `seg data guess` prints the command. Finished
-models need no labels: see [finished models in Python](python.md).
+Labels of annotation tools (labelme, Label Studio, CVAT's XML, VGG Image Annotator, YOLO outlines,
+Supervisely, GeoJSON, Hugging Face) are [imported](../how-to/importing.md) first; `seg data guess` prints
+the command. Finished models need no labels: see [finished models in Python](python.md).
 
 This page is written by `python -m tests.data.layouts.page` from folders that the tests draw, and a test
 compares it.

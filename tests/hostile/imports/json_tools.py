@@ -1,4 +1,4 @@
-"""Supervisely, GeoJSON and Mapillary."""
+"""Supervisely, GeoJSON, Mapillary and the VGG Image Annotator."""
 
 # ruff: noqa: E501 (a case is one line)
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.hostile.case import Prepare, both
 from tests.hostile.imports.parquet_files import rows
-from tests.hostile.imports.parts import JSONS, POINTS, Named, copied_image, png_bytes, written
+from tests.hostile.imports.parts import BIG, JSONS, POINTS, Named, copied_image, png_bytes, written
 
 
 def json_tools() -> Named:
@@ -34,6 +34,8 @@ def json_tools() -> Named:
             ),
         )
         yield "geojson", name, both(copied_image("g/0.png"), written("g/0.geojson", text))
+        yield "via", name, both(copied_image("g/0.png"), written("g/via.json", text))
+        yield "via", f"CSV of {name}", both(copied_image("g/0.png"), written("g/via.csv", text))
         yield (
             "mapillary",
             name,
@@ -100,6 +102,61 @@ def json_tools() -> Named:
                 written("g/config.json", text),
             ),
         )
+
+
+def via() -> Named:
+    for kind, keys in {
+        "polygon": ("all_points_x", "all_points_y"),
+        "rect": ("x", "y", "width", "height"),
+        "circle": ("cx", "cy", "r"),
+        "ellipse": ("cx", "cy", "rx", "ry", "theta"),
+    }.items():
+        for value in (
+            "NaN",
+            "Infinity",
+            "1e308",
+            "9" * 400,
+            BIG,
+            '"a"',
+            "null",
+            "[]",
+            "{}",
+            "[[1], [2], [3]]",
+            "-7",
+        ):
+            given = f"[{value}, {value}, 3]" if kind == "polygon" else value
+            numbers = "".join(f', "{key}": {given}' for key in keys)
+            shape = f'{{"name": "{kind}"{numbers}}}'
+            yield "via", f"{kind} of {value[:9]} ({len(value)})", _via_region(shape, '{"class": "a"}')
+    rect = '{"name": "rect", "x": 1, "y": 1, "width": 5, "height": 5}'
+    for name, attributes in {
+        "a list": "[1]",
+        "a number": "7",
+        "null": "null",
+        "lines": '{"a\\nb": "c\\nd: ["}',
+        "a class of lists": '{"class": [["a"]]}',
+        "a class of null": '{"class": null}',
+        "a surrogate": '{"class": "\\ud800"}',
+        "10,000 attributes": json.dumps({f"a{n}": "b" for n in range(10_000)}),
+        "10,000 ticks": json.dumps({"class": {f"a{n}": True for n in range(10_000)}}),
+    }.items():
+        yield "via", f"attributes: {name}", _via_region(rect, attributes)
+    for name, image in {
+        "above": "../../../etc/passwd",
+        "a device": "/dev/zero",
+        "NUL": "a\0b",
+        "long": "a" * 5000,
+        "lines": "a\nb",
+        "a list": ["x"],
+    }.items():
+        text = json.dumps({"0": {"filename": image, "regions": []}})
+        yield "via", f"an image {name}", both(copied_image("g/0.png"), written("g/via.json", text))
+
+
+def _via_region(shape: str, attributes: str) -> Prepare:
+    region = f'{{"shape_attributes": {shape}, "region_attributes": {attributes}}}'
+    text = f'{{"0.png9": {{"filename": "0.png", "regions": [{region}]}}}}'
+    return both(copied_image("g/0.png"), written("g/via.json", text))
 
 
 def _copied_mask(place: str) -> Prepare:
