@@ -22,7 +22,7 @@ from seg.labels.label_map import MAX_CLASSES
 from seg.labels.task import Task
 from seg.pixel_range import MAX_BANDS, Band, Percent, PixelRange, Window
 from seg.read_scale import ReadScale
-from seg.spec.base import Spec, number_within, path_beside
+from seg.spec.base import Spec, existing_file_beside, number_within, path_beside
 from seg.spec.class_lists import PRESETS, read_class_list
 from seg.spec.class_lists.unlabelled import MAX_PIXEL_VALUE, UNLABELLED_VALUES, without_unlabelled_classes
 from seg.spec.dataset.class_checks import (
@@ -248,7 +248,7 @@ def load_dataset(path: Path | str) -> DatasetSpec:
 
 def _dataset_or_its_path(value: Any, info: Any) -> Any:
     if isinstance(value, str):
-        return load_dataset(path_beside(value, info))
+        return load_dataset(existing_file_beside(value, info))
     return value
 
 

@@ -70,7 +70,7 @@ def _expected_value(error: ErrorDetails) -> str:
     elif kind == "too_long":
         expected = f"at most {_number_of_entries(context['max_length'])}"
     elif kind == "string_pattern_mismatch":
-        expected = "letters, digits, '.', '_' and '-', and first a letter or digit"
+        expected = "at most 200 letters, digits, '.', '_' and '-', and first a letter or digit"
     elif kind == "literal_error":
         expected = " or ".join(literal_values(context["expected"]))
     return expected
