@@ -96,6 +96,8 @@ def test_views_are_a_set_or_a_list(tmp_path: Path) -> None:
         ("views: d4\noutput:\n  format: png\n  rle: {}", "x.yaml:9: output: 'rle' has no meaning"),
         ("batch_size: [", "x.yaml:7: not valid YAML"),
         ("views: d4\nviews: d4", "x.yaml:7: not valid YAML: found duplicate key"),
+        ("tile: {1: 2, size: 64}", "x.yaml:6: tile.1: unknown key: known: blend, overlap, plain, size"),
+        ("output: {columns: ['', b]}", "x.yaml:6: output.columns.0: text that is not empty"),
         ("stacking: nothing.yaml", "x.yaml:6: stacking: there is no file"),
         (f"runs: {'a' * 256}", "x.yaml:6: runs: has a name of more than 255 bytes"),
         (f"student: {{name: {'a' * 201}}}", "x.yaml:6: student.name: at most 200 letters"),
@@ -242,3 +244,10 @@ def test_classes_are_compared_with_those_that_the_dataset_lists(more: str, line:
 def test_a_dataset_that_is_not_there_is_named_with_its_line(tmp_path: Path) -> None:
     (found,) = mistakes(tmp_path, "members: [{name: m}]\ndata: nothing.yaml\n")
     assert "x.yaml:2: data: there is no file" in found
+
+
+@pytest.mark.parametrize("key", ["classes: ['', b]", "classes: [a, b]\nunlabelled: ''"])
+def test_a_class_has_a_name(key: str, tmp_path: Path) -> None:
+    (tmp_path / "d.yaml").write_text(f"predict: {{images: i}}\n{key}\n")
+    with pytest.raises(SpecError, match="text that is not empty"):
+        load_dataset(tmp_path / "d.yaml")

@@ -33,6 +33,7 @@ from seg.spec.dataset.class_checks import (
 from seg.spec.dataset.class_entry import (
     UNLABELLED_IGNORED,
     ClassEntry,
+    ClassName,
     refuse_repeated_classes,
 )
 from seg.spec.dataset.groups import GROUP_OR_PATTERN
@@ -78,7 +79,7 @@ class DatasetSpec(Spec):
     `_classes.csv`, `objectInfo150.txt`, `data.yaml`, `meta.json`), or `voc` or `cityscapes`. Required for
     masks and tables; for COCO the default is the categories by id.
     """
-    unlabelled: str = UNLABELLED_IGNORED
+    unlabelled: ClassName = UNLABELLED_IGNORED
     """`ignore`, or the class that unlabelled pixels belong to. A class that is not listed becomes the first.
     """
     unlabelled_values: tuple[PixelValue, ...] = UNLABELLED_VALUES

@@ -71,6 +71,8 @@ def _expected_value(error: ErrorDetails) -> str:
         expected = f"at most {_number_of_entries(context['max_length'])}"
     elif kind == "string_pattern_mismatch":
         expected = "at most 200 letters, digits, '.', '_' and '-', and first a letter or digit"
+    elif kind == "string_too_short":
+        expected = "text that is not empty"
     elif kind == "literal_error":
         expected = " or ".join(literal_values(context["expected"]))
     return expected

@@ -1,6 +1,6 @@
 """Areas of a decision that no image reaches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -9,7 +9,7 @@ from seg.spec.ensemble.decision import DecisionSpec
 from tests.engine.tiny_models import CLASSES
 
 
-def described(sizes: list[tuple[int, int] | None], **decision: object) -> str:
+def described(sizes: Sequence[tuple[int, int] | None], **decision: object) -> str:
     return describe_unreachable_areas(DecisionSpec.model_validate(decision), CLASSES, sizes)
 
 
