@@ -103,6 +103,9 @@ def _place_of_mistake(document: Any, error: ErrorDetails) -> Place:
             place.append(part)
         elif error["type"] == "missing" and is_last:
             place.append(part)
+        elif error["type"] == "invalid_key" and is_last:
+            # The library names a key that is no text, such as a date, by its text.
+            place.append(next((key for key in node if part in (str(key), repr(key))), part))
     return tuple(place)
 
 
