@@ -61,7 +61,7 @@ class ImageRef:
         return (
             ImageSource(Path(self.place), version=self.version)
             if self.version
-            else ImageSource.at(Path(self.place))
+            else ImageSource.at(Path(self.place), tuple(map(Path, self.stack)))
         )
 
 

@@ -64,7 +64,7 @@ def run_ensemble(
         refuse_exclusions(spec, "--deadline")
     resolved = resolve_ensemble(spec)
     check_stopping_calibration(resolved)
-    sources = {sample.id: ImageSource.at(sample.image) for sample in resolved.samples}
+    sources = {one.id: ImageSource.at(one.image, one.stack) for one in resolved.samples}
     images = [RunImage(one, one, str(one.image), sources[one.id]) for one in resolved.samples]
     read = [sample.image for sample in resolved.samples]
     run = JournalledRun.prepare(resolved, images, overwrite=overwrite, reads=(*read, *reads))

@@ -1,7 +1,7 @@
 """`seg show`: a picture of what the ensemble, or a submission, sees."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,11 @@ from seg.commands.ensemble.other_images import with_other_images
 from seg.commands.ensemble.source import Runtime, Views, Weights, are_models, resolve_ensemble_source
 from seg.commands.options.shared import Overwrite, check_picture_name
 from seg.terminal.notices import suggest_opening
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from seg.spec import EnsembleSpec
 
 
 def show_command(
@@ -67,6 +72,7 @@ def show_command(
         reads = (
             *source.reads,
             *files_read_by_spec(spec),
+            *_images_that_could_be_replaced(spec, output),
             *map(Path, wanted),
             *([submission] if submission else []),
         )
@@ -83,3 +89,12 @@ def show_command(
         typer.launch(str(page))
     else:
         suggest_opening(page)
+
+
+def _images_that_could_be_replaced(spec: "EnsembleSpec", output: Path) -> "Iterator[Path]":
+    """The images of the predict split, which may lie outside its folder, if something is at the output."""
+    from seg.data import open_split
+    from seg.files.atomic import path_exists
+
+    if path_exists(output):
+        yield from (sample.image for sample in open_split(spec.data, "predict").samples)

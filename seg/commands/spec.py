@@ -21,6 +21,7 @@ def spec_check_command(
     """
     from seg.engine.member_files import read_existing_member_files
     from seg.errors import SegError, SpecError
+    from seg.metrics.own_function import refuse_missing_metric_file
     from seg.spec import load_ensemble
 
     mistakes = []
@@ -28,6 +29,7 @@ def spec_check_command(
         try:
             spec = load_ensemble(file)
             read_existing_member_files(spec)
+            refuse_missing_metric_file(spec.metric)
         except SegError as error:
             mistakes.append(str(error))
         else:

@@ -32,6 +32,8 @@ _KINDS: Final = (
     (stat.S_ISBLK, "a device"),
 )
 
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
+
 DAMAGED_ZIP: Final = (
     OSError,
     ValueError,
@@ -169,7 +171,8 @@ def write_errors_named(final: Path) -> Iterator[None]:
             raise
         # Errors of libraries may have the system's error only as their cause.
         reason = error.strerror or error.__cause__ or error
-        raise OutputError(f"{final}: cannot be written: {reason}") from error
+        advice = ": make room and run it again" if error.errno in _NO_ROOM else ""
+        raise OutputError(f"{final}: cannot be written: {reason}{advice}") from error
 
 
 def write_text(final: Path, text: str) -> None:

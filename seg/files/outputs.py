@@ -10,12 +10,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from seg.errors import OutputError
 from seg.files.atomic import atomic_folder, follow_link, path_exists, remove_leftovers_of, write_errors_named
+from seg.files.file_names import LONGEST
 from seg.files.image_suffixes import ARRAY_SUFFIXES, IMAGE_SUFFIXES
 from seg.files.ownership import is_own_folder, record_own_file, record_own_folder, unowned_files
 from seg.terminal.events import emit_event
+
+_LONGEST_NAME: Final = LONGEST - 32
+"""Bytes in the name of an output: those of its lock, its journal and what is written before it are longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class Output:
     def check(self) -> None:
         """Raise OutputError if writing would destroy something, or cannot succeed."""
         final = follow_link(self.path)
+        _refuse_long_name(final)
         self._refuse_other_kind(final)
         if path_exists(final):
             self._refuse_what_is_read(final)
@@ -104,6 +110,15 @@ def output_folder(final: Path) -> Iterator[Path]:
 
 def _is_below(path: Path, folder: Path) -> bool:
     return Path(os.path.realpath(folder)) in Path(os.path.realpath(path)).parents
+
+
+def _refuse_long_name(final: Path) -> None:
+    size = len(os.fsencode(final.name))
+    if size > _LONGEST_NAME:
+        raise OutputError(
+            f"{final}: has a name of {size} bytes, and files beside it have longer ones: shorten it to"
+            f" {_LONGEST_NAME} bytes"
+        )
 
 
 def _refuse_unwritable(final: Path) -> None:

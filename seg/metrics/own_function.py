@@ -46,6 +46,12 @@ def tally_own_function(own: OwnFunction, counts_c: NDArray[np.bool_]) -> TallyMa
     return tally_masks
 
 
+def refuse_missing_metric_file(spec: MetricSpec) -> None:
+    """Raise SpecError if the metric is a function in a file that is not there; nothing is run."""
+    if spec.own_function:
+        _refuse_missing_file_of_function(spec.own_function)
+
+
 def metric_fingerprint(spec: MetricSpec) -> dict[str, Any]:
     """What the scores of a metric depend on: the spec, and the content of the user's file."""
     own = spec.own_function
@@ -65,10 +71,14 @@ def _tally_own_scores(scores: NDArray[np.float64], counts_c: NDArray[np.bool_], 
     return tally_c2
 
 
+def _refuse_missing_file_of_function(own: OwnFunction) -> None:
+    if not own.file.is_file():
+        raise SpecError(f"metric: {own.file}: there is no such file: correct its path")
+
+
 def _load_own_function(own: OwnFunction) -> Callable[..., Any]:
     file = own.file
-    if not file.is_file():
-        raise SpecError(f"metric: {file}: there is no such file")
+    _refuse_missing_file_of_function(own)
     try:
         found = runpy.run_path(str(file)).get(own.function)
     except (Exception, SystemExit) as error:

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from seg import ranges
+from seg.files import file_names
 
 _MOST_LISTED: Final = 12
 _OTHER_WORDS: Final = {"gpu": "cuda", "nvidia": "cuda", "trt": "tensorrt"}
@@ -114,14 +115,28 @@ def number_within(bounds: ranges.Range | ranges.WholeRange) -> Any:
 
 
 def path_beside(value: str | Path, info: ValidationInfo) -> Path:
-    """A path relative to the folder of the YAML that is read; raises ValueError where `~` is nobody's."""
+    """A path relative to the folder of the YAML that is read.
+
+    Raises:
+        ValueError: it is empty, has a name that no file can have, or begins with the `~` of nobody.
+    """
     folder: Path = (info.context or {}).get("folder", Path())
     if not str(value):
         raise ValueError("is empty: name a file or a folder")
+    if any(len(part.encode(errors="replace")) > file_names.LONGEST for part in Path(value).parts):
+        raise ValueError(f"has a name of more than {file_names.LONGEST} bytes: no file can: correct it")
     try:
         return Path(os.path.normpath((folder / Path(value).expanduser()).absolute()))
     except RuntimeError as error:
         raise ValueError(f"there is no user of that home folder: {str(value)!r}") from error
+
+
+def existing_file_beside(value: str | Path, info: ValidationInfo) -> Path:
+    """The same of a file that has to be there; raises ValueError where it is not."""
+    path = path_beside(value, info)
+    if not os.path.lexists(path):
+        raise ValueError(f"there is no file {str(path)!r}: correct its path")
+    return path
 
 
 def _path_value_beside(value: Any, info: ValidationInfo) -> Any:

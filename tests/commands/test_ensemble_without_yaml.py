@@ -177,6 +177,10 @@ MISTAKES = {
     "ensemble said.yaml --views hflip,hflip": "views: a view is listed twice, which would count it twice",
     "ensemble said.yaml --runtime gpu": "runtime: 'gpu' is not known: did you mean 'cuda'?",
     "ensemble said.yaml --format pgn": "unknown format 'pgn': did you mean 'png'?",
+    "ensemble said.yaml --format=": "unknown format '': known: class-png, coco, coco-panoptic, geojson,"
+    " geotiff, kaggle, kaggle-per-image, npz, pixels, png",
+    "ensemble said.yaml --output=": "--output: is empty: name a file or a folder",
+    "ensemble a.onnx --images=": "--images: is empty: name a folder, a pattern or a list",
     "ensemble said.yaml -o masks/": "--output masks/: is a folder, and format kaggle a file: name a file, or"
     " add --format png",
     "ensemble a.onnx --images photos -o x.txt": "--output x.txt: no format is known by .txt: use .csv,"

@@ -170,6 +170,21 @@ def test_submissions_that_are_read_stay(project: Path) -> None:
     assert submission.read_bytes() == before
 
 
+def test_images_of_a_coco_json_outside_its_folder_stay(project: Path) -> None:
+    folder = project.parent
+    (photo,) = photos(folder / "elsewhere", ["photo.png"])
+    coco = json.loads((folder / "train.json").read_text())
+    height, width = SIZE
+    coco["images"] = [{"id": 1, "file_name": "../elsewhere/photo.png", "height": height, "width": width}]
+    (folder / "predict.json").write_text(json.dumps(coco | {"annotations": []}))
+    data = json.loads(project.read_text())["data"]
+    change(project, data=data | {"predict": {"images": "images", "annotations": "predict.json"}})
+    before = photo.read_bytes()
+    for command in (("show", project, "-o", photo), ("show", project, "-o", photo.parent)):
+        assert "what this command reads" in refused(*command, "--overwrite")
+    assert photo.read_bytes() == before
+
+
 def test_files_of_somebody_else_stay(project: Path) -> None:
     seg("ensemble", project)
     submission = project.parent / "submission.csv"

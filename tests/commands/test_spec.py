@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from seg.commands.app import app
 from seg.data.sample import write_sample_dataset
+from seg.errors import SpecError
 from tests.commands.processes import ROOT, seg
 
 
@@ -54,6 +55,17 @@ def test_mistakes_in_a_spec_are_lines_with_places(tmp_path: Path) -> None:
     assert done.stderr == (
         f"seg: {path}:6: members.0.archtecture: unknown key: did you mean 'architecture'?\n"
     )
+
+
+def test_a_metric_without_its_file_is_found_before_it_is_needed(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(
+        "data: {predict: {images: a}, classes: [a, b]}\nmembers: [{name: a}]\nmetric: score.py:dice\n"
+    )
+    with pytest.raises(SpecError, match=r"metric: .*score\.py: there is no such file: correct its path"):
+        CliRunner().invoke(app, ["spec", "check", str(path)], catch_exceptions=False)
+    (tmp_path / "score.py").write_text("raise SystemExit('this is not run')\n")
+    assert CliRunner().invoke(app, ["spec", "check", str(path)]).exit_code == 0
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:

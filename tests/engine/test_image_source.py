@@ -15,8 +15,10 @@ from seg.engine.jobs.journal.journal import Journal
 from seg.engine.jobs.journal.journal_entry import JournalEntry
 from seg.engine.jobs.predict import run_ensemble
 from seg.errors import DataError
+from seg.image_type import ImageType
 from seg.labels.label_map import LabelsHW
 from seg.spec import load_ensemble
+from tests.engine.tiny_models import write_band_model
 
 LABELS: LabelsHW = np.zeros((2, 2), dtype=np.uint8)
 
@@ -133,3 +135,26 @@ def test_a_submission_is_of_the_images_that_are_there(project: Path) -> None:
     assert changed != before
     run_ensemble(spec, restart=True)
     assert spec.output.file.read_bytes() == changed
+
+
+def test_a_stack_is_predicted_again_where_any_of_its_slices_was_replaced(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "images").mkdir()
+    for number in range(4):
+        cv2.imwrite(str(tmp_path / f"images/slice_{number}.png"), rng.integers(0, 256, (8, 9), np.uint8))
+    (tmp_path / "dataset.yaml").write_text(
+        "predict: {images: images}\nrange: [0, 255]\nstack: {by: 'slice_{s}'}\n"
+        "classes: [ground, paper, glass, metal]\n"
+    )
+    model = write_band_model(tmp_path, 1, ImageType("uint8", 3), most=255)
+    (tmp_path / "spec.yaml").write_text(
+        f"data: dataset.yaml\nruntime: cpu\nmembers: [{{name: a, model: {model}}}]\n"
+    )
+    spec = load_ensemble(tmp_path / "spec.yaml")
+    assert run_ensemble(spec).images_now == 4
+    assert run_ensemble(spec).images_now == 0
+    cv2.imwrite(str(tmp_path / "images/slice_0.png"), rng.integers(0, 256, (8, 9), np.uint8))
+    assert run_ensemble(spec).images_now == 2
+    resumed = (tmp_path / "submission.csv").read_bytes()
+    run_ensemble(spec, restart=True)
+    assert resumed == (tmp_path / "submission.csv").read_bytes()

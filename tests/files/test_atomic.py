@@ -258,7 +258,10 @@ def test_a_folder_that_cannot_take_the_place_leaves_the_old_one(
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(OutputError, match=r"out: cannot be written: No space left"), atomic_folder(final):
+    with (
+        pytest.raises(OutputError, match=r"out: cannot be written: No space left on device: make room"),
+        atomic_folder(final),
+    ):
         monkeypatch.setattr(Path, "chmod", refuse)
     assert (final / "a.png").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

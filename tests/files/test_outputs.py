@@ -184,3 +184,10 @@ def test_label_maps_beside_images_are_no_images(tmp_path: Path) -> None:
     assert image_files_in(tmp_path) == [tmp_path / "a.png"]
     assert image_files_in(tmp_path / "out") == [tmp_path / "out/a.png"]
     write_folder(target, **{"a.png": "another"})
+
+
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_a_name_that_leaves_no_room_for_files_beside_it_is_refused(tmp_path: Path, is_folder: bool) -> None:
+    Output(tmp_path / ("ä" * 111), is_folder=is_folder).check()
+    with pytest.raises(OutputError, match=r"has a name of 224 bytes.*: shorten it to 223 bytes"):
+        Output(tmp_path / ("ä" * 112), is_folder=is_folder).check()

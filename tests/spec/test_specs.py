@@ -96,6 +96,16 @@ def test_views_are_a_set_or_a_list(tmp_path: Path) -> None:
         ("views: d4\noutput:\n  format: png\n  rle: {}", "x.yaml:9: output: 'rle' has no meaning"),
         ("batch_size: [", "x.yaml:7: not valid YAML"),
         ("views: d4\nviews: d4", "x.yaml:7: not valid YAML: found duplicate key"),
+        ("views: d4\n2020-01-01: 3", "x.yaml:7: 2020-01-01: unknown key: known: batch_size"),
+        ("views: d4\n~: 3", "x.yaml:7: None: unknown key"),
+        ("views: d4\n1.5: 3", "x.yaml:7: 1.5: unknown key"),
+        ("views: d4\n[a]: 3", "x.yaml:7: ('a',): unknown key"),
+        ("tile: {1: 2, size: 64}", "x.yaml:6: tile.1: unknown key: known: blend, overlap, plain, size"),
+        ("output: {columns: ['', b]}", "x.yaml:6: output.columns.0: text that is not empty"),
+        ("stacking: nothing.yaml", "x.yaml:6: stacking: there is no file"),
+        (f"runs: {'a' * 256}", "x.yaml:6: runs: has a name of more than 255 bytes"),
+        (f"student: {{name: {'a' * 201}}}", "x.yaml:6: student.name: at most 200 letters"),
+        ("recipe:\n  copy_paste: {place: x}", "x.yaml:7: recipe.copy_paste.place: unknown key"),
     ],
 )
 def test_a_mistake_names_its_line_and_the_nearest_name(more: str, line: str, tmp_path: Path) -> None:
@@ -220,3 +230,28 @@ def test_the_former_spelling_of_a_tolerance_of_0_still_works(
     notice.cache_clear()
     assert load(tmp_path, SHORT + "stopping: exact").stopping == StoppingSpec(tolerance=0)
     assert "'stopping: { tolerance: 0 }'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ("metric: {name: dice, without: [a, b]}", "x.yaml:3: 'metric.without' leaves no class to judge"),
+        ("output: {drop: [bb]}", "x.yaml:3: 'output.drop.bb': there is no class 'bb': did you mean 'b'?"),
+    ],
+)
+def test_classes_are_compared_with_those_that_the_dataset_lists(more: str, line: str, tmp_path: Path) -> None:
+    text = "data: {predict: {images: i}, classes: [a, b]}\nmembers: [{name: m}]\n"
+    (found,) = mistakes(tmp_path, text + more + "\n")
+    assert line in found
+
+
+def test_a_dataset_that_is_not_there_is_named_with_its_line(tmp_path: Path) -> None:
+    (found,) = mistakes(tmp_path, "members: [{name: m}]\ndata: nothing.yaml\n")
+    assert "x.yaml:2: data: there is no file" in found
+
+
+@pytest.mark.parametrize("key", ["classes: ['', b]", "classes: [a, b]\nunlabelled: ''"])
+def test_a_class_has_a_name(key: str, tmp_path: Path) -> None:
+    (tmp_path / "d.yaml").write_text(f"predict: {{images: i}}\n{key}\n")
+    with pytest.raises(SpecError, match="text that is not empty"):
+        load_dataset(tmp_path / "d.yaml")

@@ -7,6 +7,7 @@ from typing import Generic, Self, TypeVar
 
 from seg.data import Sample
 from seg.engine.image_source import ImageSource
+from seg.engine.jobs.areas import describe_unreachable_areas
 from seg.engine.jobs.fingerprint import run_fingerprint
 from seg.engine.jobs.journal.journal import Journal
 from seg.engine.jobs.journal.journal_entry import ExpectedLabels
@@ -95,6 +96,10 @@ class JournalledRun(Generic[Item]):
             has_deadline: whether a deadline may drop passes, so that the journal is that of such a run.
         """
         ids = [image.sample.id for image in self.images]
+        spec = self.resolved.spec
+        sizes = map(size_of, ids if spec.output.size is None else ())
+        if finding := describe_unreachable_areas(spec.decision, self.resolved.classes, sizes):
+            notice(finding)
         shift = LabelShiftCheck(self.resolved)
         fingerprint = run_fingerprint(
             self.resolved, [image.sample for image in self.images], has_deadline=has_deadline

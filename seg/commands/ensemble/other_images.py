@@ -25,6 +25,8 @@ def with_other_images(spec: "EnsembleSpec", images: str | Sequence[str] | None) 
     if images is None:
         yield spec
         return
+    if images == "":
+        raise SpecError("--images: is empty: name a folder, a pattern or a list")
     with tempfile.TemporaryDirectory(prefix="seg-") as folder:
         if images == STDIN:
             where = _write_image_list(_image_paths_on_stdin(), Path(folder) / "stdin.txt")
@@ -53,8 +55,10 @@ def with_other_output(
 
     if name is None and format_ is None:
         return spec
-    form = parse_submission_format(format_) if format_ else spec.output.format
-    if by_name and name and not format_:
+    if name == "":
+        raise SpecError("--output: is empty: name a file or a folder")
+    form = spec.output.format if format_ is None else parse_submission_format(format_)
+    if by_name and name and format_ is None:
         try:
             form = format_of_name(name)
         except ValueError as error:

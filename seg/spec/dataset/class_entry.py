@@ -15,11 +15,13 @@ UNLABELLED_IGNORED = "ignore"
 ClassId = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 """The number of a class in masks, annotations and submissions."""
 
+ClassName = Annotated[str, Field(min_length=1)]
+
 
 class ClassEntry(Spec):
     """One class. A name alone is enough."""
 
-    name: str
+    name: ClassName
     """The name of the class."""
     id: ClassId | None = None
     """The number in masks and submissions. Default: the id of the COCO category of this name; for masks the

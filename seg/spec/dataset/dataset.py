@@ -22,7 +22,7 @@ from seg.labels.label_map import MAX_CLASSES
 from seg.labels.task import Task
 from seg.pixel_range import MAX_BANDS, Band, Percent, PixelRange, Window
 from seg.read_scale import ReadScale
-from seg.spec.base import Spec, number_within, path_beside
+from seg.spec.base import Spec, existing_file_beside, number_within, path_beside
 from seg.spec.class_lists import PRESETS, read_class_list
 from seg.spec.class_lists.unlabelled import MAX_PIXEL_VALUE, UNLABELLED_VALUES, without_unlabelled_classes
 from seg.spec.dataset.class_checks import (
@@ -33,6 +33,7 @@ from seg.spec.dataset.class_checks import (
 from seg.spec.dataset.class_entry import (
     UNLABELLED_IGNORED,
     ClassEntry,
+    ClassName,
     refuse_repeated_classes,
 )
 from seg.spec.dataset.groups import GROUP_OR_PATTERN
@@ -78,7 +79,7 @@ class DatasetSpec(Spec):
     `_classes.csv`, `objectInfo150.txt`, `data.yaml`, `meta.json`), or `voc` or `cityscapes`. Required for
     masks and tables; for COCO the default is the categories by id.
     """
-    unlabelled: str = UNLABELLED_IGNORED
+    unlabelled: ClassName = UNLABELLED_IGNORED
     """`ignore`, or the class that unlabelled pixels belong to. A class that is not listed becomes the first.
     """
     unlabelled_values: tuple[PixelValue, ...] = UNLABELLED_VALUES
@@ -248,7 +249,7 @@ def load_dataset(path: Path | str) -> DatasetSpec:
 
 def _dataset_or_its_path(value: Any, info: Any) -> Any:
     if isinstance(value, str):
-        return load_dataset(path_beside(value, info))
+        return load_dataset(existing_file_beside(value, info))
     return value
 
 

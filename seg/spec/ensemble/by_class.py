@@ -9,15 +9,22 @@ from seg.spec.dataset.class_entry import numbered_classes
 from seg.spec.dataset.dataset import DatasetSpec
 
 
+def names_of_listed_classes(dataset: DatasetSpec) -> list[str]:
+    """The names of the classes that the dataset lists; none if it lists none."""
+    if dataset.classes is None:
+        return []
+    return [info.name for info in numbered_classes(dataset.classes, dataset.unlabelled, dataset.task)]
+
+
 def refuse_unlisted_classes(dataset: DatasetSpec, named: Mapping[str, Iterable[str]]) -> None:
     """Raise ValueError where a name is of no class that the dataset lists; if it lists none, any may be.
 
     Args:
         named: the names of classes by their place in the spec, which the message quotes.
     """
-    if dataset.classes is None:
+    known = names_of_listed_classes(dataset)
+    if not known:
         return
-    known = [info.name for info in numbered_classes(dataset.classes, dataset.unlabelled, dataset.task)]
     for place, names in named.items():
         for name in names:
             if name not in known:

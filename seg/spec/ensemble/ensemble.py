@@ -12,7 +12,12 @@ from seg.labels.task import classes_overlap
 from seg.spec.base import LocalPath, Spec
 from seg.spec.dataset.dataset import DATASET_OR_PATH, DatasetSpec
 from seg.spec.dataset.folds import FoldsSpec
-from seg.spec.ensemble.by_class import coverage_by_class, numbers_by_class, refuse_unlisted_classes
+from seg.spec.ensemble.by_class import (
+    coverage_by_class,
+    names_of_listed_classes,
+    numbers_by_class,
+    refuse_unlisted_classes,
+)
 from seg.spec.ensemble.compatibility import exclusions_in_spec
 from seg.spec.ensemble.decision import DecisionSpec
 from seg.spec.ensemble.export import ExportSpec
@@ -177,10 +182,14 @@ class EnsembleSpec(Spec):
             "class_factors": self.class_factors,
             "decision.classes": self.decision.classes,
             **self.metric.classes_named,
+            "output.drop": self.output.drop,
             "tile.plain.label": [plain] if plain else [],
             "stacking.classes": self.stacking.classes if self.stacking else (),
         }
         refuse_unlisted_classes(self.data, of_all | of_members)
+        known = names_of_listed_classes(self.data)
+        if known and set(known) <= set(self.metric.without):
+            raise ValueError("'metric.without' leaves no class to judge: remove one of them")
         return self
 
     @model_validator(mode="after")

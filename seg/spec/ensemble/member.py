@@ -36,7 +36,7 @@ Views = Annotated[
 ]
 """The views of an image that are predicted and merged; written as a set's name or a list."""
 
-MEMBER_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+MEMBER_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$"
 """A member's name is also that of its folder in `runs`."""
 
 

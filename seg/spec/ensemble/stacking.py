@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ValidationInfo, model_validator
 from seg import ranges
 from seg.errors import SpecError
 from seg.labels.classes import ClassInfo
-from seg.spec.base import Spec, number_within, path_beside
+from seg.spec.base import Spec, existing_file_beside, number_within
 from seg.spec.yaml.source import load_yaml
 
 LEAST_PROBABILITY: Final = 1e-4
@@ -102,7 +102,7 @@ class StackingSpec(Spec):
 
 
 def _stacking_or_its_path(value: Any, info: ValidationInfo) -> Any:
-    return load_yaml(StackingSpec, path_beside(value, info)) if isinstance(value, str) else value
+    return load_yaml(StackingSpec, existing_file_beside(value, info)) if isinstance(value, str) else value
 
 
 STACKING_OR_PATH = BeforeValidator(_stacking_or_its_path, json_schema_input_type=str | StackingSpec)

@@ -5,9 +5,18 @@ before training, and `place` keeps the line that an error then names.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, JsonValue, PlainSerializer, ValidationInfo, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    JsonValue,
+    ModelWrapValidatorHandler,
+    PlainSerializer,
+    PrivateAttr,
+    ValidationInfo,
+    model_validator,
+)
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from seg.spec.base import Spec, did_you_mean, line_in_yaml
@@ -107,14 +116,17 @@ class CopyPasteSpec(Spec):
     """Share of the transformed crops that get objects pasted."""
     classes: Annotated[tuple[str, ...] | Literal["rare"], BeforeValidator(_rare_or_class_names)] = "rare"
     """Class names, or `rare`: the classes with less than half the pixels of the median class."""
-    place: str = Field(default="copy_paste", exclude=True, repr=False)
-    """The file and line of the section, for messages."""
+    _place: str = PrivateAttr("copy_paste")
 
-    @model_validator(mode="before")
+    @property
+    def place(self) -> str:
+        """The file and line of the section, for messages."""
+        return self._place
+
+    @model_validator(mode="wrap")
     @classmethod
-    def _note_place(cls, value: Any, info: ValidationInfo) -> Any:
-        return (
-            {**value, "place": line_in_yaml(value.lc.line, info)}
-            if isinstance(value, CommentedMap)
-            else value
-        )
+    def _note_place(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        section = handler(value)
+        if isinstance(value, CommentedMap):
+            section._place = line_in_yaml(value.lc.line, info)
+        return section

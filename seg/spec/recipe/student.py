@@ -9,7 +9,7 @@ from seg.spec.recipe.recipe import RecipeSpec
 class StudentSpec(RecipeSpec):
     """The student of `seg distill`. Keys that are not set come from the ensemble's `recipe`."""
 
-    name: str = Field(default="student", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(default="student", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")
     """The student's name, and that of its folder in `runs`."""
     soft_share: float = Field(default=0.5, gt=0, le=1)
     """Share of the loss for the ensemble's probabilities. True labels have the rest."""

@@ -79,7 +79,7 @@ def _mistake_message(model: type[BaseModel], error: ErrorDetails) -> str:
     match error["type"]:
         case "missing":
             message = "is required"
-        case "extra_forbidden":
+        case "extra_forbidden" | "invalid_key":
             known = _keys_at_place(model, place[:-1])
             message = f"unknown key: {did_you_mean(str(place[-1]), known)}"
         case "literal_error":

@@ -70,7 +70,9 @@ def _expected_value(error: ErrorDetails) -> str:
     elif kind == "too_long":
         expected = f"at most {_number_of_entries(context['max_length'])}"
     elif kind == "string_pattern_mismatch":
-        expected = "letters, digits, '.', '_' and '-', and first a letter or digit"
+        expected = "at most 200 letters, digits, '.', '_' and '-', and first a letter or digit"
+    elif kind == "string_too_short":
+        expected = "text that is not empty"
     elif kind == "literal_error":
         expected = " or ".join(literal_values(context["expected"]))
     return expected
@@ -101,6 +103,9 @@ def _place_of_mistake(document: Any, error: ErrorDetails) -> Place:
             place.append(part)
         elif error["type"] == "missing" and is_last:
             place.append(part)
+        elif error["type"] == "invalid_key" and is_last:
+            # The library names a key that is no text, such as a date, by its text.
+            place.append(next((key for key in node if part in (str(key), repr(key))), part))
     return tuple(place)
 
 

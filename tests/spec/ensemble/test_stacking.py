@@ -65,7 +65,7 @@ def test_a_file_that_is_no_stacking_is_named(tmp_path: Path) -> None:
         with pytest.raises(SpecError, match=message) as caught:
             load(tmp_path, "s.yaml")
         assert str(tmp_path / "s.yaml") in str(caught.value)
-    with pytest.raises(SpecError, match=r"nowhere\.yaml: cannot be read"):
+    with pytest.raises(SpecError, match=r"stacking: there is no file .*nowhere\.yaml"):
         load(tmp_path, "nowhere.yaml")
 
 
