@@ -11,7 +11,7 @@ from seg.errors import DataError, SpecError
 from seg.evaluate.validator.expected_table import ExpectedTable, expected_table
 from seg.evaluate.validator.finding import Finding
 from seg.evaluate.validator.masks import MaskChecks
-from seg.evaluate.validator.read_table import TableRow, read_submission_rows
+from seg.evaluate.validator.read_table import CheckedRow, read_rows_with_findings
 from seg.evaluate.validator.run_lengths import EMPTY_CELLS, parse_run_lengths
 from seg.files.atomic import regular_file
 from seg.labels.label_map import IGNORE_INDEX
@@ -55,7 +55,7 @@ def check_submission(
             *masks.findings(),
         ]
     expected = expected_table(known)
-    rows, findings = read_submission_rows(path, expected.style, set(expected.keys))
+    rows, findings = read_rows_with_findings(path, expected.style, set(expected.keys))
     findings += _check_file_size(path, max_bytes)
     findings += _check_file_bytes(path)
     match = expected.match([row.key for row in rows])
@@ -116,7 +116,7 @@ def output_with_sample(output: OutputSpec, sample: Path | None) -> OutputSpec:
 
 
 def _check_row_ids(
-    rows: Sequence[TableRow], match: dict[Key, Key], expected: ExpectedTable
+    rows: Sequence[CheckedRow], match: dict[Key, Key], expected: ExpectedTable
 ) -> Iterator[Finding]:
     lines_of: dict[Key, list[int]] = defaultdict(list)
     for row in rows:
@@ -149,7 +149,7 @@ def _check_row_ids(
 
 
 def _check_id_spelling(
-    rows: Sequence[TableRow], match: dict[Key, Key], expected: ExpectedTable
+    rows: Sequence[CheckedRow], match: dict[Key, Key], expected: ExpectedTable
 ) -> Iterator[Finding]:
     other = [row for row in rows if match.get(row.key, row.key) != row.key]
     if other:
@@ -178,7 +178,7 @@ def missing_submission_rows(match: dict[Key, Key], expected: ExpectedTable) -> l
     return [key for key in missing if has_background or not expected.style.is_of_background(key)]
 
 
-def is_row_needed(row: TableRow, style: TableFormat) -> bool:
+def is_row_needed(row: CheckedRow, style: TableFormat) -> bool:
     """Whether a row has a prediction that would be lost without it."""
     empty = (*EMPTY_CELLS, style.empty)
     has_runs = not row.cells or any(cell.text.strip() not in empty for cell in row.cells)
@@ -186,7 +186,7 @@ def is_row_needed(row: TableRow, style: TableFormat) -> bool:
 
 
 def _check_runs_of_row(
-    known: SubmissionForSpec, row: TableRow, image_id: str, masks: MaskChecks
+    known: SubmissionForSpec, row: CheckedRow, image_id: str, masks: MaskChecks
 ) -> Iterator[Finding]:
     try:
         size_hw = known.size_of(image_id)

@@ -25,7 +25,7 @@ class RunLengthCell:
 
 
 @dataclass(frozen=True, slots=True)
-class TableRow:
+class CheckedRow:
     """A row with its key, its id in messages, its values, and the classes of run lengths among these."""
 
     line: int
@@ -39,9 +39,9 @@ class TableRow:
         return tuple(map(RunLengthCell, self.labels, self.values))
 
 
-def read_submission_rows(
+def read_rows_with_findings(
     path: Path, style: TableFormat, expected: Collection[Key]
-) -> tuple[list[TableRow], list[Finding]]:
+) -> tuple[list[CheckedRow], list[Finding]]:
     """All rows, and findings on the table itself. Raises DataError if it is not a CSV.
 
     Args:
@@ -69,7 +69,7 @@ def read_submission_rows(
             labels = tuple(label for name, label in style.label_of_class.items() if name == key[1])
             if not labels:
                 findings.append(Finding(line, unknown_class_in_row(style, key), "write one of these"))
-        rows.append(TableRow(line, key, style.show(key), tuple(found.values(fields)), labels))
+        rows.append(CheckedRow(line, key, style.show(key), tuple(found.values(fields)), labels))
     return rows, findings
 
 

@@ -11,7 +11,7 @@ from seg.errors import DataError
 from seg.evaluate.validator.check import is_row_needed, missing_submission_rows, output_with_sample
 from seg.evaluate.validator.expected_table import ExpectedTable, expected_table
 from seg.evaluate.validator.finding import Finding
-from seg.evaluate.validator.read_table import TableRow, read_submission_rows
+from seg.evaluate.validator.read_table import CheckedRow, read_rows_with_findings
 from seg.evaluate.validator.run_lengths import parse_run_lengths, repair_runs
 from seg.spec import EnsembleSpec
 from seg.spec.ensemble.output import TABLE_FORMATS
@@ -47,7 +47,7 @@ def repair_submission(spec: EnsembleSpec, path: Path, sample: Path | None) -> Re
         raise DataError(f"{path}: only tables can be repaired, not {spec.output.format}")
     known = SubmissionForSpec(spec.model_copy(update={"output": output_with_sample(spec.output, sample)}))
     expected = expected_table(known)
-    rows, findings = read_submission_rows(path, expected.style, set(expected.keys))
+    rows, findings = read_rows_with_findings(path, expected.style, set(expected.keys))
     match = expected.match([row.key for row in rows])
     _refuse_lossy_repair(path, rows, findings, match, expected)
     row_of = {match[row.key]: row for row in rows if row.key in match}
@@ -61,13 +61,14 @@ def repair_submission(spec: EnsembleSpec, path: Path, sample: Path | None) -> Re
     if expected.style.drops_empty:
         cells_of = {key: cells for key, cells in cells_of.items() if any(cells)}
     kept = [(key, cells_of[key]) for key in expected.keys if key in cells_of]
-    same = sum(cells_of.get(row.key) == row.values for row in rows)
+    with_findings = {finding.line for finding in findings}
+    same = sum(cells_of.get(row.key) == row.values and row.line not in with_findings for row in rows)
     return RepairedTable(expected.style, kept, len(kept) - same + len(rows) - len(row_of))
 
 
 def _refuse_lossy_repair(
     path: Path,
-    rows: Sequence[TableRow],
+    rows: Sequence[CheckedRow],
     findings: Sequence[Finding],
     match: dict[Key, Key],
     expected: ExpectedTable,
@@ -86,7 +87,7 @@ def _refuse_lossy_repair(
             )
 
 
-def _repaired_cells(known: SubmissionForSpec, path: Path, row: TableRow, image_id: str) -> tuple[str, ...]:
+def _repaired_cells(known: SubmissionForSpec, path: Path, row: CheckedRow, image_id: str) -> tuple[str, ...]:
     if not row.cells:
         return row.values
     height, width = known.size_of(image_id)

@@ -48,7 +48,9 @@ def test_further_columns_are_those_of_the_sample(tmp_path: Path) -> None:
     wrong.write_text("rle,id,height\n6 2 10 2,b,9\n6 2 10 2,a,5\n")
     (other,) = [str(one) for one in check_submission(spec, wrong, sample) if one.line == 3]
     assert other == "line 3: height is '5': it should be '4', as in the sample"
-    repair_submission(spec, wrong, sample).write(mended)
+    repaired = repair_submission(spec, wrong, sample)
+    repaired.write(mended)
+    assert repaired.changed == 1
     assert mended.read_bytes() == spec.output.file.read_bytes()
 
 
